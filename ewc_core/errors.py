@@ -1,0 +1,166 @@
+"""Every error that the product raises on purpose, as one tree.
+
+EwcError
+├── SpecError                 a job spec or a value in one that cannot be run; `field` says which
+│   └── DatasetUnavailable    a data set whose files are not there
+├── ParameterMismatch         tensors that do not fit the network (names, shapes or dtypes)
+├── NonFiniteError            NaN or infinity where a number was expected
+├── StateFormatError          stored bytes that are not what they claim to be
+├── RecordError               the record refuses (raised by `store`)
+│   ├── NotFound              no such record, or not this owner's
+│   ├── IllegalTransition     a move that the table of job states does not allow
+│   ├── StreamClosed          a task switch for a job whose stream is closed
+│   ├── SequenceConflict      a task switch with another sequence number than the next
+│   ├── IdempotencyConflict   one key, two different requests; or the first is still in flight
+│   ├── InvalidCursor         a page cursor that names no record
+│   ├── Fenced                a write with a stale lease epoch
+│   ├── BlobIncomplete        a blob finished before all of its chunks were there
+│   └── BlobCorrupt           stored bytes whose checksum does not match
+└── StoreUnavailable          database unreachable, or its schema is not the one this version needs
+
+`code` is stable and public: it appears in problem documents and in a failed job's `error.code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class EwcError(Exception):
+    """Base of the tree."""
+
+    code: ClassVar[str] = "ewc_error"
+
+
+class SpecError(EwcError):
+    """A value that cannot be run. `field` is a dotted path such as `tasks.2.dataset`, or empty."""
+
+    code = "invalid_spec"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DatasetUnavailable(SpecError):
+    """A known data set whose files are not in the data directory."""
+
+    code = "dataset_unavailable"
+
+
+class ParameterMismatch(EwcError):
+    """Tensors that do not fit the network's parameters."""
+
+    code = "parameter_mismatch"
+
+
+class NonFiniteError(EwcError):
+    """A loss, gradient or Fisher entry that is NaN or infinite."""
+
+    code = "non_finite"
+
+
+class StateFormatError(EwcError):
+    """Bytes that are not a valid resume point or checkpoint."""
+
+    code = "state_format"
+
+
+class RecordError(EwcError):
+    """The record refuses a read or a write."""
+
+    code = "record_error"
+
+
+class NotFound(RecordError):
+    """No record with this id is visible to this owner."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, record_id: str) -> None:
+        super().__init__(f"no {kind} with id {record_id!r}")
+        self.kind = kind
+        self.record_id = record_id
+
+
+class IllegalTransition(RecordError):
+    """The job cannot move from `current` to `requested`; `allowed` lists the moves that it can make."""
+
+    code = "illegal_transition"
+
+    def __init__(self, job_id: str, current: str, requested: str, allowed: Sequence[str]) -> None:
+        choices = ", ".join(allowed) if allowed else "none: this state is final"
+        super().__init__(f"job {job_id} is {current!r} and cannot become {requested!r}; allowed from here: {choices}")
+        self.job_id = job_id
+        self.current = current
+        self.requested = requested
+        self.allowed = tuple(allowed)
+
+
+class StreamClosed(RecordError):
+    """A task switch was sent to a job whose stream takes no more of them."""
+
+    code = "stream_closed"
+
+    def __init__(self, job_id: str, status: str, allowed: Sequence[str]) -> None:
+        choices = ", ".join(allowed) if allowed else "none"
+        super().__init__(
+            f"the stream of job {job_id} (status {status!r}) is closed and takes no task switch; "
+            f"what this job still allows: {choices}"
+        )
+        self.job_id = job_id
+        self.status = status
+        self.allowed = tuple(allowed)
+
+
+class SequenceConflict(RecordError):
+    """A task switch carried `given` where `expected` was next."""
+
+    code = "sequence_conflict"
+
+    def __init__(self, job_id: str, given: int, expected: int) -> None:
+        super().__init__(f"task switch for job {job_id} has sequence {given}, expected {expected}")
+        self.given = given
+        self.expected = expected
+
+
+class IdempotencyConflict(RecordError):
+    """One idempotency key was used for two requests, or its first request is still in flight."""
+
+    code = "idempotency_conflict"
+
+
+class InvalidCursor(RecordError):
+    """A page cursor that names no record of this list."""
+
+    code = "invalid_cursor"
+
+
+class Fenced(RecordError):
+    """A write by a holder whose lease has been taken over."""
+
+    code = "fenced"
+
+    def __init__(self, job_id: str, epoch: int) -> None:
+        super().__init__(f"lease epoch {epoch} of job {job_id} is stale: another worker holds the job; nothing was written")
+        self.job_id = job_id
+        self.epoch = epoch
+
+
+class BlobIncomplete(RecordError):
+    """A blob was finished although chunks or bytes are missing."""
+
+    code = "blob_incomplete"
+
+
+class BlobCorrupt(RecordError):
+    """Stored bytes do not match their checksum."""
+
+    code = "blob_corrupt"
+
+
+class StoreUnavailable(EwcError):
+    """The database cannot be used: unreachable, or not migrated to this version's schema."""
+
+    code = "store_unavailable"

@@ -1,0 +1,109 @@
+"""What training loops yield. The order within one visit:
+
+VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (and every few steps
+StepLogged), then FisherProgress while the Fisher is estimated, Consolidated (methods with a constraint only),
+Evaluated (once per method), VisitFinished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ewc_core.consolidation.constraint import Constraint
+    from ewc_core.specs import TaskSpec
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One stretch of training on one task. `max_steps` cuts it short (a task switch that was asked for at that step)."""
+
+    index: int
+    task_index: int
+    task: TaskSpec
+    max_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class VisitStarted:
+    """Training on a task begins, or goes on at `step` after a resume."""
+
+    visit: Visit
+    step: int
+    num_steps: int
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """Accuracy in [0, 1] on a task before it is first trained.
+
+    `current` is that of the network as it is (row `after_visit` = visit.index - 1 of the score matrix), `untrained`
+    that of the freshly initialised network (row -1).
+    """
+
+    visit: Visit
+    method: str
+    current: float
+    untrained: float
+    num_examples: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One step of every network has been made; `step` counts the steps of this visit that are done."""
+
+    visit: Visit
+    step: int
+    num_steps: int
+
+
+@dataclass(frozen=True)
+class StepLogged:
+    """The minibatch loss of step `step` (mean over examples, penalty excluded) and the penalty before it, per method."""
+
+    visit: Visit
+    step: int
+    losses: Mapping[str, float]
+    penalties: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FisherProgress:
+    """The Fisher has been summed over `num_done` of `num_examples` examples."""
+
+    visit: Visit
+    num_done: int
+    num_examples: int
+
+
+@dataclass(frozen=True)
+class Consolidated:
+    """The task's constraint has been added, or has replaced that of an earlier visit."""
+
+    visit: Visit
+    method: str
+    constraint: Constraint
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Row `visit.index` of one method's score matrix: accuracy in [0, 1] per task seen."""
+
+    visit: Visit
+    method: str
+    scores: Mapping[int, float]
+    num_examples: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class VisitFinished:
+    """The visit is over after `num_steps` steps; `num_examples_seen` counts with repetition."""
+
+    visit: Visit
+    num_steps: int
+    num_examples_seen: int
+
+
+Event = VisitStarted | ZeroShot | Stepped | StepLogged | FisherProgress | Consolidated | Evaluated | VisitFinished

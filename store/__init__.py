@@ -1,0 +1,1 @@
+"""The record of jobs: tables, repositories, leases, blobs and the queue's name. Never imports torch."""

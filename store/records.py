@@ -1,0 +1,238 @@
+"""What repositories return: frozen values, never rows. All times are timezone-aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ewc_core.specs import JobSpec, TaskSpec
+from store.job_states import JobStatus
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list; `has_more` says whether another follows in the same direction."""
+
+    items: Sequence[T]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The right to write for a job: valid while the job's lease has this epoch."""
+
+    job_id: str
+    epoch: int
+    worker_id: str
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    id: str
+    owner: str
+    name: str | None
+    spec: JobSpec
+    status: JobStatus
+    status_reason: str | None
+    desired_state: str
+    stream: str
+    error: Mapping[str, Any] | None
+    attempt: int
+    attempts_since_progress: int
+    visit_index: int | None
+    step: int | None
+    num_steps: int | None
+    last_event_seq: int
+    last_switch_sequence: int
+    weights_sha256: str | None
+    request_id: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TransitionRecord:
+    from_status: str | None
+    to_status: str
+    at: datetime
+    reason: str
+    actor: str
+    epoch: int | None
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """`status` is pending, training, estimating_fisher, evaluating, completed or failed."""
+
+    id: str
+    job_id: str
+    task_index: int
+    name: str
+    spec: TaskSpec
+    status: str
+    num_visits: int
+    num_examples_seen: int
+    checkpoint_id: str | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SwitchRecord:
+    """A task switch. `append` and `revisit` start a visit; `switch_now` and `close` have none.
+
+    `status` is pending, active or done. `now` asks the running visit to end at once; `cut_at_step` is the step at
+    which this visit was ended by a later switch.
+    """
+
+    id: str
+    job_id: str
+    sequence: int
+    action: str
+    task_index: int | None
+    visit_index: int | None
+    origin: str
+    now: bool
+    status: str
+    cut_at_step: int | None
+    num_steps: int | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ConstraintRecord:
+    job_id: str
+    task_index: int
+    visit_index: int
+    checkpoint_id: str
+    ewc_lambda: float
+    info: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CheckpointRecord:
+    """`tensors`: name, dtype, shape, begin, end (byte offsets in the file, end exclusive)."""
+
+    id: str
+    job_id: str
+    visit_index: int
+    task_index: int
+    method: str
+    blob_id: str
+    size: int
+    sha256: str
+    weights_sha256: str
+    tensors: Sequence[Mapping[str, Any]]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ResumePointRecord:
+    job_id: str
+    visit_index: int
+    step: int
+    blob_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    method: str
+    after_visit: int
+    task_index: int
+    accuracy: float
+    num_examples: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    method: str
+    name: str
+    visit_index: int
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    job_id: str
+    seq: int
+    level: str
+    type: str
+    message: str
+    data: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class BlobRecord:
+    id: str
+    size: int
+    chunk_size: int
+    num_chunks: int
+    sha256: str
+    media_type: str
+    state: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class LeaseRecord:
+    job_id: str
+    epoch: int
+    worker_id: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class ExpiredLease:
+    """A job whose holder went silent."""
+
+    job_id: str
+    status: JobStatus
+    epoch: int
+    attempts_since_progress: int
+
+
+@dataclass(frozen=True)
+class ApiKeyRecord:
+    id: str
+    owner: str
+    name: str
+    prefix: str
+    secret_sha256: str
+    scopes: Sequence[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class IdempotencyRecord:
+    owner: str
+    key: str
+    request_sha256: str
+    status: int
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class WorkerRecord:
+    id: str
+    hostname: str
+    pid: int
+    queue: str
+    slots: int
+    started_at: datetime
+    last_seen_at: datetime
