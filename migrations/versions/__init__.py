@@ -1,0 +1,1 @@
+"""One file per revision, each with table definitions of its own."""

@@ -1,0 +1,134 @@
+"""The wake-up: a Celery message that says which job is due. The database is the queue; losing a message costs time only.
+
+This is the client half. The worker's application is made from the same settings, but nothing here imports it.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from ewc_core.errors import StoreUnavailable
+from store.settings import FILESYSTEM_BROKER
+
+WAKE_UP = "worker.wake_up"
+"""Name of the message; its only argument is the job's id."""
+CPU_QUEUE = "cpu"
+CONNECT_SECONDS = 2.0
+
+
+def celery_settings(broker_url: str, broker_dir: Path) -> dict[str, Any]:
+    """Celery's settings, the same for everybody who sends or receives wake-ups.
+
+    Early acknowledgement (the lease recovers lost work, not the broker), no results, one message at a time, JSON only.
+    For `filesystem://` the broker's folders are made under `broker_dir`, all on one file system so that moving a
+    message between them is atomic.
+    """
+    settings: dict[str, Any] = {
+        "broker_url": broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": _transport_options(broker_url, broker_dir),
+        "task_acks_late": False,
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_default_queue": CPU_QUEUE,
+        "task_routes": {WAKE_UP: {"queue": CPU_QUEUE}},
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+    }
+    if _is_redis(broker_url):
+        settings["worker_disable_prefetch"] = True
+    return settings
+
+
+class WakeUps:
+    """Sends wake-ups. Safe to share between threads; make one per process."""
+
+    def __init__(self, broker_url: str, broker_dir: Path) -> None:
+        """Nothing is connected yet; the folders of a filesystem broker are made."""
+        self._broker_url = broker_url
+        self._processed_dir = broker_dir / "processed" if broker_url.startswith(FILESYSTEM_BROKER) else None
+        self._app = Celery("ewc", set_as_current=False)
+        self._app.conf.update(celery_settings(broker_url, broker_dir))
+        # A sender gives up at once instead of waiting for the broker: the sweeper sends what was not sent.
+        impatient: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
+        if _is_redis(broker_url):
+            impatient["socket_timeout"] = CONNECT_SECONDS
+        self._app.conf.broker_transport_options = {**self._app.conf.broker_transport_options, **impatient}
+        self._app.conf.broker_connection_timeout = CONNECT_SECONDS
+
+    def publish(self, job_id: str) -> None:
+        """Tell the workers that a job is due. Call it after the commit that made it so.
+
+        Raises:
+            StoreUnavailable: the broker cannot be reached. The job stays queued, and a sweep wakes it later; the
+                caller decides whether anybody has to know.
+        """
+        broken = self._broker_errors()
+        try:
+            self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
+        except broken as error:
+            raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent for job {job_id}: {error}") from error
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the broker cannot be reached."""
+        broken = self._broker_errors()
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=0, timeout=CONNECT_SECONDS)
+        except broken as error:
+            raise StoreUnavailable(f"the broker cannot be reached: {error}") from error
+
+    def collect_processed(self, *, older_than_seconds: float) -> int:
+        """Delete messages that the filesystem broker keeps after delivery; how many. Redis keeps none."""
+        if self._processed_dir is None:
+            return 0
+        num_deleted = 0
+        for file in self._processed_dir.glob("*.msg"):
+            try:
+                if time.time() - file.stat().st_mtime > older_than_seconds:
+                    file.unlink()
+                    num_deleted += 1
+            except FileNotFoundError:
+                continue  # another process collects at the same time
+        return num_deleted
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._app.close()
+
+    def _broker_errors(self) -> tuple[type[Exception], ...]:
+        connection = self._app.connection_for_write()
+        return (KombuError, CeleryError, OSError, *connection.connection_errors, *connection.channel_errors)
+
+
+def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
+    if _is_redis(broker_url):
+        return {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "health_check_interval": 10}
+    if not broker_url.startswith(FILESYSTEM_BROKER):
+        return {}
+    folders = {name: broker_dir / name for name in ("messages", "processed", "control")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(folders["messages"]),
+        "data_folder_out": str(folders["messages"]),
+        # Without this a delivered message passes through the system's temporary folder: another file system, perhaps.
+        "store_processed": True,
+        "processed_folder": str(folders["processed"]),
+        "control_folder": str(folders["control"]),
+        "polling_interval": 0.1,
+    }
+
+
+def _is_redis(broker_url: str) -> bool:
+    return broker_url.startswith(("redis://", "rediss://"))

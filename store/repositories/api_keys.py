@@ -1,0 +1,64 @@
+"""API keys."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select, update
+
+from ewc_core.errors import NotFound
+from store.base import db_now
+from store.ids import new_id
+from store.records import ApiKeyRecord
+from store.repositories.repository import Repository
+from store.tables import ApiKeyRow
+
+
+class ApiKeys(Repository):
+    """Keys by their public prefix; the secret itself is never stored."""
+
+    def create(self, *, owner: str, name: str, scopes: Sequence[str], prefix: str, secret_sha256: str) -> ApiKeyRecord:
+        """Record a new key."""
+        self._connection.execute(
+            insert(ApiKeyRow).values(
+                id=new_id("key"),
+                owner=owner,
+                name=name,
+                prefix=prefix,
+                secret_sha256=secret_sha256,
+                scopes=builtins.list(scopes),
+                created_at=self._now,
+            )
+        )
+        return ApiKeyRecord(**self._connection.execute(select(ApiKeyRow).where(ApiKeyRow.prefix == prefix)).mappings().one())
+
+    def find(self, prefix: str) -> ApiKeyRecord | None:
+        """The key with this prefix, revoked or not, or None."""
+        row = self._connection.execute(select(ApiKeyRow).where(ApiKeyRow.prefix == prefix)).mappings().one_or_none()
+        return None if row is None else ApiKeyRecord(**row)
+
+    def list(self, owner: str) -> builtins.list[ApiKeyRecord]:
+        """The owner's keys, oldest first."""
+        query = select(ApiKeyRow).where(ApiKeyRow.owner == owner).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+        return [ApiKeyRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def revoke(self, key_id: str, *, owner: str) -> ApiKeyRecord:
+        """End the key; revoking it again changes nothing.
+
+        Raises:
+            NotFound: the owner has no such key.
+        """
+        revoked_at = func.coalesce(ApiKeyRow.revoked_at, self._now)
+        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.owner == owner).values(revoked_at=revoked_at)
+        if self._connection.execute(statement).rowcount == 0:
+            raise NotFound("api key", key_id)
+        return ApiKeyRecord(**self._connection.execute(select(ApiKeyRow).where(ApiKeyRow.id == key_id)).mappings().one())
+
+    def count(self) -> int:
+        """How many keys exist, revoked ones among them."""
+        return self._connection.execute(select(func.count()).select_from(ApiKeyRow)).scalar_one()
+
+    def touch(self, key_id: str) -> None:
+        """The key was used just now."""
+        self._connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=db_now()))

@@ -1,0 +1,59 @@
+"""Evaluations: the score matrices of a job's methods."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from ewc_core.errors import NonFiniteError
+from store.records import EvaluationRecord
+from store.repositories.repository import Repository
+from store.tables import EvaluationRow
+
+
+class Evaluations(Repository):
+    """Accuracy in [0, 1] of a method on a task after a visit; after_visit -1 is the untrained network."""
+
+    def put_row(
+        self, job_id: str, *, method: str, after_visit: int, scores: Mapping[int, float], num_examples: Mapping[int, int]
+    ) -> None:
+        """Store one row of a score matrix, by task index; writing it again replaces it.
+
+        Raises:
+            NonFiniteError: a score is NaN or infinite.
+        """
+        for task_index, score in scores.items():
+            if not math.isfinite(score):
+                raise NonFiniteError(
+                    f"accuracy of {method} on task {task_index} after visit {after_visit} is {score}; expected a finite number"
+                )
+        rows = [
+            {
+                "job_id": job_id,
+                "method": method,
+                "after_visit": after_visit,
+                "task_index": task_index,
+                "accuracy": float(score),
+                "num_examples": num_examples[task_index],
+                "at": self._now,
+            }
+            for task_index, score in sorted(scores.items())
+        ]
+        self._insert_or_replace(EvaluationRow, rows, key=("job_id", "method", "after_visit", "task_index"))
+
+    def list(self, job_id: str) -> builtins.list[EvaluationRecord]:
+        """All entries, by method, then visit, then task."""
+        columns = (
+            EvaluationRow.method,
+            EvaluationRow.after_visit,
+            EvaluationRow.task_index,
+            EvaluationRow.accuracy,
+            EvaluationRow.num_examples,
+            EvaluationRow.at,
+        )
+        query = select(*columns).where(EvaluationRow.job_id == job_id)
+        query = query.order_by(EvaluationRow.method, EvaluationRow.after_visit, EvaluationRow.task_index)
+        return [EvaluationRecord(**row) for row in self._connection.execute(query).mappings()]

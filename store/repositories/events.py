@@ -1,0 +1,49 @@
+"""Events of a job, numbered without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from ewc_core.errors import NotFound
+from store.records import EventRecord
+from store.repositories.repository import Repository
+from store.tables import EventRow, JobRow
+
+
+class Events(Repository):
+    """What happened to a job. Whoever has read up to `seq` n has missed nothing before n."""
+
+    def append(self, job_id: str, *, type: str, message: str, data: Mapping[str, Any] | None = None, level: str = "info") -> int:  # noqa: A002
+        """Add an event; returns its `seq`.
+
+        The job's row is locked until the transaction ends, so numbers become visible in their order and a rolled back
+        transaction leaves no gap.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        next_seq = (
+            update(JobRow)
+            .where(JobRow.id == job_id)
+            .values(last_event_seq=JobRow.last_event_seq + 1, version=JobRow.version + 1)
+            .returning(JobRow.last_event_seq)
+        )
+        seq = self._connection.execute(next_seq).scalar_one_or_none()
+        if seq is None:
+            raise NotFound("job", job_id)
+        event = {"type": type, "level": level, "message": message, "data": dict(data or {}), "at": self._now}
+        self._connection.execute(insert(EventRow).values(job_id=job_id, seq=seq, **event))
+        return seq
+
+    def page(self, job_id: str, *, after_seq: int = 0, limit: int = 100) -> list[EventRecord]:
+        """The events that follow `after_seq`, oldest first."""
+        query = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > after_seq).order_by(EventRow.seq).limit(limit)
+        return [EventRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def last_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The last `seq` of each of these jobs that exists."""
+        query = select(JobRow.id, JobRow.last_event_seq).where(JobRow.id.in_(job_ids))
+        return {row.id: row.last_event_seq for row in self._connection.execute(query)}

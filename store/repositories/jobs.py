@@ -1,0 +1,259 @@
+"""Jobs: their life, their progress and their wake-ups."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping, case, func, insert, literal, or_, select, tuple_, update
+
+from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
+from ewc_core.specs import JobSpec
+from store.base import UtcTime, db_now
+from store.ids import new_id
+from store.job_states import FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
+from store.records import JobRecord, Page, TransitionRecord
+from store.repositories.repository import Repository
+from store.tables import JobRow, TransitionRow
+
+FIRST_WAKE_UP_SECONDS = 10
+MAX_WAKE_UP_SECONDS = 300
+SUBMITTED = "submitted"
+_RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
+
+
+class Jobs(Repository):
+    """The queue of record: a job is due when its row says so, whatever became of its message."""
+
+    def create(self, spec: JobSpec, *, owner: str, request_id: str | None = None) -> JobRecord:
+        """A new queued job with its tasks, one `append` switch (= one visit) per task, and its first event."""
+        job_id = new_id("job")
+        row = _new_job(job_id, spec, owner, request_id)
+        self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
+        for task in spec.tasks:
+            record = self._work.tasks.add(job_id, task)
+            self._work.switches.append_from_spec(job_id, task_index=record.task_index)
+        self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
+        self._work.events.append(
+            job_id, type="job.created", message=f"job created with {len(spec.tasks)} tasks", data={"num_tasks": len(spec.tasks)}
+        )
+        return self.get(job_id)
+
+    def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
+        """One job; with `lock` nobody else can change it until this transaction ends.
+
+        Raises:
+            NotFound: there is no such job, or it belongs to another owner.
+        """
+        query = select(JobRow).where(JobRow.id == job_id)
+        if owner is not None:
+            query = query.where(JobRow.owner == owner)
+        if lock:
+            query = query.with_for_update()
+        row = self._connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFound("job", job_id)
+        return _record(row)
+
+    def list(
+        self,
+        *,
+        owner: str,
+        limit: int,
+        after: str | None = None,
+        before: str | None = None,
+        status: JobStatus | str | None = None,
+    ) -> Page[JobRecord]:
+        """Newest first. `after` the id of a job: older ones; `before`: the newer ones next to it.
+
+        Raises:
+            InvalidCursor: a cursor that is no job of this owner.
+        """
+        position = tuple_(JobRow.created_at, JobRow.id)
+        query = select(JobRow).where(JobRow.owner == owner).limit(limit + 1)
+        if status is not None:
+            query = query.where(JobRow.status == JobStatus(status).value)
+        if after is not None:
+            query = query.where(position < self._position(after, owner))
+        if before is not None:
+            query = query.where(position > self._position(before, owner))
+        forward = before is None
+        order = (JobRow.created_at.desc(), JobRow.id.desc()) if forward else (JobRow.created_at, JobRow.id)
+        rows = self._connection.execute(query.order_by(*order)).mappings().all()
+        items = [_record(row) for row in rows[:limit]]
+        return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
+
+    def transition(
+        self,
+        job_id: str,
+        to: JobStatus | str,
+        *,
+        reason: str,
+        actor: str,
+        epoch: int | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> JobRecord:
+        """Move a job to another state, with its history and its event.
+
+        Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
+        the job's holder; `failed` keeps `error`, and leaving it forgets it.
+
+        Raises:
+            IllegalTransition: the table of states does not allow the move.
+            NotFound: there is no such job.
+        """
+        requested = JobStatus(to)
+        job = self.get(job_id, lock=True)
+        if not is_allowed(job.status, requested):
+            raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
+        changes = self._changes_of_move(job, requested, reason, error)
+        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))
+        self._record_transition(job_id, job.status, requested, reason=reason, actor=actor, epoch=epoch)
+        self._work.events.append(
+            job_id,
+            type="job.status",
+            level="error" if requested is JobStatus.FAILED else "info",
+            message=f"{job.status.value} -> {requested.value}: {reason}",
+            data={"from": job.status.value, "to": requested.value, "reason": reason},
+        )
+        return self.get(job_id)
+
+    def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
+        """The history of the job's states, oldest first."""
+        columns = (
+            TransitionRow.from_status,
+            TransitionRow.to_status,
+            TransitionRow.at,
+            TransitionRow.reason,
+            TransitionRow.actor,
+            TransitionRow.epoch,
+        )
+        query = select(*columns).where(TransitionRow.job_id == job_id).order_by(TransitionRow.id)
+        return [TransitionRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobRecord:
+        """What the job's holder is to do; it learns of it with its next heartbeat."""
+        self._update(job_id, desired_state=DesiredState(desired).value)
+        return self.get(job_id)
+
+    def record_progress(self, job_id: str, *, visit_index: int, step: int, num_steps: int) -> None:
+        """Where the training stands."""
+        self._update(job_id, visit_index=visit_index, step=step, num_steps=num_steps)
+
+    def note_progress_made(self, job_id: str) -> None:
+        """Something durable was achieved (a resume point, a finished visit): the count of fruitless attempts starts anew."""
+        self._update(job_id, attempts_since_progress=0)
+
+    def set_result(self, job_id: str, *, weights_sha256: str) -> None:
+        """The hash of the method's final weights."""
+        self._update(job_id, weights_sha256=weights_sha256)
+
+    def close_stream(self, job_id: str) -> None:
+        """No task will be announced any more."""
+        self._update(job_id, stream="closed")
+
+    def due_for_wake_up(self, *, limit: int = 100) -> builtins.list[str]:
+        """Queued jobs that should run and whose last wake-up, if any, has had its time: 10 s, doubling up to 300 s."""
+        waits = {num: min(FIRST_WAKE_UP_SECONDS * 2**num, MAX_WAKE_UP_SECONDS) for num in range(6)}
+        patience = case(waits, value=JobRow.num_wake_ups, else_=MAX_WAKE_UP_SECONDS)
+        query = (
+            select(JobRow.id)
+            .where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
+            .where(or_(JobRow.woken_at.is_(None), JobRow.woken_at < db_now(-patience)))
+            .order_by(JobRow.created_at, JobRow.id)
+            .limit(limit)
+        )
+        return builtins.list(self._connection.execute(query).scalars())
+
+    def mark_woken(self, job_id: str) -> None:
+        """A wake-up for the job was published just now."""
+        changes = {"woken_at": db_now(), "num_wake_ups": JobRow.num_wake_ups + 1}
+        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes))
+
+    def reset_wake_ups(self) -> int:
+        """Make all queued jobs due again (a worker has come, or the broker has lost its messages); how many there are."""
+        queued = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED.value).order_by(JobRow.id).with_for_update()
+        ids = builtins.list(self._connection.execute(queued).scalars())
+        self._connection.execute(update(JobRow).where(JobRow.id.in_(ids)).values(woken_at=None, num_wake_ups=0))
+        return len(ids)
+
+    def counts_by_status(self) -> dict[str, int]:
+        """How many jobs are in each state; every state is named."""
+        query = select(JobRow.status, func.count().label("num_jobs")).group_by(JobRow.status)
+        counted = {row.status: row.num_jobs for row in self._connection.execute(query)}
+        return {status.value: counted.get(status.value, 0) for status in JobStatus}
+
+    def _changes_of_move(self, job: JobRecord, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+        changes: dict[str, Any] = {
+            "status": to.value,
+            "status_reason": reason,
+            "error": None if error is None else dict(error),
+            "finished_at": self._now if to in FINISHED else None,
+        }
+        if to is JobStatus.RUNNING and job.started_at is None:
+            changes["started_at"] = self._now
+        if to is JobStatus.QUEUED:
+            changes.update(woken_at=None, num_wake_ups=0)
+            if job.status is JobStatus.FAILED:
+                changes["attempts_since_progress"] = 0
+        if to in _RESTING:
+            changes["desired_state"] = DesiredState.RUN.value
+        return changes
+
+    def _record_transition(
+        self, job_id: str, from_status: JobStatus | None, to: JobStatus, *, reason: str, actor: str, epoch: int | None
+    ) -> None:
+        self._connection.execute(
+            insert(TransitionRow).values(
+                job_id=job_id,
+                from_status=from_status.value if from_status else None,
+                to_status=to.value,
+                at=self._now,
+                reason=reason,
+                actor=actor,
+                epoch=epoch,
+            )
+        )
+
+    def _update(self, job_id: str, **changes: Any) -> None:
+        result = self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))
+        if result.rowcount == 0:
+            raise NotFound("job", job_id)
+
+    def _position(self, job_id: str, owner: str) -> Any:
+        query = select(JobRow.created_at, JobRow.id).where(JobRow.id == job_id, JobRow.owner == owner)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise InvalidCursor(f"cursor {job_id!r} is no job of this list; expected the id of a job")
+        return tuple_(literal(row.created_at, UtcTime()), row.id)
+
+    def _touched(self) -> dict[str, Any]:
+        return {"version": JobRow.version + 1, "updated_at": self._now}
+
+
+def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> dict[str, Any]:
+    return {
+        "id": job_id,
+        "owner": owner,
+        "name": spec.name,
+        "spec": spec.model_dump(mode="json"),
+        "status": JobStatus.QUEUED.value,
+        "status_reason": SUBMITTED,
+        "desired_state": DesiredState.RUN.value,
+        "stream": spec.stream,
+        "attempt": 0,
+        "attempts_since_progress": 0,
+        "last_event_seq": 0,
+        "last_switch_sequence": 0,
+        "request_id": request_id,
+        "version": 1,
+        "num_wake_ups": 0,
+    }
+
+
+def _record(row: RowMapping) -> JobRecord:
+    fields = {name: value for name, value in row.items() if name not in ("woken_at", "num_wake_ups")}
+    fields["spec"] = JobSpec.model_validate(fields["spec"])
+    fields["status"] = JobStatus(fields["status"])
+    return JobRecord(**fields)

@@ -1,0 +1,46 @@
+"""What all repositories share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.base import Base
+
+if TYPE_CHECKING:
+    from store.unit_of_work import Work
+
+
+class Repository:
+    """Queries on one kind of record, inside one transaction."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    @property
+    def _connection(self) -> Connection:
+        return self._work.connection
+
+    @property
+    def _now(self) -> datetime:
+        return self._work.now
+
+    def _insert_or_replace(self, table: type[Base], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
+        """Insert rows; where `key` exists already, replace all other columns. Both engines speak the same dialect here."""
+        if not rows:
+            return
+        statement = self._dialect_insert(table)
+        replaced = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=replaced), list(rows))
+
+    def _insert_if_absent(self, table: type[Base], row: Mapping[str, Any], *, key: Sequence[str]) -> bool:
+        """Insert a row unless `key` exists already; whether it was inserted."""
+        statement = self._dialect_insert(table).values(**row).on_conflict_do_nothing(index_elements=list(key))
+        return self._connection.execute(statement).rowcount == 1
+
+    def _dialect_insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)

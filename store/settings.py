@@ -1,0 +1,65 @@
+"""Settings that every process shares: where the record and the broker are, and how leases are timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+FILESYSTEM_BROKER = "filesystem://"
+
+
+class StoreSettings(BaseSettings):
+    """Read from the environment: `EWC_DATABASE_URL`, `EWC_BROKER_URL`, and so on.
+
+    `state_dir` holds everything of an embedded service: the SQLite file, the broker's folders, the service's address.
+    `data_dir` is the folder of data sets, if there is one. Leases last `lease_seconds` and are extended every
+    `heartbeat_seconds`; a resume point is written about every `resume_seconds`.
+
+    Raises:
+        pydantic.ValidationError: a value is out of range, or the heartbeat leaves less than two tries per lease.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EWC_", extra="ignore", frozen=True)
+
+    state_dir: Path = Path(".ewc")
+    data_dir: Path | None = None
+    database_url: str = ""
+    broker_url: str = FILESYSTEM_BROKER
+    lease_seconds: float = Field(default=15.0, gt=0, le=3600)
+    heartbeat_seconds: float = Field(default=5.0, gt=0, le=1800)
+    sweep_seconds: float = Field(default=5.0, gt=0, le=3600)
+    resume_seconds: float = Field(default=60.0, ge=0, le=86400)
+    max_attempts_without_progress: int = Field(default=10, ge=1, le=1000)
+
+    @field_validator("state_dir", "data_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_data_dir_is_none(cls, values: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if not (name == "data_dir" and value == "")}
+
+    @model_validator(mode="after")
+    def _database_lies_in_the_state_dir(self) -> StoreSettings:
+        if not self.database_url:
+            # The settings are frozen for their users; a default that depends on another field is filled in here.
+            object.__setattr__(self, "database_url", f"sqlite:///{self.state_dir / 'ewc.db'}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_lease_survives_one_lost_heartbeat(self) -> StoreSettings:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError(
+                f"heartbeat_seconds {self.heartbeat_seconds} must be at most half of lease_seconds {self.lease_seconds}, "
+                "so that one late heartbeat does not lose the lease"
+            )
+        return self
+
+    @property
+    def broker_dir(self) -> Path:
+        """Folder of the filesystem broker's messages."""
+        return self.state_dir / "broker"

@@ -1,0 +1,115 @@
+"""The sweep: whatever died, any living process puts right what it left behind."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from ewc_core.errors import StoreUnavailable
+from store.job_states import JobStatus
+from store.queue import WakeUps
+from store.records import ExpiredLease
+from store.settings import StoreSettings
+from store.unit_of_work import Database, Work
+
+ACTOR = "sweeper"
+STAGED_BLOB_SECONDS = 3600.0
+IDEMPOTENCY_SECONDS = 24 * 3600.0
+PROCESSED_MESSAGE_SECONDS = 3600.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """What one sweep did. `broker_error` says why wake-ups could not be sent, if they could not."""
+
+    requeued: tuple[str, ...] = ()
+    worker_lost: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    woken: tuple[str, ...] = ()
+    num_blobs_collected: int = 0
+    num_idempotency_keys_collected: int = 0
+    broker_error: str | None = None
+
+
+def sweep(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> SweepReport:
+    """One pass. Any number of processes may sweep at once: each change checks again, under the job's lock, what it changes.
+
+    Jobs with an expired lease go back to the queue, or fail as `worker_lost` after too many attempts without progress;
+    those that were being cancelled or paused are cancelled or paused. Jobs that wait for a worker too long are woken
+    again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
+
+    Raises:
+        StoreUnavailable: the database cannot be used. A broker that cannot be reached is reported instead.
+    """
+    settled = _settle_expired_leases(database, settings.max_attempts_without_progress)
+    woken, broker_error = _wake_due_jobs(database, wake_ups)
+    with database.write() as work:
+        num_blobs = work.blobs.collect_staged(older_than_seconds=STAGED_BLOB_SECONDS)
+        num_keys = work.idempotency.collect(older_than_seconds=IDEMPOTENCY_SECONDS)
+    wake_ups.collect_processed(older_than_seconds=PROCESSED_MESSAGE_SECONDS)
+    return SweepReport(
+        requeued=tuple(settled[JobStatus.QUEUED]),
+        worker_lost=tuple(settled[JobStatus.FAILED]),
+        paused=tuple(settled[JobStatus.PAUSED]),
+        cancelled=tuple(settled[JobStatus.CANCELLED]),
+        woken=tuple(woken),
+        num_blobs_collected=num_blobs,
+        num_idempotency_keys_collected=num_keys,
+        broker_error=broker_error,
+    )
+
+
+def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobStatus, list[str]]:
+    settled: dict[JobStatus, list[str]] = {status: [] for status in JobStatus}
+    with database.read() as work:
+        expired = work.leases.expired()
+    for lease in expired:
+        with database.write() as work:
+            # The holder may have come back, or the job may have moved on, since the list was read.
+            if work.leases.revoke(lease) and work.jobs.get(lease.job_id).status is lease.status:
+                settled[_settle(work, lease, max_attempts)].append(lease.job_id)
+    return settled
+
+
+def _settle(work: Work, lease: ExpiredLease, max_attempts: int) -> JobStatus:
+    to, reason = _outcome(lease, max_attempts)
+    error = None
+    if to is JobStatus.FAILED:
+        error = {
+            "code": "worker_lost",
+            "message": f"the worker was lost {lease.attempts_since_progress} times in a row without any progress between",
+            "param": None,
+            "retryable": True,
+        }
+    work.jobs.transition(lease.job_id, to, reason=reason, actor=ACTOR, epoch=lease.epoch, error=error)
+    _logger.warning("job %s: lease epoch %d expired while %s; now %s", lease.job_id, lease.epoch, lease.status.value, to.value)
+    return to
+
+
+def _outcome(lease: ExpiredLease, max_attempts: int) -> tuple[JobStatus, str]:
+    if lease.status is JobStatus.CANCELLING:
+        return JobStatus.CANCELLED, "cancelled"
+    if lease.status is JobStatus.PAUSING:
+        return JobStatus.PAUSED, "paused"
+    if lease.attempts_since_progress >= max_attempts:
+        return JobStatus.FAILED, "worker_lost"
+    return JobStatus.QUEUED, "lease_expired"
+
+
+def _wake_due_jobs(database: Database, wake_ups: WakeUps) -> tuple[list[str], str | None]:
+    woken: list[str] = []
+    with database.read() as work:
+        due = work.jobs.due_for_wake_up()
+    for job_id in due:
+        try:
+            wake_ups.publish(job_id)
+        except StoreUnavailable as error:
+            _logger.error("%d jobs are due but cannot be woken: %s", len(due) - len(woken), error)
+            return woken, str(error)
+        with database.write() as work:
+            work.jobs.mark_woken(job_id)
+        woken.append(job_id)
+    return woken, None

@@ -1,0 +1,30 @@
+"""The tables. Importing this package registers all of them on `Base.metadata`."""
+
+from store.base import Base
+from store.tables.access import ApiKeyRow, IdempotencyRow
+from store.tables.blobs import BlobChunkRow, BlobRow
+from store.tables.jobs import JobRow, TransitionRow
+from store.tables.learning import CheckpointRow, ConstraintRow, ResumePointRow
+from store.tables.observations import EvaluationRow, EventRow, MetricRow
+from store.tables.tasks import SwitchRow, TaskRow
+from store.tables.workers import LeaseRow, WorkerRow
+
+__all__ = [
+    "ApiKeyRow",
+    "Base",
+    "BlobChunkRow",
+    "BlobRow",
+    "CheckpointRow",
+    "ConstraintRow",
+    "EvaluationRow",
+    "EventRow",
+    "IdempotencyRow",
+    "JobRow",
+    "LeaseRow",
+    "MetricRow",
+    "ResumePointRow",
+    "SwitchRow",
+    "TaskRow",
+    "TransitionRow",
+    "WorkerRow",
+]

@@ -1,0 +1,192 @@
+"""The unit of work: one short transaction, and the repositories that work inside it.
+
+Order of locks. Every transaction that touches a job locks in this order, so that on PostgreSQL none can deadlock with
+another:
+
+1. the job's row (`jobs.get(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
+2. the job's lease row (`leases.claim`, `fenced`, `release`, `revoke`);
+3. everything else of the job; the idempotency key last.
+
+A transaction locks one job only, except `jobs.reset_wake_ups`, which locks in the order of ids. `leases.extend` takes
+the lease row alone. On SQLite a write transaction holds the one write lock of the file from its first statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+
+from ewc_core.errors import StoreUnavailable
+from store.base import db_now
+from store.engine import BEGIN_OPTION, make_engine
+from store.records import Fence
+from store.repositories.api_keys import ApiKeys
+from store.repositories.blobs import Blobs
+from store.repositories.checkpoints import Checkpoints
+from store.repositories.constraints import Constraints
+from store.repositories.evaluations import Evaluations
+from store.repositories.events import Events
+from store.repositories.idempotency import Idempotency
+from store.repositories.jobs import Jobs
+from store.repositories.leases import Leases
+from store.repositories.metrics import Metrics
+from store.repositories.resume_points import ResumePoints
+from store.repositories.switches import Switches
+from store.repositories.tasks import Tasks
+from store.repositories.workers import Workers
+
+
+class Work:
+    """One transaction. Its repositories return frozen records; none of them commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def now(self) -> datetime:
+        """The database's clock, read once per transaction (UTC)."""
+        return self.connection.execute(select(db_now())).scalar_one()
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self)
+
+    @cached_property
+    def switches(self) -> Switches:
+        return Switches(self)
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        return Constraints(self)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self)
+
+    @cached_property
+    def resume_points(self) -> ResumePoints:
+        return ResumePoints(self)
+
+    @cached_property
+    def evaluations(self) -> Evaluations:
+        return Evaluations(self)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        return Blobs(self)
+
+    @cached_property
+    def leases(self) -> Leases:
+        return Leases(self)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        return ApiKeys(self)
+
+    @cached_property
+    def idempotency(self) -> Idempotency:
+        return Idempotency(self)
+
+    @cached_property
+    def workers(self) -> Workers:
+        return Workers(self)
+
+
+class Database:
+    """The record, as one process sees it. Safe to share between threads, not across a fork."""
+
+    def __init__(self, url: str) -> None:
+        """Connections are opened on first use.
+
+        Raises:
+            StoreUnavailable: the URL is malformed or of an unknown kind.
+        """
+        self.engine = make_engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """A transaction that reads, and is always rolled back.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or lacks this version's tables.
+        """
+        with _driver_errors_translated(), self.engine.connect() as connection:
+            # On PostgreSQL the server itself refuses writes here; SQLite has no such mode for one transaction.
+            if connection.dialect.name == "postgresql":
+                connection = connection.execution_options(postgresql_readonly=True)
+            yield Work(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """A transaction that commits on a clean exit and rolls back on an exception.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, stays locked, or lacks this version's tables.
+        """
+        with _driver_errors_translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
+            with connection.begin():
+                yield Work(connection)
+
+    @contextmanager
+    def fenced(self, fence: Fence) -> Iterator[Work]:
+        """A write transaction of a job's holder: nothing is written unless `fence` is the job's present lease.
+
+        Raises:
+            Fenced: the lease was taken over, taken away or released.
+        """
+        with self.write() as work:
+            work.leases.guard(fence)
+            yield work
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database cannot be reached."""
+        with _driver_errors_translated(), self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def schema_revision(self) -> str | None:
+        """The migration that the database is at, or None before the first one."""
+        with _driver_errors_translated(), self.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _driver_errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
+            raise
+        raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
+
+
+_UNDEFINED_TABLE = "42P01"
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]
