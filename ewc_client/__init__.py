@@ -1,0 +1,66 @@
+"""Python client and command line of the EWC training service. It speaks HTTP only.
+
+from ewc_client import EWCClient
+
+with EWCClient() as client:
+    job = client.jobs.create(spec)
+    job = job.wait()
+    print(job.matrix().methods["ewc"].summary.average)
+"""
+
+from ewc_client.checkpoints import Checkpoint
+from ewc_client.client import EWCClient
+from ewc_client.errors import (
+    ApiError,
+    ConfigurationError,
+    ConflictError,
+    EWCClientError,
+    IllegalTransitionError,
+    IntegrityError,
+    InvalidRequestError,
+    JobCancelledError,
+    JobFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    SequenceConflictError,
+    ServerError,
+    ServiceUnreachableError,
+    StreamClosedError,
+    UnauthorizedError,
+)
+from ewc_client.jobs import Job
+from ewc_client.models import ApiKey, Event, Matrix, MethodScores, Metric, Summary, Task, TaskSwitch, TensorEntry, Worker
+
+__all__ = [
+    "ApiError",
+    "ApiKey",
+    "Checkpoint",
+    "ConfigurationError",
+    "ConflictError",
+    "EWCClient",
+    "EWCClientError",
+    "Event",
+    "IllegalTransitionError",
+    "IntegrityError",
+    "InvalidRequestError",
+    "Job",
+    "JobCancelledError",
+    "JobFailedError",
+    "Matrix",
+    "MethodScores",
+    "Metric",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitedError",
+    "SequenceConflictError",
+    "ServerError",
+    "ServiceUnreachableError",
+    "StreamClosedError",
+    "Summary",
+    "Task",
+    "TaskSwitch",
+    "TensorEntry",
+    "UnauthorizedError",
+    "Worker",
+]

@@ -1,0 +1,48 @@
+"""The commands of `ewc`, and the one place where errors become messages and exit statuses."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ewc_client.cli import checkpoints, exit_codes, jobs, keys, submit, switches, up, watch
+from ewc_client.cli.output import say
+from ewc_client.errors import EWCClientError
+
+app = typer.Typer(
+    name="ewc",
+    help="Train one network on a sequence of tasks without forgetting the earlier ones.",
+    epilog=exit_codes.EXPLANATION,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("submit")(submit.submit)
+app.command("ls")(jobs.list_jobs)
+app.command("show")(jobs.show)
+app.command("watch")(watch.watch)
+app.command("matrix")(jobs.matrix)
+app.command("switch")(switches.switch)
+app.command("close")(switches.close)
+app.command("pause")(jobs.pause)
+app.command("resume")(jobs.resume)
+app.command("cancel")(jobs.cancel)
+app.command("retry")(jobs.retry)
+app.command("checkpoints")(checkpoints.list_checkpoints)
+app.command("get")(checkpoints.get)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except EWCClientError as error:
+        say(f"error: {error}")
+        sys.exit(exit_codes.REFUSED)
+    except BrokenPipeError:  # whoever read standard output has seen enough
+        sys.stderr.close()
+        sys.exit(exit_codes.SUCCEEDED)

@@ -1,0 +1,45 @@
+"""Following a job to its end."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ewc_client.cli import exit_codes
+from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
+from ewc_client.cli.output import Output, OutputOption, message_console, print_json, print_result, result_console, say
+from ewc_client.jobs import Job
+from ewc_client.progress import follow
+from ewc_client.score_tables import score_view
+
+
+def watch(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Follow a job to its end, then print its score matrix. Ctrl-C detaches; the job goes on."""
+    with connect(url, api_key) as client:
+        watch_to_end(client.jobs.get(job), output=output, come_back=f"The job goes on. Come back with: ewc watch {job}")
+
+
+def watch_to_end(job: Job, *, output: Output, come_back: str) -> None:
+    """Follow, print the result, and leave with the job's exit status. `come_back` is said when the user detaches."""
+    try:
+        follow(job, console=message_console())
+        job = job.refresh()
+        report_end(job, output)
+    except KeyboardInterrupt:
+        say(f"\nDetached. {come_back}")
+        sys.exit(exit_codes.DETACHED)
+    raise typer.Exit(exit_codes.of_job(job.status))
+
+
+def report_end(job: Job, output: Output) -> None:
+    """How the job ended, and its scores."""
+    matrix = job.matrix()
+    if output is Output.JSON:
+        print_json({**job.raw, "matrix": matrix.raw})
+        return
+    error = job.error or {}
+    say(f"job {job.id} {job.status}" + (f": {error.get('message')} ({error.get('code')})" if error else ""))
+    if any(scores.rows for scores in matrix.methods.values()):
+        print_result("")
+        print_result(score_view(matrix, result_console()))

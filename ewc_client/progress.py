@@ -1,0 +1,156 @@
+"""Following a job on standard error: one live bar per visit on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ewc_client.jobs import Job
+from ewc_client.models import Event
+from ewc_client.score_tables import mean, percent
+
+_PLAIN_SECONDS = 10.0
+_TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
+_SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
+
+
+@dataclass
+class VisitState:
+    """The visit that is going on, as the events tell it."""
+
+    index: int
+    task: str
+    num_steps: int
+    step: int = 0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    fisher: tuple[int, int] | None = None
+    scores: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class Narrator:
+    """Turns events into lines to print, and keeps the state of the visit that is going on."""
+
+    def __init__(self) -> None:
+        self.visit: VisitState | None = None
+
+    def take(self, event: Event) -> list[str]:
+        """What to print for this event."""
+        data = event.data
+        if event.type in {"visit.started", "visit.resumed"}:
+            self.visit = VisitState(int(data["visit_index"]), str(data["task"]), int(data["num_steps"]), int(data.get("step", 0)))
+        elif event.type == "visit.finished":
+            return [self._finished(event)]
+        elif self.visit is not None:
+            _update(self.visit, event)
+        if event.type == "job.status" and data.get("to") not in _SELF_EVIDENT:
+            return self._status(data)
+        return [event.message] if event.type in _TOLD_AS_THEY_ARE else []
+
+    def _status(self, data: Mapping[str, object]) -> list[str]:
+        status, reason = str(data.get("to")), data.get("reason")
+        if status == "running" and data.get("from") == "starting" and self.visit is None:
+            return ["a worker has the job"]
+        if status == "running":
+            return []
+        hint = {"waiting": "waiting for the next task: `ewc switch` announces one, `ewc close` ends the job"}.get(status)
+        return [hint or f"job is {status}" + (f" ({reason})" if reason else "")]
+
+    def _finished(self, event: Event) -> str:
+        visit, self.visit = self.visit, None
+        index, num_steps = int(event.data["visit_index"]), int(event.data["num_steps"])
+        if visit is None or not visit.scores:
+            return f"visit {index} finished after {num_steps} steps"
+        num_tasks = max(len(scores) for scores in visit.scores.values())
+        averages = "  ".join(f"{method} {percent(mean(scores)):>4}" for method, scores in visit.scores.items())
+        tasks = "task" if num_tasks == 1 else "tasks"
+        return f"visit {index}  {visit.task}  {num_steps} steps   % over {num_tasks} {tasks}:  {averages}"
+
+
+def _update(visit: VisitState, event: Event) -> None:
+    data = event.data
+    if event.type == "visit.progress":
+        visit.step, visit.num_steps = int(data["step"]), int(data["num_steps"])
+        visit.losses = data.get("losses") or visit.losses
+    elif event.type == "fisher.progress":
+        visit.step, visit.fisher = visit.num_steps, (int(data["num_done"]), int(data["num_examples"]))
+    elif event.type == "evaluation.completed":
+        visit.scores[str(data["method"])] = data["scores"]
+
+
+def follow(job: Job, *, console: Console | None = None) -> None:
+    """Show a job's events from its first to its end. An interrupt only ends the showing."""
+    console = console or Console(stderr=True, highlight=False)
+    method = str(job.spec.get("method", {}).get("kind", ""))
+    events = job.events(on_reconnect=lambda error: _say(console, f"connection lost ({error}); connecting again"))
+    if console.is_terminal:
+        _follow_on_terminal(events, console, method)
+    else:
+        _follow_in_lines(events, console, method)
+
+
+def _follow_on_terminal(events: Iterator[Event], console: Console, method: str) -> None:
+    narrator, bar = Narrator(), TaskID(-1)
+    with _bars(console) as progress:
+        shown: VisitState | None = None
+        for event in events:
+            lines = narrator.take(event)
+            visit = narrator.visit
+            if shown is not None and visit is not shown:
+                progress.remove_task(bar)
+                shown = None
+            for line in lines:
+                _say(console, line)
+            if visit is None:
+                continue
+            if shown is None:
+                bar, shown = progress.add_task("", total=visit.num_steps, note=""), visit
+            done, total, what = _stage(visit)
+            progress.update(bar, completed=done, total=total, description=what, note=_loss(visit, method))
+
+
+def _follow_in_lines(events: Iterator[Event], console: Console, method: str) -> None:
+    narrator, last = Narrator(), time.monotonic()
+    for event in events:
+        for line in narrator.take(event):
+            _say(console, line)
+            last = time.monotonic()
+        if narrator.visit is not None and time.monotonic() - last > _PLAIN_SECONDS:
+            done, total, what = _stage(narrator.visit)
+            _say(console, f"{what}: {done} of {total}  {_loss(narrator.visit, method)}".rstrip())
+            last = time.monotonic()
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Progress]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress
+
+
+def _stage(visit: VisitState) -> tuple[int, int, str]:
+    name = f"visit {visit.index}  {visit.task}"
+    if visit.fisher is not None:
+        return *visit.fisher, f"{name}  Fisher"
+    return visit.step, visit.num_steps, name
+
+
+def _loss(visit: VisitState, method: str) -> str:
+    loss = visit.losses.get(method)
+    return "" if loss is None or visit.fisher is not None else f"loss {loss:.4f}"
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(Text(line), soft_wrap=True)

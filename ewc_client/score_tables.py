@@ -1,0 +1,194 @@
+"""The score matrix as tables for a terminal: the method beside its controls where the width allows it.
+
+Three layouts, the first that fits: methods side by side; methods one below the other; one row per task. Rows are
+visits, columns tasks; a cell is the accuracy in % on that task after that visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from ewc_client.models import Matrix, MethodScores
+
+_NONE = "·"
+_STYLE = {"method": "bold cyan", "control": "yellow"}
+_HEADINGS = Text(
+    "Accuracy in %: row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
+    "retained = the score now in % of the score when it was learned."
+)
+
+
+def score_view(matrix: Matrix, console: Console) -> RenderableType:
+    """The matrix and its summary, laid out for the console's width."""
+    if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
+        return Text("No visit has been evaluated yet.")
+    body = next((layout for layout in _layouts(matrix) if _fits(layout, console)), _by_task(matrix))
+    return Group(_HEADINGS, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
+
+
+def _layouts(matrix: Matrix) -> Iterator[Table]:
+    """From the roomiest to the narrowest."""
+    for gap, name_length in ((2, 24), (1, 16), (1, 10)):
+        yield _side_by_side(matrix, gap=gap, name_length=name_length)
+    for name_length in (24, 10):
+        yield _stacked(matrix, name_length=name_length)
+
+
+def _fits(layout: Table, console: Console) -> bool:
+    unlimited = console.options.update(width=100_000)
+    return Measurement.get(console, unlimited, layout).maximum <= console.width
+
+
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """A fraction as a short percentage: 0.9724 is 97.2."""
+    if value is None:
+        return _NONE
+    text = f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}"
+    text = text.replace("-0.0", "0.0") if text == "-0.0" else text
+    return "100" if text == "100.0" else text
+
+
+def _side_by_side(matrix: Matrix, *, gap: int, name_length: int) -> Table:
+    grid = Table.grid(padding=(0, gap))
+    labels = _visit_labels(matrix, name_length)
+    grid.add_row(labels, *(_method_table(matrix, scores) for scores in matrix.methods.values()))
+    return grid
+
+
+def _stacked(matrix: Matrix, *, name_length: int) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for scores in matrix.methods.values():
+        grid.add_row(_visit_labels(matrix, name_length), _method_table(matrix, scores))
+        grid.add_row("")
+    return grid
+
+
+def _visit_labels(matrix: Matrix, name_length: int) -> Table:
+    table = _plain_table(Text(" "))
+    table.add_column("after visit", no_wrap=True)
+    for visit in _visits(matrix):
+        table.add_row(_visit_label(matrix, visit, name_length))
+    table.add_section()
+    table.add_row("forgotten")
+    table.add_row("retained")
+    return table
+
+
+def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
+    style = _STYLE.get(scores.role, "")
+    table = _plain_table(Text(_method_label(scores), style=style))
+    table.min_width = len(_method_label(scores))
+    for task in range(len(matrix.task_names)):
+        table.add_column(f"t{task}", justify="right", no_wrap=True)
+    for visit in _visits(matrix):
+        seen = {matrix.visits[earlier] for earlier in _visits(matrix) if earlier <= visit}
+        row = scores.rows.get(visit, ())
+        cells = (percent(_at(row, task)) if task in seen else _NONE for task in range(len(matrix.task_names)))
+        table.add_row(*(_cell(cell) for cell in cells))
+    table.add_section()
+    summary = scores.summary
+    table.add_row(*(_cell(percent(_at(summary.forgetting, task))) for task in range(len(matrix.task_names))))
+    table.add_row(*(_cell(percent(_at(summary.retention, task))) for task in range(len(matrix.task_names))))
+    return table
+
+
+def _by_task(matrix: Matrix) -> Table:
+    """For more tasks than fit beside each other: per method the last score, what was forgotten, and what is retained."""
+    caption = "Too many tasks for the whole matrix: its last row. lost = forgotten, kept = retained."
+    table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("task", no_wrap=True)
+    for scores in matrix.methods.values():
+        for heading in (scores.kind, "lost", "kept"):
+            table.add_column(heading, justify="right", style=_STYLE.get(scores.role, "") if heading == scores.kind else "")
+    for task, name in enumerate(matrix.task_names):
+        cells: list[str] = []
+        for scores in matrix.methods.values():
+            last = scores.rows.get(max(_visits(matrix)), ())
+            summary = scores.summary
+            cells += [percent(_at(values, task)) for values in (last, summary.forgetting, summary.retention)]
+        table.add_row(str(task), _short(name, 24), *cells)
+    return table
+
+
+def _summary(matrix: Matrix) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("over all tasks", no_wrap=True)
+    for heading in ("average", "forgotten", "retained", "backward transfer", "forward transfer"):
+        table.add_column(heading, justify="right")
+    for scores in matrix.methods.values():
+        summary = scores.summary
+        table.add_row(
+            Text(_method_label(scores), style=_STYLE.get(scores.role, "")),
+            percent(summary.average),
+            percent(summary.average_forgetting),
+            percent(summary.average_retention),
+            percent(summary.backward_transfer, signed=True),
+            percent(summary.forward_transfer, signed=True),
+        )
+    return table
+
+
+def _verdict(matrix: Matrix) -> list[Text]:
+    """One sentence with the numbers that matter most, where they exist."""
+    kept = {kind: scores.summary.average_retention for kind, scores in matrix.methods.items()}
+    known = [f"{kind} {percent(value)} %" for kind, value in kept.items() if value is not None]
+    if len(known) < 2:
+        return []
+    return [Text(), Text(f"Retained of earlier tasks, on average: {', '.join(known)}.", style="bold")]
+
+
+def _plain_table(title: Text) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
+
+
+def _visits(matrix: Matrix) -> list[int]:
+    """Visits that have been evaluated, in order."""
+    evaluated = {visit for scores in matrix.methods.values() for visit in scores.rows}
+    return [visit for visit in sorted(matrix.visits) if visit in evaluated and _has_own_score(matrix, visit)]
+
+
+def _has_own_score(matrix: Matrix, visit: int) -> bool:
+    """A row may hold only the score of the next task before it is learned; then its visit is not over."""
+    task = matrix.visits[visit]
+    return any(_at(scores.rows.get(visit, ()), task) is not None for scores in matrix.methods.values())
+
+
+def _visit_label(matrix: Matrix, visit: int, name_length: int) -> str:
+    task = matrix.visits[visit]
+    return f"{visit} t{task} {_short(matrix.task_names[task], name_length)}"
+
+
+def _method_label(scores: MethodScores) -> str:
+    return scores.kind if scores.role == "method" else f"{scores.kind} (control)"
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style="dim" if text == _NONE else "")
+
+
+def _at(values: tuple[float | None, ...], index: int) -> float | None:
+    return values[index] if index < len(values) else None
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def mean(scores: Mapping[str, float]) -> float | None:
+    """The mean of an evaluation's scores."""
+    return sum(scores.values()) / len(scores) if scores else None
