@@ -1,0 +1,1 @@
+"""Servers that a test session starts for itself, on free ports, and stops again."""

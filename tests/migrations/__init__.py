@@ -1,0 +1,1 @@
+"""The schema's history, on SQLite and on PostgreSQL."""
