@@ -1,0 +1,101 @@
+"""`python -m worker`: sweeps the record and keeps one Celery worker alive until it is asked to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from ewc_core.errors import StoreUnavailable
+from store.queue import CPU_QUEUE, WakeUps
+from store.sweep import sweep
+from store.unit_of_work import Database
+from worker.processes import die_with_parent
+from worker.settings import WorkerSettings, new_worker_id
+
+log = logging.getLogger("worker")
+
+_MAX_BACK_OFF_SECONDS = 30.0
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Returns 0 after a clean stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = WorkerSettings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = Database(settings.database_url)
+    wake_ups = WakeUps(settings.broker_url, settings.broker_dir)
+    celery = _start_celery(settings)
+    worker_id, back_off = new_worker_id(), 1.0
+    started_at = time.monotonic()
+    _wake_everything(database)
+    while not stop.wait(0 if celery.poll() is not None else settings.sweep_seconds):
+        if celery.poll() is not None:
+            log.warning("the Celery process left with %s; starting another in %.0f s", celery.returncode, back_off)
+            if stop.wait(back_off):
+                break
+            back_off = 1.0 if time.monotonic() - started_at > 60 else min(back_off * 2, _MAX_BACK_OFF_SECONDS)
+            celery, started_at = _start_celery(settings), time.monotonic()
+            _wake_everything(database)
+        _sweep_once(database, wake_ups, settings, worker_id)
+    _stop_celery(celery, settings)
+    _say_goodbye(database, worker_id)
+    return 0
+
+
+def _start_celery(settings: WorkerSettings) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "celery", "--app", "worker.app", "--quiet", "worker"]
+    options = [
+        f"--concurrency={settings.worker_slots}",
+        "--pool=prefork",
+        f"--queues={CPU_QUEUE}",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel=INFO",
+        f"--hostname=ewc-{new_worker_id()}-{int(time.time())}@%h",
+    ]
+    return subprocess.Popen([*command, *options], preexec_fn=die_with_parent, start_new_session=True)  # noqa: S603
+
+
+def _stop_celery(celery: subprocess.Popen[bytes], settings: WorkerSettings) -> None:
+    """A warm shutdown: trainers save a resume point and their jobs go back to the queue; then a hard one."""
+    celery.terminate()
+    try:
+        celery.wait(timeout=settings.stop_grace_seconds + 5)
+    except subprocess.TimeoutExpired:
+        celery.kill()
+        celery.wait()
+
+
+def _sweep_once(database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str) -> None:
+    try:
+        with database.write() as work:
+            work.workers.beat(
+                worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots
+            )
+        sweep(database, wake_ups, settings=settings)
+    except (StoreUnavailable, OSError) as error:
+        log.warning("sweep failed (%s: %s); trying again", type(error).__name__, error)
+
+
+def _wake_everything(database: Database) -> None:
+    """Messages that a dead Celery process had reserved are lost: every queued job is due for a wake-up again."""
+    with database.write() as work:
+        work.jobs.reset_wake_ups()
+
+
+def _say_goodbye(database: Database, worker_id: str) -> None:
+    with database.write() as work:
+        work.workers.remove(worker_id)
+    database.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""The bytes of a checkpoint: anchor and Fisher of a consolidated task, as safetensors."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+from torch import Tensor
+
+from ewc_core import tensor_file
+
+MEDIA_TYPE = "application/vnd.safetensors"
+_LENGTH = struct.Struct("<Q")
+
+
+def anchor_bytes(anchor: dict[str, Tensor], *, task_index: int) -> bytes:
+    """A checkpoint of a method without constraints: tensors `anchor.<parameter>`, no Fisher."""
+    tensors = {f"anchor.{name}": tensor for name, tensor in anchor.items()}
+    return tensor_file.encode(tensors, {"task_index": str(task_index)}, kind="ewc-anchor")
+
+
+def tensor_index(data: bytes) -> list[dict[str, Any]]:
+    """Where each tensor lies in a safetensors file: name, dtype, shape, and its byte range [begin, end) in the file."""
+    (header_size,) = _LENGTH.unpack_from(data)
+    start = _LENGTH.size + header_size
+    header = json.loads(data[_LENGTH.size : start])
+    return [
+        {
+            "name": name,
+            "dtype": entry["dtype"],
+            "shape": entry["shape"],
+            "begin": start + entry["data_offsets"][0],
+            "end": start + entry["data_offsets"][1],
+        }
+        for name, entry in sorted(header.items())
+        if name != "__metadata__"
+    ]

@@ -1,0 +1,27 @@
+"""What Celery delivers: a wake-up names a job that may be ready to run."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from store.queue import WAKE_UP
+from store.unit_of_work import Database
+from worker.app import app, stopping
+from worker.settings import WorkerSettings, new_worker_id
+from worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def _database() -> Database:
+    """One database per pool process, opened after the fork."""
+    return Database(WorkerSettings().database_url)
+
+
+@app.task(name=WAKE_UP, ignore_result=True)
+def wake_up(job_id: str) -> None:
+    """Train the job if nobody else does. Safe to receive twice, late, or for a job that no longer exists."""
+    supervisor = Supervisor(_database(), WorkerSettings(), worker_id=new_worker_id(), stopping=stopping.is_set)
+    supervisor.attend(job_id)

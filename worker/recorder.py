@@ -1,0 +1,254 @@
+"""Writing what training yields: every write is one short fenced transaction, so a stale trainer changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from torch import Tensor
+
+from ewc_core.consolidation.constraint import weights_sha256
+from ewc_core.events import Consolidated, Evaluated, StepLogged, Visit, VisitFinished, ZeroShot
+from ewc_core.resume import ResumePoint
+from store.blobs import stage_blob
+from store.records import Fence, MetricPoint, SwitchRecord
+from store.unit_of_work import Database, Work
+from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the record asks of a running trainer. `cut_by` is the task switch that ends the current visit at once."""
+
+    desired_state: str
+    cut_by: SwitchRecord | None
+
+
+class Recorder:
+    """Writes for one trainer under one fence."""
+
+    def __init__(self, database: Database, fence: Fence) -> None:
+        self._database = database
+        self._fence = fence
+        self._metrics: list[MetricPoint] = []
+        self._losses: Mapping[str, float] = {}
+        self._last_flush = time.monotonic()
+
+    @property
+    def seconds_since_flush(self) -> float:
+        """Age of the last flush."""
+        return time.monotonic() - self._last_flush
+
+    def start_visit(self, visit: Visit, *, step: int, num_steps: int) -> None:
+        """Mark the visit and its task as being trained."""
+        with self._database.fenced(self._fence) as work:
+            job_id = self._fence.job_id
+            work.switches.start_visit(job_id, visit.index)
+            work.tasks.set_status(job_id, visit.task_index, "training")
+            work.jobs.record_progress(job_id, visit_index=visit.index, step=step, num_steps=num_steps)
+            verb = "begins" if step == 0 else f"goes on at step {step}"
+            work.events.append(
+                job_id,
+                type="visit.started" if step == 0 else "visit.resumed",
+                message=f"visit {visit.index}: task {visit.task_index} ({visit.task.title}) {verb}",
+                data={
+                    "visit_index": visit.index,
+                    "task_index": visit.task_index,
+                    "task": visit.task.title,
+                    "step": step,
+                    "num_steps": num_steps,
+                },
+            )
+
+    def zero_shot(self, event: ZeroShot) -> None:
+        """Write the scores of a task before it is first trained."""
+        with self._database.fenced(self._fence) as work:
+            task, examples = event.visit.task_index, {event.visit.task_index: event.num_examples}
+            put = work.evaluations.put_row
+            put(self._fence.job_id, method=event.method, after_visit=-1, scores={task: event.untrained}, num_examples=examples)
+            if event.visit.index > 0:
+                after = event.visit.index - 1
+                put(
+                    self._fence.job_id,
+                    method=event.method,
+                    after_visit=after,
+                    scores={task: event.current},
+                    num_examples=examples,
+                )
+
+    def log_step(self, event: StepLogged) -> None:
+        """Keep losses and penalties for the next flush."""
+        for name, values in (("loss", event.losses), ("penalty", event.penalties)):
+            self._metrics.extend(
+                MetricPoint(method=method, name=name, visit_index=event.visit.index, step=event.step, value=value)
+                for method, value in values.items()
+            )
+        self._losses = event.losses
+
+    def flush(self, visit: Visit, *, step: int, num_steps: int, fisher: tuple[int, int] | None = None) -> Orders:
+        """Write metrics and progress, and read what is asked of this job, in one transaction."""
+        with self._database.fenced(self._fence) as work:
+            self._write_metrics(work)
+            job_id = self._fence.job_id
+            work.jobs.record_progress(job_id, visit_index=visit.index, step=step, num_steps=num_steps)
+            if fisher is None:
+                work.events.append(
+                    job_id,
+                    type="visit.progress",
+                    message=f"visit {visit.index}: step {step} of {num_steps}",
+                    data={
+                        "visit_index": visit.index,
+                        "task_index": visit.task_index,
+                        "step": step,
+                        "num_steps": num_steps,
+                        "losses": dict(self._losses),
+                    },
+                )
+            else:
+                work.tasks.set_status(job_id, visit.task_index, "estimating_fisher")
+                work.events.append(
+                    job_id,
+                    type="fisher.progress",
+                    message=f"visit {visit.index}: Fisher over {fisher[0]} of {fisher[1]} examples",
+                    data={
+                        "visit_index": visit.index,
+                        "task_index": visit.task_index,
+                        "num_done": fisher[0],
+                        "num_examples": fisher[1],
+                    },
+                )
+            orders = self._read_orders(work, visit)
+        self._metrics.clear()
+        self._last_flush = time.monotonic()
+        return orders
+
+    def save_resume_point(self, point: ResumePoint) -> None:
+        """Replace the job's resume point."""
+        blob_id = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
+        with self._database.fenced(self._fence) as work:
+            self._put_resume_point(work, point, blob_id)
+
+    def mark_cut(self, visit: Visit, *, step: int, by: SwitchRecord) -> None:
+        """Record at which step a task switch ended the visit, before the visit ends there."""
+        with self._database.fenced(self._fence) as work:
+            work.switches.mark_cut(self._fence.job_id, visit_index=visit.index, step=step, by_sequence=by.sequence)
+            work.events.append(
+                self._fence.job_id,
+                type="switch.applied",
+                message=f"visit {visit.index} ends at step {step}: task switch {by.sequence}",
+                data={"visit_index": visit.index, "step": step, "sequence": by.sequence, "action": by.action},
+            )
+
+    def commit_visit(
+        self,
+        finished: VisitFinished,
+        *,
+        method: str,
+        weights: dict[str, Tensor],
+        consolidated: Consolidated | None,
+        rows: list[Evaluated],
+        point: ResumePoint,
+    ) -> None:
+        """Write everything that a finished visit leaves, in one transaction: checkpoint, constraint, scores, resume point."""
+        visit = finished.visit
+        task_index = visit.task_index
+        data = consolidated.constraint.to_bytes() if consolidated else anchor_bytes(weights, task_index=task_index)
+        checkpoint_blob = stage_blob(self._database, data, fence=self._fence, media_type=MEDIA_TYPE)
+        point_blob = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
+        with self._database.fenced(self._fence) as work:
+            self._write_metrics(work)
+            work.blobs.finish(checkpoint_blob)
+            checkpoint = work.checkpoints.add(
+                self._fence.job_id,
+                visit_index=visit.index,
+                task_index=visit.task_index,
+                method=method,
+                blob_id=checkpoint_blob,
+                weights_sha256=weights_sha256(weights),
+                tensors=tensor_index(data),
+            )
+            if consolidated is not None:
+                self._write_constraint(work, consolidated, checkpoint.id)
+            self._write_rows(work, rows)
+            self._write_end_of_visit(work, finished, checkpoint.id)
+            self._put_resume_point(work, point, point_blob)
+        self._metrics.clear()
+
+    def _write_constraint(self, work: Work, consolidated: Consolidated, checkpoint_id: str) -> None:
+        visit, constraint = consolidated.visit, consolidated.constraint
+        work.constraints.put(
+            self._fence.job_id,
+            task_index=visit.task_index,
+            visit_index=visit.index,
+            checkpoint_id=checkpoint_id,
+            ewc_lambda=constraint.ewc_lambda,
+            info=asdict(constraint.info),
+        )
+        work.events.append(
+            self._fence.job_id,
+            type="task.consolidated",
+            message=f"task {visit.task_index} consolidated after visit {visit.index}",
+            data={
+                "visit_index": visit.index,
+                "task_index": visit.task_index,
+                "checkpoint_id": checkpoint_id,
+                **asdict(constraint.info),
+            },
+        )
+
+    def _write_rows(self, work: Work, rows: list[Evaluated]) -> None:
+        for row in rows:
+            after = row.visit.index
+            work.evaluations.put_row(
+                self._fence.job_id, method=row.method, after_visit=after, scores=row.scores, num_examples=row.num_examples
+            )
+            work.events.append(
+                self._fence.job_id,
+                type="evaluation.completed",
+                message=f"{row.method} after visit {after}: mean accuracy {sum(row.scores.values()) / len(row.scores):.4f}",
+                data={
+                    "after_visit": after,
+                    "method": row.method,
+                    "scores": {str(task): score for task, score in row.scores.items()},
+                },
+            )
+
+    def _write_end_of_visit(self, work: Work, finished: VisitFinished, checkpoint_id: str) -> None:
+        job_id, visit = self._fence.job_id, finished.visit
+        late = self._read_orders(work, visit).cut_by
+        if late is not None:  # it was meant for this visit, which ended by itself; the next one must not be cut
+            work.switches.mark_cut(job_id, visit_index=visit.index, step=finished.num_steps, by_sequence=late.sequence)
+        work.switches.finish_visit(job_id, visit.index, num_steps=finished.num_steps)
+        work.tasks.note_visit_done(
+            job_id, visit.task_index, num_examples_seen=finished.num_examples_seen, checkpoint_id=checkpoint_id
+        )
+        work.tasks.set_status(job_id, visit.task_index, "completed")
+        work.jobs.record_progress(job_id, visit_index=visit.index, step=finished.num_steps, num_steps=finished.num_steps)
+        work.events.append(
+            job_id,
+            type="visit.finished",
+            message=f"visit {visit.index}: finished after {finished.num_steps} steps",
+            data={
+                "visit_index": visit.index,
+                "task_index": visit.task_index,
+                "num_steps": finished.num_steps,
+                "checkpoint_id": checkpoint_id,
+            },
+        )
+
+    def _put_resume_point(self, work: Work, point: ResumePoint, blob_id: str) -> None:
+        work.blobs.finish(blob_id)
+        work.resume_points.put(self._fence.job_id, visit_index=point.visit_index, step=point.step, blob_id=blob_id)
+        work.jobs.note_progress_made(self._fence.job_id)
+
+    def _write_metrics(self, work: Work) -> None:
+        if self._metrics:
+            work.metrics.put(self._fence.job_id, self._metrics)
+
+    def _read_orders(self, work: Work, visit: Visit) -> Orders:
+        job = work.jobs.get(self._fence.job_id)
+        started = next(s for s in work.switches.visits(job.id) if s.visit_index == visit.index)
+        return Orders(
+            desired_state=job.desired_state, cut_by=work.switches.cut_requested_after(job.id, sequence=started.sequence)
+        )

@@ -1,0 +1,236 @@
+"""Running a job: load the record, train visit after visit, hand what training yields to the recorder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from enum import StrEnum
+
+import torch
+
+from ewc_core.consolidation.constraint import Constraint
+from ewc_core.errors import EwcError, RecordError, StoreUnavailable
+from ewc_core.events import (
+    Consolidated,
+    Evaluated,
+    FisherProgress,
+    StepLogged,
+    Stepped,
+    Visit,
+    VisitFinished,
+    VisitStarted,
+    ZeroShot,
+)
+from ewc_core.resume import ResumePoint
+from ewc_core.supervised import SupervisedRun
+from store.blobs import read_blob
+from store.job_states import DesiredState, JobStatus
+from store.records import Fence, JobRecord, SwitchRecord
+from store.unit_of_work import Database, Work
+from worker.recorder import Recorder
+from worker.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """How a trainer's part ended."""
+
+    SETTLED = "settled"
+    STOPPED = "stopped"
+
+
+class _Rest(Exception):  # noqa: N818 (not an error: it unwinds the training loop when the job comes to rest)
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class JobRunner:
+    """Trains one job from its resume point to its next resting state, under one fence."""
+
+    def __init__(self, database: Database, settings: WorkerSettings, fence: Fence) -> None:
+        self._database = database
+        self._settings = settings
+        self._fence = fence
+        self._recorder = Recorder(database, fence)
+        self._stop_asked = False
+        self._last_point = time.monotonic()
+
+    def stop(self) -> None:
+        """Ask for a resume point and an early end. Safe to call from a signal handler."""
+        self._stop_asked = True
+
+    def run(self) -> Outcome:
+        """Train until the job rests.
+
+        Raises:
+            Fenced: another worker holds the job.
+        """
+        try:
+            job = self._begin()
+            torch.set_num_threads(job.spec.num_threads)
+            torch.use_deterministic_algorithms(True)
+            self._train(job)
+        except _Rest as rest:
+            return rest.outcome
+        except (RecordError, StoreUnavailable):
+            raise
+        except EwcError as error:
+            self._fail(error)
+        return Outcome.SETTLED
+
+    def _begin(self) -> JobRecord:
+        with self._database.fenced(self._fence) as work:
+            job = work.jobs.get(self._fence.job_id, lock=True)
+            if job.desired_state == DesiredState.RUN:
+                return self._move(work, JobStatus.RUNNING, "trainer_started")
+        self._obey(job.desired_state)
+        raise _Rest(Outcome.SETTLED)
+
+    def _train(self, job: JobRecord) -> None:
+        training = self._restore(job)
+        while (visit := self._next_visit(training)) is not None:
+            self._learn(job, training, visit)
+
+    def _restore(self, job: JobRecord) -> SupervisedRun:
+        """The training as the record has it: fresh, or at the resume point with the constraints of the tasks behind it."""
+        with self._database.read() as work:
+            saved = work.resume_points.get(job.id)
+            visits = work.switches.visits(job.id)
+            tasks = [task.spec for task in work.tasks.list(job.id)]
+            constraints = work.constraints.list(job.id)
+            blobs = [work.checkpoints.get(constraint.checkpoint_id).blob_id for constraint in constraints]
+        if saved is None:
+            return SupervisedRun(job.spec, data_dir=self._settings.data_dir)
+        point = ResumePoint.from_bytes(read_blob(self._database, saved.blob_id))
+        num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)
+        num_seen = len({visit.task_index for visit in visits[:num_visits_begun]})
+        return SupervisedRun.restore(
+            job.spec,
+            data_dir=self._settings.data_dir,
+            tasks=tasks[:num_seen],
+            constraints=[Constraint.from_bytes(read_blob(self._database, blob_id)) for blob_id in blobs],
+            point=point,
+        )
+
+    def _next_visit(self, training: SupervisedRun) -> Visit | None:
+        """The next visit of the stream; None after moving the job to `waiting` or `succeeded`."""
+        with self._database.fenced(self._fence) as work:
+            job = work.jobs.get(self._fence.job_id, lock=True)
+            if job.desired_state != DesiredState.RUN:
+                desired = job.desired_state
+            else:
+                switch = work.switches.next_visit(job.id)
+                if switch is not None:
+                    return _visit_of(work, switch)
+                self._end_of_stream(work, job, training)
+                return None
+        self._obey(desired)
+        return None
+
+    def _end_of_stream(self, work: Work, job: JobRecord, training: SupervisedRun) -> None:
+        latest = work.checkpoints.latest(job.id)
+        if latest is not None:
+            work.jobs.set_result(job.id, weights_sha256=latest.weights_sha256)
+        if job.stream == "open":
+            self._move(work, JobStatus.WAITING, "no_task_left")
+        else:
+            work.resume_points.drop(job.id)
+            self._move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
+
+    def _learn(self, job: JobRecord, training: SupervisedRun, visit: Visit) -> None:
+        rows: list[Evaluated] = []
+        consolidated: Consolidated | None = None
+        finished: VisitFinished | None = None
+        for event in training.learn(visit):
+            match event:
+                case VisitStarted():
+                    self._recorder.start_visit(visit, step=event.step, num_steps=event.num_steps)
+                case ZeroShot():
+                    self._recorder.zero_shot(event)
+                case Stepped():
+                    self._after_step(training, event)
+                case StepLogged():
+                    self._recorder.log_step(event)
+                case FisherProgress():
+                    self._after_fisher_chunk(training, event)
+                case Consolidated():
+                    consolidated = event
+                case Evaluated():
+                    rows.append(event)
+                case VisitFinished():
+                    finished = event
+        if finished is None:
+            raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
+        method = job.spec.method.kind
+        self._recorder.commit_visit(
+            finished,
+            method=method,
+            weights=training.weights(method),
+            consolidated=consolidated,
+            rows=rows,
+            point=training.capture(),
+        )
+        self._last_point = time.monotonic()
+
+    def _after_step(self, training: SupervisedRun, event: Stepped) -> None:
+        if self._stop_asked:
+            self._recorder.save_resume_point(training.capture())
+            raise _Rest(Outcome.STOPPED)
+        if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
+            orders = self._recorder.flush(event.visit, step=event.step, num_steps=event.num_steps)
+            if orders.desired_state == DesiredState.PAUSE:
+                self._recorder.save_resume_point(training.capture())
+            self._obey(orders.desired_state)
+            if orders.cut_by is not None and event.step < event.num_steps:
+                self._recorder.mark_cut(event.visit, step=event.step, by=orders.cut_by)
+                training.end_visit_now()
+        if time.monotonic() - self._last_point >= self._settings.resume_seconds:
+            self._recorder.save_resume_point(training.capture())
+            self._last_point = time.monotonic()
+
+    def _after_fisher_chunk(self, training: SupervisedRun, event: FisherProgress) -> None:
+        if self._recorder.seconds_since_flush < self._settings.flush_seconds:
+            return
+        step = training.step
+        progress = (event.num_done, event.num_examples)
+        orders = self._recorder.flush(event.visit, step=step, num_steps=step, fisher=progress)
+        if orders.desired_state == DesiredState.CANCEL:
+            self._obey(orders.desired_state)
+
+    def _obey(self, desired_state: str) -> None:
+        """Bring the job to rest if its owner asked for it. Raises `_Rest` then."""
+        if desired_state == DesiredState.CANCEL:
+            with self._database.fenced(self._fence) as work:
+                work.resume_points.drop(self._fence.job_id)
+                self._move(work, JobStatus.CANCELLED, "cancelled")
+            raise _Rest(Outcome.SETTLED)
+        if desired_state == DesiredState.PAUSE:
+            with self._database.fenced(self._fence) as work:
+                self._move(work, JobStatus.PAUSED, "paused")
+            raise _Rest(Outcome.SETTLED)
+
+    def _fail(self, error: EwcError) -> None:
+        """The job itself is at fault (its spec, its data, a diverging loss): no attempt can help."""
+        log.warning("job %s failed: %s", self._fence.job_id, error)
+        details = {"code": error.code, "message": str(error), "retryable": False}
+        with self._database.fenced(self._fence) as work:
+            job = work.jobs.get(self._fence.job_id, lock=True)
+            if job.status == JobStatus.CANCELLING:
+                self._move(work, JobStatus.CANCELLED, "cancelled")
+                return
+            work.events.append(job.id, type="job.failed", message=str(error), data=details, level="error")
+            work.jobs.transition(
+                job.id, JobStatus.FAILED, reason=error.code, actor=self._fence.worker_id, epoch=self._fence.epoch, error=details
+            )
+
+    def _move(self, work: Work, to: JobStatus, reason: str) -> JobRecord:
+        return work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
+
+
+def _visit_of(work: Work, switch: SwitchRecord) -> Visit:
+    if switch.visit_index is None or switch.task_index is None:
+        raise AssertionError(f"task switch {switch.sequence} starts no visit")
+    task = work.tasks.get(switch.job_id, switch.task_index).spec
+    return Visit(index=switch.visit_index, task_index=switch.task_index, task=task, max_steps=switch.cut_at_step)

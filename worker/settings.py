@@ -1,0 +1,23 @@
+"""Settings of a worker: those of the store and its own, all from the environment with the prefix EWC_."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from pydantic import Field
+
+from store.settings import StoreSettings
+
+
+class WorkerSettings(StoreSettings):
+    """What a worker process reads from the environment."""
+
+    worker_slots: int = Field(default=1, ge=1, le=64, description="jobs that this worker trains at the same time")
+    stop_grace_seconds: float = Field(default=10.0, gt=0, description="from asking a trainer to stop to killing it")
+    flush_seconds: float = Field(default=1.0, gt=0, description="how often metrics are written and orders are read")
+
+
+def new_worker_id() -> str:
+    """A name for one worker process, unique while it lives: host and process number."""
+    return f"{socket.gethostname()}-{os.getpid()}"
