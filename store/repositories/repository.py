@@ -40,7 +40,9 @@ class Repository:
     def _insert_if_absent(self, table: type[Base], row: Mapping[str, Any], *, key: Sequence[str]) -> bool:
         """Insert a row unless `key` exists already; whether it was inserted."""
         statement = self._dialect_insert(table).values(**row).on_conflict_do_nothing(index_elements=list(key))
-        return self._connection.execute(statement).rowcount == 1
+        # RETURNING, because PostgreSQL's driver gives no count of rows for an INSERT.
+        returned = self._connection.execute(statement.returning(*(table.__table__.c[name] for name in key)))
+        return returned.one_or_none() is not None
 
     def _dialect_insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
         return sqlite.insert(table) if self._connection.dialect.name == "sqlite" else postgresql.insert(table)
