@@ -1,0 +1,55 @@
+# Everything a checkout needs. `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SPEC ?= examples/permuted_digits.json
+PYTEST_ARGS ?= -n 2
+
+# A developer's own data directory wins; else the one beside the checkout, where there is one.
+ifndef EWC_DATA_DIR
+ifneq ($(wildcard ../shared/data/mnist),)
+export EWC_DATA_DIR := $(abspath ../shared/data)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMP) ## make .venv with pinned versions
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+demo: install ## train three tasks with and without EWC, and print the score matrix
+	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
+	env -u EWC_URL -u EWC_API_KEY -u EWC_DATABASE_URL -u EWC_BROKER_URL EWC_STATE_DIR="$$state" \
+	  $(BIN)/ewc submit $(SPEC) --watch
+
+up: install ## run the service here until Ctrl-C
+	@$(BIN)/ewc up
+
+test: install ## run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+bench: install ## run every benchmark
+	$(BIN)/python -m benchmarks
+
+clean: ## remove .venv and what tools have left behind (not .ewc)
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
