@@ -1,8 +1,9 @@
 """What training loops yield. The order within one visit:
 
-VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (and every few steps
-StepLogged), then FisherProgress while the Fisher is estimated, Consolidated (methods with a constraint only),
-Evaluated (once per method), VisitFinished.
+VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (every few steps, and at
+the last one planned, with StepLogged before it: a resume point taken at a Stepped has every logged step behind it),
+then FisherProgress while the Fisher is estimated, Consolidated (methods with a constraint only), Evaluated (once per
+method), VisitFinished.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ class JobSpec(Spec):
         info = DATASETS[self.tasks[0].dataset]
         size = count_parameters(self.network, num_features=info.num_features, num_classes=info.num_classes)
         if size > MAX_PARAMETERS:
-            raise ValueError(f"network.hidden_sizes {self.network.hidden_sizes} make {size} parameters; at most {MAX_PARAMETERS} are allowed")
+            raise ValueError(
+                f"network.hidden_sizes {self.network.hidden_sizes} make {size} parameters; at most {MAX_PARAMETERS} are allowed"
+            )
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -24,4 +25,4 @@ NetworkSpec = MLPSpec
 def count_parameters(network: NetworkSpec, *, num_features: int, num_classes: int) -> int:
     """Number of weights and biases: the sum of (inputs + 1) * outputs over the layers."""
     sizes = [num_features, *network.hidden_sizes, num_classes]
-    return sum((inputs + 1) * outputs for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True))
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))

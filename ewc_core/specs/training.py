@@ -28,5 +28,7 @@ class TrainingSpec(Spec):
     @model_validator(mode="after")
     def _momentum_belongs_to_sgd(self) -> TrainingSpec:
         if self.momentum != 0.0 and self.optimiser is not OptimiserName.SGD:
-            raise ValueError(f"momentum {self.momentum} has no effect with optimiser {self.optimiser.value!r}; use 'sgd' or leave it out")
+            raise ValueError(
+                f"momentum {self.momentum} has no effect with optimiser {self.optimiser.value!r}; use 'sgd' or leave it out"
+            )
         return self

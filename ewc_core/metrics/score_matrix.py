@@ -1,0 +1,131 @@
+"""The score matrix of one method, and what it says.
+
+R[i, j] is the score on task j after visit i; row −1 is the untrained network. L is the last visit. Undefined is None,
+never NaN and never a default: a mean over tasks is None when the score of one of them is missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ewc_core.errors import NonFiniteError, SpecError
+
+UNTRAINED = -1
+
+
+@dataclass(frozen=True)
+class MatrixSummary:
+    """Per task (by task index, tasks in order) and as means; None where undefined.
+
+    average: mean of R[L, j] over tasks seen.
+    forgetting[j]: max of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
+    retention[j]: R[L, j] / R[row of the task's latest visit, j].
+    backward_transfer: mean of R[L, j] − R[row of the task's latest visit, j] over tasks not visited last.
+    forward_transfer: mean of R[f − 1, j] − R[−1, j] over tasks first visited at f > 0.
+    """
+
+    average: float | None
+    forgetting: dict[int, float | None]
+    mean_forgetting: float | None
+    retention: dict[int, float | None]
+    mean_retention: float | None
+    backward_transfer: float | None
+    forward_transfer: float | None
+
+
+class ScoreMatrix:
+    """Scores by (after_visit, task_index), with the task index of every finished visit, in order."""
+
+    def __init__(self, scores: Mapping[tuple[int, int], float], visited: Sequence[int]) -> None:
+        """Build the matrix.
+
+        Raises:
+            SpecError: a score belongs to a visit that is not in `visited`.
+            NonFiniteError: a score is NaN or infinite.
+        """
+        for (after_visit, task_index), score in scores.items():
+            if not math.isfinite(score):
+                raise NonFiniteError(f"the score of task {task_index} after visit {after_visit} is {score}")
+            if not UNTRAINED <= after_visit < len(visited):
+                raise SpecError(f"a score is given after visit {after_visit}, but {len(visited)} visits are finished")
+        self._scores = dict(scores)
+        self._visited = tuple(visited)
+
+    @property
+    def tasks(self) -> list[int]:
+        """Indices of the tasks visited, in increasing order."""
+        return sorted(set(self._visited))
+
+    @property
+    def num_visits(self) -> int:
+        """Number of finished visits."""
+        return len(self._visited)
+
+    def score(self, after_visit: int, task_index: int) -> float | None:
+        """R[after_visit, task_index], or None when it was not measured."""
+        return self._scores.get((after_visit, task_index))
+
+    def rows(self) -> list[list[float | None]]:
+        """Rows 0..L over `tasks`; scores before a task's first visit are left out (None)."""
+        return [
+            [self.score(visit, task) if visit >= self._first_visit(task) else None for task in self.tasks]
+            for visit in range(self.num_visits)
+        ]
+
+    def average(self, after_visit: int) -> float | None:
+        """Mean of row `after_visit` over the tasks that had been visited by then."""
+        return _mean([self.score(after_visit, task) for task in sorted(set(self._visited[: after_visit + 1]))])
+
+    def summary(self) -> MatrixSummary:
+        """Every metric, after the last finished visit."""
+        last = self.num_visits - 1
+        forgetting = {task: self._forgetting(task) for task in self.tasks}
+        retention = {task: self._retention(task) for task in self.tasks}
+        left = [task for task in self.tasks if self._latest_visit(task) < last]
+        later = [task for task in self.tasks if self._first_visit(task) > 0]
+        return MatrixSummary(
+            average=self.average(last),
+            forgetting=forgetting,
+            mean_forgetting=_mean([forgetting[task] for task in self.tasks if self._first_visit(task) < last]),
+            retention=retention,
+            mean_retention=_mean(list(retention.values())),
+            backward_transfer=_mean(
+                [_minus(self.score(last, task), self.score(self._latest_visit(task), task)) for task in left]
+            ),
+            forward_transfer=_mean(
+                [_minus(self.score(self._first_visit(task) - 1, task), self.score(UNTRAINED, task)) for task in later]
+            ),
+        )
+
+    def _forgetting(self, task: int) -> float | None:
+        last = self.num_visits - 1
+        earlier = [self.score(visit, task) for visit in range(self._first_visit(task), last)]
+        known = [score for score in earlier if score is not None]
+        if not known or len(known) != len(earlier):
+            return None
+        return _minus(max(known), self.score(last, task))
+
+    def _retention(self, task: int) -> float | None:
+        now, then = self.score(self.num_visits - 1, task), self.score(self._latest_visit(task), task)
+        if now is None or then is None or then == 0.0:
+            return None
+        return now / then
+
+    def _first_visit(self, task: int) -> int:
+        return self._visited.index(task)
+
+    def _latest_visit(self, task: int) -> int:
+        return len(self._visited) - 1 - self._visited[::-1].index(task)
+
+
+def _minus(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left - right
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    if not known or len(known) != len(values):
+        return None
+    return math.fsum(known) / len(known)

@@ -1,0 +1,132 @@
+"""Optimisers on the flat parameters, each with the proximal step that has the same fixed point.
+
+The penalty never enters an optimiser's moments when it is proximal: they are built from the data gradient alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ewc_core.consolidation.merge import Quadratic
+from ewc_core.consolidation.proximal import AdaptiveProximalStep, proximal_step, proximal_weight
+from ewc_core.errors import StateFormatError
+from ewc_core.params import FlatParameters
+from ewc_core.specs import OptimiserName, TrainingSpec
+
+ProximalStep = Callable[[], None]
+
+
+class Optimiser(Protocol):
+    """Steps on `FlatParameters` in place, from their gradient."""
+
+    def step(self) -> None:
+        """One step on the parameters from the gradient as it is."""
+
+    def proximal(self, quadratic: Quadratic) -> ProximalStep:
+        """The implicit step on `quadratic` that fits this optimiser's step size; called after each `step`."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of everything that the next step depends on."""
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
+
+
+def make_optimiser(spec: TrainingSpec, parameters: FlatParameters) -> Optimiser:
+    """A fresh optimiser."""
+    if spec.optimiser is OptimiserName.ADAM:
+        return Adam(parameters, learning_rate=spec.learning_rate)
+    return SGD(parameters, learning_rate=spec.learning_rate, momentum=spec.momentum)
+
+
+class SGD:
+    """v ← μv + g; θ ← θ − lr·v."""
+
+    def __init__(self, parameters: FlatParameters, *, learning_rate: float, momentum: float) -> None:
+        self._parameters = parameters
+        self._learning_rate = learning_rate
+        self._momentum = momentum
+        self._velocity = torch.zeros_like(parameters.values) if momentum > 0.0 else None
+
+    def step(self) -> None:
+        """One step; with momentum the velocity is updated first."""
+        direction = self._parameters.gradient
+        if self._velocity is not None:
+            direction = self._velocity.mul_(self._momentum).add_(direction)
+        self._parameters.values.add_(direction, alpha=-self._learning_rate)
+
+    def proximal(self, quadratic: Quadratic) -> ProximalStep:
+        """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + P(θ − m) = 0 the fixed point."""
+        weight = proximal_weight(quadratic.precision, self._learning_rate / (1.0 - self._momentum))
+        return lambda: proximal_step(self._parameters.values, quadratic.centre, weight)
+
+    def state(self) -> dict[str, Tensor]:
+        """The velocity, when there is momentum."""
+        return {} if self._velocity is None else {"velocity": self._velocity.clone()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state`."""
+        _check_state(state, self.state())
+        if self._velocity is not None:
+            self._velocity.copy_(state["velocity"])
+
+
+class Adam:
+    """Adam (β = 0.9, 0.999; eps = 1e-8) as one fused kernel over the flat parameters."""
+
+    BETAS = (0.9, 0.999)
+    EPS = 1e-8
+
+    def __init__(self, parameters: FlatParameters, *, learning_rate: float) -> None:
+        self._parameters = parameters
+        self._learning_rate = learning_rate
+        # The parameter and its gradient share the flat vectors' memory, so both stay in step with the network.
+        self._flat = nn.Parameter(parameters.values)
+        self._flat.grad = parameters.gradient
+        self._adam = torch.optim.Adam([self._flat], lr=learning_rate, betas=self.BETAS, eps=self.EPS, fused=True)
+        self._state: dict[str, Tensor] = {
+            "step": torch.zeros((), dtype=torch.float32),
+            "exp_avg": torch.zeros_like(parameters.values),
+            "exp_avg_sq": torch.zeros_like(parameters.values),
+        }
+        self._adam.state[self._flat] = self._state
+        self._num_steps = 0
+
+    def step(self) -> None:
+        """One step."""
+        self._adam.step()
+        self._num_steps += 1
+
+    def proximal(self, quadratic: Quadratic) -> ProximalStep:
+        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it."""
+        adaptive = AdaptiveProximalStep(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
+
+        def step() -> None:
+            correction = 1.0 - self.BETAS[1] ** self._num_steps
+            adaptive.apply(self._parameters.values, self._state["exp_avg_sq"], bias_correction=correction)
+
+        return step
+
+    def state(self) -> dict[str, Tensor]:
+        """Both moments and the number of steps."""
+        return {name: tensor.clone() for name, tensor in self._state.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state`."""
+        _check_state(state, self._state)
+        for name, tensor in self._state.items():
+            tensor.copy_(state[name])
+        self._num_steps = int(self._state["step"])
+
+
+def _check_state(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in given.items()} != {
+        name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()
+    }:
+        raise StateFormatError(
+            f"optimiser state holds {sorted(given)}, expected {sorted(expected)} with the shapes of this network and optimiser"
+        )

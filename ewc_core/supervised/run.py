@@ -1,0 +1,25 @@
+"""A whole job in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ewc_core.errors import SpecError
+from ewc_core.events import Event, Visit
+from ewc_core.specs import JobSpec
+from ewc_core.supervised.train import SupervisedRun
+
+
+def run(spec: JobSpec, *, data_dir: Path | None = None) -> Iterator[Event]:
+    """Learn all tasks of a closed spec, one visit each, yielding events as `ewc_core.events` describes.
+
+    Raises:
+        SpecError: the stream is open (nobody could announce its tasks), or a data set is unavailable.
+        NonFiniteError: training diverged.
+    """
+    if spec.stream != "closed":
+        raise SpecError(f"stream is {spec.stream!r}; a run from start to end needs 'closed'", field="stream")
+    job = SupervisedRun(spec, data_dir=data_dir)
+    for index, task in enumerate(spec.tasks):
+        yield from job.learn(Visit(index=index, task_index=index, task=task))

@@ -1,0 +1,96 @@
+"""Named tensors and text metadata as safetensors bytes: deterministic to write, strict to read.
+
+The library's own writer orders metadata by chance; here the same content always gives the same bytes. A SHA-256 over
+everything else travels in the metadata, so that flipped bits are noticed where no store has checked them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ewc_core.errors import StateFormatError
+
+_DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+_HEADER_LENGTH_BYTES = 8
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, dtypes, shapes and raw little-endian bytes, in sorted name order."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        head = json.dumps([name, _dtype_name(name, tensor), list(tensor.shape)])
+        digest.update(head.encode() + b"\n" + _raw(tensor))
+    return digest.hexdigest()
+
+
+def encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, kind: str) -> bytes:
+    """Safetensors bytes of `tensors`; `kind` and a checksum join the metadata. Same content, same bytes."""
+    header: dict[str, object] = {}
+    bodies, position = [], 0
+    for name in sorted(tensors):
+        body = _raw(tensors[name])
+        header[name] = {
+            "dtype": _dtype_name(name, tensors[name]),
+            "shape": list(tensors[name].shape),
+            "data_offsets": [position, position + len(body)],
+        }
+        bodies.append(body)
+        position += len(body)
+    stamped = {**metadata, "format": kind}
+    header["__metadata__"] = {**stamped, "sha256": _checksum(tensors, stamped)}
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(_HEADER_LENGTH_BYTES, "little"), text, *bodies])
+
+
+def decode(data: bytes, *, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of bytes made by `encode` with the same `kind`.
+
+    Raises:
+        StateFormatError: not safetensors, of another kind, or damaged.
+    """
+    try:
+        tensors = safetensors.torch.load(data)
+        metadata = _metadata(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise StateFormatError(f"{kind}: {len(data)} bytes are not a valid safetensors file: {error}") from error
+    if metadata.get("format") != kind:
+        raise StateFormatError(f"the file's format is {metadata.get('format')!r}, expected {kind!r}")
+    checksum = metadata.pop("sha256", None)
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            raise StateFormatError(f"{kind}: tensor {name!r} has dtype {tensor.dtype}, expected one of {list(_DTYPES.values())}")
+    if checksum != _checksum(tensors, metadata):
+        raise StateFormatError(f"{kind}: the checksum does not match the content; the bytes are damaged")
+    del metadata["format"]
+    return tensors, metadata
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:_HEADER_LENGTH_BYTES], "little")
+    header = json.loads(data[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + length])
+    return dict(header["__metadata__"])
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    text = json.dumps(dict(metadata), sort_keys=True) + tensors_sha256(tensors)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dtype_name(name: str, tensor: Tensor) -> str:
+    if tensor.dtype not in _DTYPES:
+        raise StateFormatError(f"tensor {name!r} has dtype {tensor.dtype}, which is not stored; expected one of {list(_DTYPES)}")
+    return _DTYPES[tensor.dtype]
+
+
+def _raw(tensor: Tensor) -> bytes:
+    array = tensor.detach().contiguous().numpy()
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
