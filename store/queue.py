@@ -5,7 +5,12 @@ This is the client half. The worker's application is made from the same settings
 
 from __future__ import annotations
 
+import shutil
+import threading
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +60,18 @@ class WakeUps:
 
     def __init__(self, broker_url: str, broker_dir: Path) -> None:
         """Nothing is connected yet; the folders of a filesystem broker are made."""
-        self._broker_url = broker_url
-        self._processed_dir = broker_dir / "processed" if broker_url.startswith(FILESYSTEM_BROKER) else None
-        self._app = Celery("ewc", set_as_current=False)
-        self._app.conf.update(celery_settings(broker_url, broker_dir))
+        settings = celery_settings(broker_url, broker_dir)
         # A sender gives up at once instead of waiting for the broker: the sweeper sends what was not sent.
-        impatient: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
+        options = {**settings["broker_transport_options"], "max_retries": 0, "interval_start": 0}
         if _is_redis(broker_url):
-            impatient["socket_timeout"] = CONNECT_SECONDS
-        self._app.conf.broker_transport_options = {**self._app.conf.broker_transport_options, **impatient}
-        self._app.conf.broker_connection_timeout = CONNECT_SECONDS
+            options["socket_timeout"] = CONNECT_SECONDS
+        self._folders: _Folders | None = None
+        if _is_filesystem(broker_url):
+            self._folders = _Folders(broker_dir)
+            options["data_folder_out"] = str(self._folders.outgoing)
+        settings.update(broker_transport_options=options, broker_connection_timeout=CONNECT_SECONDS)
+        self._app = Celery("ewc", set_as_current=False)
+        self._app.conf.update(settings)
 
     def publish(self, job_id: str) -> None:
         """Tell the workers that a job is due. Call it after the commit that made it so.
@@ -75,7 +82,11 @@ class WakeUps:
         """
         broken = self._broker_errors()
         try:
-            self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
+            if self._folders is None:
+                self._send(job_id)
+            else:
+                with self._folders.delivery():
+                    self._send(job_id)
         except broken as error:
             raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent for job {job_id}: {error}") from error
 
@@ -90,10 +101,47 @@ class WakeUps:
 
     def collect_processed(self, *, older_than_seconds: float) -> int:
         """Delete messages that the filesystem broker keeps after delivery; how many. Redis keeps none."""
-        if self._processed_dir is None:
-            return 0
+        return 0 if self._folders is None else self._folders.collect_processed(older_than_seconds)
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._app.close()
+        if self._folders is not None:
+            self._folders.close()
+
+    def _send(self, job_id: str) -> None:
+        self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
+
+    def _broker_errors(self) -> tuple[type[Exception], ...]:
+        connection = self._app.connection_for_write()
+        return (KombuError, CeleryError, OSError, *connection.connection_errors, *connection.channel_errors)
+
+
+class _Folders:
+    """A sender's side of the filesystem broker.
+
+    Kombu writes a message in the very folder that receivers read, and a receiver that is quick enough takes it while it
+    is still empty. So a sender writes in a folder of its own, and moves what it has written.
+    """
+
+    def __init__(self, broker_dir: Path) -> None:
+        self._messages = broker_dir / "messages"
+        self._processed = broker_dir / "processed"
+        self.outgoing = broker_dir / "outgoing" / uuid.uuid4().hex
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def delivery(self) -> Iterator[None]:
+        """Deliver what is sent inside the block. One thread at a time: another's message may be half written."""
+        with self._lock:
+            self.outgoing.mkdir(parents=True, exist_ok=True)
+            yield
+            for file in self.outgoing.iterdir():
+                file.rename(self._messages / file.name)
+
+    def collect_processed(self, older_than_seconds: float) -> int:
         num_deleted = 0
-        for file in self._processed_dir.glob("*.msg"):
+        for file in self._processed.glob("*.msg"):
             try:
                 if time.time() - file.stat().st_mtime > older_than_seconds:
                     file.unlink()
@@ -103,18 +151,13 @@ class WakeUps:
         return num_deleted
 
     def close(self) -> None:
-        """Close the connections to the broker."""
-        self._app.close()
-
-    def _broker_errors(self) -> tuple[type[Exception], ...]:
-        connection = self._app.connection_for_write()
-        return (KombuError, CeleryError, OSError, *connection.connection_errors, *connection.channel_errors)
+        shutil.rmtree(self.outgoing, ignore_errors=True)
 
 
 def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
     if _is_redis(broker_url):
         return {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "health_check_interval": 10}
-    if not broker_url.startswith(FILESYSTEM_BROKER):
+    if not _is_filesystem(broker_url):
         return {}
     folders = {name: broker_dir / name for name in ("messages", "processed", "control")}
     for folder in folders.values():
@@ -128,6 +171,10 @@ def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
         "control_folder": str(folders["control"]),
         "polling_interval": 0.1,
     }
+
+
+def _is_filesystem(broker_url: str) -> bool:
+    return broker_url.startswith(FILESYSTEM_BROKER)
 
 
 def _is_redis(broker_url: str) -> bool:

@@ -1,6 +1,6 @@
 """Fixtures: empty databases on both engines, and both stacks of database and broker.
 
-Servers are started once per test process, on first use. Databases are copies of one that the migrations made.
+Servers are started once per test process, on first use. Every schema was made by the migrations.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TypeVar
 import pytest
 
 from migrations import run
+from store.tables import Base
 from store.unit_of_work import Database
 from tests.backends.postgresql import PostgreSQLServer, start_postgresql
 from tests.backends.redis import RedisServer, start_redis
@@ -86,9 +87,21 @@ def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{file}"
 
 
+@pytest.fixture(scope="session")
+def _postgresql_name(postgresql_server: PostgreSQLServer, _postgresql_template: str) -> str:
+    return postgresql_server.create_database(template=_postgresql_template)
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: PostgreSQLServer, _postgresql_template: str) -> Iterator[str]:
-    """A migrated, empty PostgreSQL database."""
+def postgresql_url(postgresql_server: PostgreSQLServer, _postgresql_name: str) -> Iterator[str]:
+    """A migrated, empty PostgreSQL database: one per test process, emptied after each test, which is much faster than a copy."""
+    yield postgresql_server.url(_postgresql_name)
+    postgresql_server.empty_database(_postgresql_name, tables=[table.name for table in Base.metadata.sorted_tables])
+
+
+@pytest.fixture
+def own_postgresql_url(postgresql_server: PostgreSQLServer, _postgresql_template: str) -> Iterator[str]:
+    """A migrated, empty PostgreSQL database of this test alone, for tests with processes that might outlive them."""
     name = postgresql_server.create_database(template=_postgresql_template)
     yield postgresql_server.url(name)
     postgresql_server.drop_database(name)
@@ -130,7 +143,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Stack:
         return Stack("embedded", request.getfixturevalue("sqlite_url"), "filesystem://", state_dir)
     redis_server: RedisServer = request.getfixturevalue("redis_server")
     redis_server.empty()
-    return Stack("servers", request.getfixturevalue("postgresql_url"), redis_server.url, state_dir)
+    return Stack("servers", request.getfixturevalue("own_postgresql_url"), redis_server.url, state_dir)
 
 
 def _start_or_skip(start: Callable[[], _Server]) -> _Server:

@@ -70,8 +70,19 @@ class PostgreSQLServer:
         name = f"ewc_{next(self._numbers)}"
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         with self._connect() as connection:
+            if connection.info.server_version >= 150000:
+                # What older servers always do; for a small template it takes less than half of the new way's time.
+                statement += sql.SQL(" STRATEGY FILE_COPY")
             connection.execute(statement)
         return name
+
+    def empty_database(self, name: str, *, tables: Sequence[str]) -> None:
+        """Delete all rows of these tables, of which later ones refer to earlier ones; whoever is connected is cut off."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        with self._connect(name) as connection:
+            connection.execute(others, [name])
+            for table in reversed(tables):
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
     def drop_database(self, name: str) -> None:
         """Drop a database, whoever is connected to it."""
@@ -90,8 +101,8 @@ class PostgreSQLServer:
     def _settings(self) -> dict[str, str]:
         return {**_SETTINGS, "port": str(self._port), "unix_socket_directories": str(self._folder)}
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(host="127.0.0.1", port=self._port, user=_SUPERUSER, dbname="postgres", autocommit=True)
+    def _connect(self, name: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(host="127.0.0.1", port=self._port, user=_SUPERUSER, dbname=name, autocommit=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -166,5 +177,5 @@ def _make_cluster(binaries: Path, data: Path, user: str | None) -> None:
         )
     except subprocess.CalledProcessError as error:
         raise ServerUnavailable(f"initdb failed: {error.stderr.strip()[-500:]}") from error
-    except PermissionError as error:
-        raise ServerUnavailable(f"user {user!r} may not run {binaries / 'initdb'}: {error}") from error
+    except OSError as error:
+        raise ServerUnavailable(f"{binaries / 'initdb'} cannot be run as {user or 'this user'}: {error}") from error
