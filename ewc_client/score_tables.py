@@ -17,6 +17,7 @@ from rich.text import Text
 from ewc_client.models import Matrix, MethodScores
 
 _NONE = "·"
+_NARROWEST_CELL = 4  # 100 and a space
 _STYLE = {"method": "bold cyan", "control": "yellow"}
 _HEADINGS = Text(
     "Accuracy in %: row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
@@ -28,16 +29,19 @@ def score_view(matrix: Matrix, console: Console) -> RenderableType:
     """The matrix and its summary, laid out for the console's width."""
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
-    body = next((layout for layout in _layouts(matrix) if _fits(layout, console)), _by_task(matrix))
+    body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
     return Group(_HEADINGS, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
 
 
-def _layouts(matrix: Matrix) -> Iterator[Table]:
-    """From the roomiest to the narrowest."""
-    for gap, name_length in ((2, 24), (1, 16), (1, 10)):
-        yield _side_by_side(matrix, gap=gap, name_length=name_length)
-    for name_length in (24, 10):
-        yield _stacked(matrix, name_length=name_length)
+def _layouts(matrix: Matrix, width: int) -> Iterator[Table]:
+    """From the roomiest to the narrowest, without those that can be seen not to fit before they are made."""
+    narrowest = len(matrix.task_names) * _NARROWEST_CELL
+    if narrowest * len(matrix.methods) <= width:
+        for gap, name_length in ((2, 24), (1, 16), (1, 10)):
+            yield _side_by_side(matrix, gap=gap, name_length=name_length)
+    if narrowest <= width:
+        for name_length in (24, 10):
+            yield _stacked(matrix, name_length=name_length)
 
 
 def _fits(layout: Table, console: Console) -> bool:
@@ -107,10 +111,11 @@ def _by_task(matrix: Matrix) -> Table:
     for scores in matrix.methods.values():
         for heading in (scores.kind, "lost", "kept"):
             table.add_column(heading, justify="right", style=_STYLE.get(scores.role, "") if heading == scores.kind else "")
+    last_visit = max(_visits(matrix))
     for task, name in enumerate(matrix.task_names):
         cells: list[str] = []
         for scores in matrix.methods.values():
-            last = scores.rows.get(max(_visits(matrix)), ())
+            last = scores.rows.get(last_visit, ())
             summary = scores.summary
             cells += [percent(_at(values, task)) for values in (last, summary.forgetting, summary.retention)]
         table.add_row(str(task), _short(name, 24), *cells)

@@ -49,7 +49,6 @@ def submit(
 
 def _after_submission(job: Job, *, watch: bool, output: Output) -> None:
     if watch:
-        say(f"job {job.id} submitted")
         watch_to_end(job, output=output, come_back=f"The job goes on. Come back with: ewc watch {job.id}")
     elif output is Output.JSON:
         print_json(job.raw)
@@ -62,7 +61,6 @@ def _with_own_service(spec: dict[str, object], output: Output) -> None:
     say(f"no service is configured: starting one on {directory} for as long as this command runs")
     with EmbeddedService(directory, say=say) as service, EWCClient.at(service.location) as client:
         job = client.jobs.create(spec)
-        say(f"job {job.id} submitted to {service.url}")
         watch_to_end(
             job,
             output=output,

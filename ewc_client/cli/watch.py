@@ -23,6 +23,7 @@ def watch(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, ou
 def watch_to_end(job: Job, *, output: Output, come_back: str) -> None:
     """Follow, print the result, and leave with the job's exit status. `come_back` is said when the user detaches."""
     try:
+        say(f"following {job.id} (Ctrl-C detaches)")
         follow(job, console=message_console())
         job = job.refresh()
         report_end(job, output)

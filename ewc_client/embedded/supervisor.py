@@ -82,8 +82,13 @@ class Supervisor:
                         self._tend_one(child)
 
     def stop(self) -> None:
-        """Stop every child: SIGTERM, then SIGKILL after the grace. An interrupt while waiting kills at once."""
+        """Stop every child: SIGTERM, then SIGKILL after the grace. An interrupt while waiting kills at once.
+
+        May be called again, to no effect.
+        """
         with self._guard:
+            if self._stopping:
+                return
             self._stopping = True
             living = [child.process for child in self._children.values() if child.process is not None]
         for process in living:

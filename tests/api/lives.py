@@ -1,0 +1,79 @@
+"""Bringing jobs to where a test needs them, the way workers do: with the store's own repositories."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from store.blobs import stage_blob
+from store.job_states import JobStatus
+from store.records import CheckpointRecord, Fence
+from store.unit_of_work import Database
+
+SPEC: dict[str, Any] = {
+    "network": {"hidden_sizes": [8]},
+    "method": {"kind": "ewc", "ewc_lambda": 100.0},
+    "controls": ["naive"],
+    "tasks": [{"dataset": "digits"}, {"dataset": "digits", "permutation": 1}],
+}
+WORKER = "wrk_test"
+_S = JobStatus
+_STEPS_TO = {
+    _S.RUNNING: [_S.RUNNING],
+    _S.WAITING: [_S.RUNNING, _S.WAITING],
+    _S.PAUSING: [_S.RUNNING, _S.PAUSING],
+    _S.PAUSED: [_S.RUNNING, _S.PAUSING, _S.PAUSED],
+    _S.CANCELLING: [_S.RUNNING, _S.CANCELLING],
+    _S.CANCELLED: [_S.RUNNING, _S.CANCELLING, _S.CANCELLED],
+    _S.SUCCEEDED: [_S.RUNNING, _S.SUCCEEDED],
+    _S.FAILED: [_S.RUNNING, _S.FAILED],
+}
+
+
+def claim(database: Database, job_id: str) -> Fence:
+    """A worker takes the queued job."""
+    with database.write() as work:
+        fence = work.leases.claim(job_id, worker_id=WORKER, ttl_seconds=60)
+    assert fence is not None
+    return fence
+
+
+def bring_to(database: Database, job_id: str, status: JobStatus) -> None:
+    """Move a queued job on until it has the status. Every visit that lies behind is finished; the first one is active when it runs."""
+    if status is JobStatus.QUEUED:
+        return
+    fence = claim(database, job_id)
+    with database.write() as work:
+        for step in _STEPS_TO.get(status, []):
+            error = {"code": "worker_lost", "message": "gone"} if step is JobStatus.FAILED else None
+            work.jobs.transition(job_id, step, reason="test", actor=WORKER, epoch=fence.epoch, error=error)
+        visits = work.switches.visits(job_id)
+        if status is JobStatus.WAITING:
+            for visit in visits:
+                work.switches.finish_visit(job_id, visit.visit_index, num_steps=10)
+        elif status is not JobStatus.STARTING:
+            work.switches.start_visit(job_id, 0)
+            work.jobs.record_progress(job_id, visit_index=0, step=3, num_steps=10)
+
+
+def add_checkpoint(database: Database, job_id: str, data: bytes, *, visit_index: int = 0) -> CheckpointRecord:
+    """Store `data` as the content of a checkpoint."""
+    blob_id = stage_blob(database, data, fence=None, media_type="application/vnd.safetensors")
+    with database.write() as work:
+        work.blobs.finish(blob_id)
+        return work.checkpoints.add(
+            job_id,
+            visit_index=visit_index,
+            task_index=0,
+            method="ewc",
+            blob_id=blob_id,
+            weights_sha256=sha256(b"weights").hexdigest(),
+            tensors=[{"name": "anchor.0.weight", "dtype": "F32", "shape": [2, 2], "begin": 8, "end": 24}],
+        )
+
+
+def add_events(database: Database, job_id: str, num_events: int) -> None:
+    """Events as a worker writes them."""
+    for number in range(num_events):
+        with database.write() as work:
+            work.events.append(job_id, type="test", message=f"event {number}", data={"number": number})

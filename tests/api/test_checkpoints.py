@@ -1,0 +1,92 @@
+"""Checkpoints: listed, described, and downloaded whole or in part."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from store.blobs import CHUNK_SIZE
+from tests.api.lives import add_checkpoint
+
+DATA = bytes(range(256)) * (2 * CHUNK_SIZE // 256) + b"the third chunk"
+
+
+@pytest.fixture
+def checkpoint(submit, database):
+    return add_checkpoint(database, submit(), DATA)
+
+
+@pytest.fixture
+def path(checkpoint):
+    return f"/v1/checkpoints/{checkpoint.id}/content"
+
+
+def test_checkpoints_are_listed_in_the_order_of_visits(client, submit, database):
+    job_id = submit()
+    made = [add_checkpoint(database, job_id, b"data", visit_index=index).id for index in range(3)]
+    first = client.get(f"/v1/jobs/{job_id}/checkpoints", params={"limit": 2}).json()
+    assert ([item["id"] for item in first["data"]], first["has_more"]) == (made[:2], True)
+    rest = client.get(f"/v1/jobs/{job_id}/checkpoints", params={"after": first["last_id"]}).json()
+    assert ([item["id"] for item in rest["data"]], rest["has_more"]) == (made[2:], False)
+
+
+def test_a_checkpoint_says_where_its_tensors_lie(client, checkpoint, path):
+    body = client.get(f"/v1/checkpoints/{checkpoint.id}").json()
+    assert (body["object"], body["size"], body["sha256"]) == ("checkpoint", len(DATA), hashlib.sha256(DATA).hexdigest())
+    assert body["tensors"] == [{"name": "anchor.0.weight", "dtype": "F32", "shape": [2, 2], "begin": 8, "end": 24}]
+    assert body["links"]["content"] == path
+    assert "blob_id" not in body
+
+
+def test_the_content_comes_whole_with_its_digest(client, checkpoint, path):
+    response = client.get(path)
+    assert (response.status_code, response.content) == (200, DATA)
+    digest = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"
+    assert response.headers["ETag"] == f'"{checkpoint.sha256}"'
+    assert response.headers["Accept-Ranges"] == "bytes"
+    assert response.headers["Content-Length"] == str(len(DATA))
+    assert response.headers["Content-Type"] == "application/vnd.safetensors"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{checkpoint.id}.safetensors"'
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=8-23", 8, 24),
+        (f"bytes={CHUNK_SIZE - 3}-{CHUNK_SIZE + 2}", CHUNK_SIZE - 3, CHUNK_SIZE + 3),
+        (f"bytes={2 * CHUNK_SIZE}-", 2 * CHUNK_SIZE, len(DATA)),
+        ("bytes=-5", len(DATA) - 5, len(DATA)),
+    ],
+)
+def test_one_range_of_the_content(client, path, header, start, stop):
+    response = client.get(path, headers={"Range": header})
+    assert (response.status_code, response.content) == (206, DATA[start:stop])
+    assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(DATA)}"
+    assert response.headers["Content-Length"] == str(stop - start)
+
+
+def test_the_head_of_the_content_has_the_headers_and_no_body(client, path):
+    head, whole = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("Content-Length", "ETag", "Repr-Digest", "Accept-Ranges", "Content-Type"):
+        assert head.headers[name] == whole.headers[name], name
+
+
+def test_content_that_the_client_has_is_not_sent_again(client, checkpoint, path):
+    for header in (f'"{checkpoint.sha256}"', f'W/"{checkpoint.sha256}"', f'"other", "{checkpoint.sha256}"', "*"):
+        response = client.get(path, headers={"If-None-Match": header})
+        assert (response.status_code, response.content) == (304, b""), header
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_range_counts_only_while_the_content_is_the_one_that_the_client_knows(client, checkpoint, path):
+    known = client.get(path, headers={"Range": "bytes=0-9", "If-Range": f'"{checkpoint.sha256}"'})
+    other = client.get(path, headers={"Range": "bytes=0-9", "If-Range": '"other"'})
+    assert (known.status_code, other.status_code) == (206, 200)
+
+
+def test_a_range_in_another_unit_means_the_whole_content(client, path):
+    assert client.get(path, headers={"Range": "items=0-1"}).status_code == 200

@@ -1,0 +1,124 @@
+"""Jobs: submitted, read, listed."""
+
+from __future__ import annotations
+
+import pytest
+
+from store.job_states import JobStatus
+from tests.api.lives import SPEC, bring_to
+
+
+def test_a_submitted_job_is_queued_and_says_where_everything_is(client):
+    response = client.post("/v1/jobs", json={**SPEC, "name": "mine"})
+    assert response.status_code == 201
+    job = response.json()
+    assert response.headers["Location"] == f"/v1/jobs/{job['id']}"
+    assert (job["object"], job["name"], job["status"], job["stream"]) == ("job", "mine", "queued", "closed")
+    assert job["progress"] == {"visit_index": None, "task_index": None, "step": None, "num_steps": None, "num_visits": 2}
+    assert [move["to_status"] for move in job["transitions"]] == ["queued"]
+    assert job["lease"] is None
+    assert job["error"] is None
+    for link in job["links"].values():
+        assert client.get(link).status_code == 200, link
+
+
+def test_the_request_id_of_the_submission_stays_with_the_job(client):
+    response = client.post("/v1/jobs", json=SPEC, headers={"X-Request-ID": "trace-7"})
+    assert response.headers["X-Request-ID"] == "trace-7"
+    assert response.json()["request_id"] == "trace-7"
+
+
+def test_a_submitted_job_wakes_a_worker(client, settings):
+    before = sum(path.is_file() for path in settings.broker_dir.rglob("*"))
+    client.post("/v1/jobs", json=SPEC)
+    assert sum(path.is_file() for path in settings.broker_dir.rglob("*")) > before
+
+
+def test_a_broker_that_cannot_be_reached_does_not_lose_the_job(client, settings, database, caplog):
+    _break_the_broker(settings)
+    response = client.post("/v1/jobs", json=SPEC)
+    assert response.status_code == 201
+    with database.read() as work:
+        assert work.jobs.due_for_wake_up() == [response.json()["id"]]
+    warnings = [record for record in caplog.records if record.name == "api" and record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert response.json()["id"] in warnings[0].getMessage()
+
+
+def _break_the_broker(settings) -> None:
+    """A file lies where the broker's folders should be."""
+    if settings.broker_dir.exists():
+        settings.broker_dir.rename(settings.broker_dir.with_name("elsewhere"))
+    settings.broker_dir.parent.mkdir(parents=True, exist_ok=True)
+    settings.broker_dir.write_text("in the way")
+
+
+def test_a_running_job_shows_its_progress_and_its_lease(client, submit, database):
+    job_id = submit()
+    bring_to(database, job_id, JobStatus.RUNNING)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["progress"] == {"visit_index": 0, "task_index": 0, "step": 3, "num_steps": 10, "num_visits": 2}
+    assert (job["lease"]["worker_id"], job["lease"]["epoch"], job["attempt"]) == ("wrk_test", 1, 1)
+    assert [move["to_status"] for move in job["transitions"]] == ["queued", "starting", "running"]
+
+
+def test_a_failed_job_shows_its_error(client, submit, database):
+    job_id = submit()
+    bring_to(database, job_id, JobStatus.FAILED)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["error"] == {"code": "worker_lost", "message": "gone"}
+    assert job["finished_at"] is not None
+
+
+def test_an_unchanged_job_is_not_sent_again(client, submit, database):
+    job_id = submit()
+    first = client.get(f"/v1/jobs/{job_id}")
+    again = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    bring_to(database, job_id, JobStatus.STARTING)
+    changed = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.json()["status"]) == (200, "starting")
+
+
+def test_a_task_switch_changes_the_etag_because_it_changes_the_number_of_visits(client, submit):
+    job_id = submit(stream="open")
+    first = client.get(f"/v1/jobs/{job_id}").headers["ETag"]
+    client.post(f"/v1/jobs/{job_id}/task-switches", json={"action": "revisit", "task_index": 0})
+    assert client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": first}).status_code == 200
+
+
+def test_pages_forward_and_back_show_every_job_once_newest_first(client, submit):
+    made = [submit() for _ in range(5)]
+    seen, after = [], None
+    while True:
+        page = client.get("/v1/jobs", params={"limit": 2, **({"after": after} if after else {})}).json()
+        seen += [job["id"] for job in page["data"]]
+        assert (page["object"], page["first_id"], page["last_id"]) == ("list", page["data"][0]["id"], page["data"][-1]["id"])
+        after = page["last_id"]
+        if not page["has_more"]:
+            break
+    assert seen == made[::-1]
+    back = client.get("/v1/jobs", params={"limit": 2, "before": seen[4]}).json()
+    assert [job["id"] for job in back["data"]] == seen[2:4]
+
+
+def test_a_list_can_be_narrowed_to_one_status(client, submit, database):
+    running, _ = submit(), submit()
+    bring_to(database, running, JobStatus.RUNNING)
+    assert [job["id"] for job in client.get("/v1/jobs", params={"status": "running"}).json()["data"]] == [running]
+    assert client.get("/v1/jobs", params={"status": "failed"}).json() == {
+        "object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("data_dir", [None, "empty"])
+def test_a_data_set_without_its_files_is_refused_by_field_and_variable(client, settings, tmp_path, app, data_dir):
+    if data_dir:
+        app.state.services.settings.__dict__["data_dir"] = tmp_path / data_dir
+    tasks = [{"dataset": "mnist"}, {"dataset": "mnist", "permutation": 1}]
+    response = client.post("/v1/jobs", json={**SPEC, "tasks": tasks})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "dataset_unavailable")
+    assert problem["errors"][0]["pointer"] == "/tasks/0/dataset"
+    assert "EWC_DATA_DIR" in problem["detail"]
+    assert "mnist/train-images-idx3-ubyte.gz" in problem["detail"]

@@ -1,0 +1,50 @@
+"""Pointers lead to the refused value in the body as the client wrote it."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.json_pointers import pointer, pointer_of_field, problem_item
+
+BODY = {
+    "method": {"kind": "ewc", "ewc_lambda": -1},
+    "network": {"hidden_sizes": [10**9]},
+    "tasks": [{"dataset": "x"}, {"dataset": "y"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (("body", "method", "ewc", "ewc_lambda"), "/method/ewc_lambda"),
+        (("body", "network", "hidden_sizes", 0), "/network/hidden_sizes/0"),
+        (("body", "tasks", 1, "dataset"), "/tasks/1/dataset"),
+        (("body", "missing"), "/missing"),
+        (("body", "method", "ewc", "missing"), "/method/missing"),
+        (("body", "method", "ewc"), "/method/ewc"),
+        (("body",), ""),
+    ],
+)
+def test_a_location_becomes_a_pointer_without_the_tag_of_the_union(location, expected):
+    assert problem_item({"loc": location, "type": "some_type", "msg": "no"}, BODY).pointer == expected
+
+
+def test_a_check_over_several_fields_points_to_the_field_that_its_message_starts_with():
+    error = {"loc": ("body",), "type": "value_error", "msg": "Value error, tasks.1.dataset: 'y' has 784 features"}
+    item = problem_item(error, BODY)
+    assert (item.pointer, item.detail) == ("/tasks/1/dataset", "tasks.1.dataset: 'y' has 784 features")
+
+
+def test_a_message_that_starts_with_no_field_points_to_the_place_of_the_check():
+    assert problem_item({"loc": ("body",), "type": "value_error", "msg": "Value error, there are too many"}, BODY).pointer == ""
+
+
+def test_a_query_parameter_is_named_and_has_no_pointer():
+    item = problem_item({"loc": ("query", "limit"), "type": "less_than_equal", "msg": "no"}, None)
+    assert (item.parameter, item.pointer) == ("limit", None)
+
+
+def test_pointers_escape_slashes_and_tildes():
+    assert pointer(["a/b", "~c", 0]) == "/a~1b/~0c/0"
+    assert pointer_of_field("tasks.2.dataset") == "/tasks/2/dataset"
+    assert pointer_of_field("") == ""

@@ -1,0 +1,63 @@
+"""cancel, pause, resume, retry: from every status, each does what the published table says or refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.jobs.moves import TARGETS, Move
+from store.job_states import JobStatus, is_allowed
+from tests.api.lives import bring_to
+
+EVERY_CASE = [(status, move) for status in JobStatus for move in Move]
+
+
+def test_every_move_of_an_owner_is_in_the_table_of_job_states():
+    for targets in TARGETS.values():
+        assert all(is_allowed(status, target) for status, target in targets.items())
+
+
+@pytest.mark.parametrize(("status", "move"), EVERY_CASE, ids=lambda value: value.value)
+def test_a_move_leads_where_the_table_says_or_is_refused_with_the_moves_that_are_left(client, submit, database, status, move):
+    job_id = submit()
+    bring_to(database, job_id, status)
+    before = client.get(f"/v1/jobs/{job_id}").json()
+    response = client.post(f"/v1/jobs/{job_id}/{move.value}")
+    target = TARGETS[move].get(status)
+    if target is not None:
+        assert response.status_code == 202, response.text
+        assert response.json()["status"] == target.value
+        assert response.json()["transitions"][-1]["reason"] == f"{move.value}_requested"
+        return
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (409, "illegal_transition")
+    assert problem["allowed_actions"] == [other.value for other in Move if status in TARGETS[other]]
+    assert problem["allowed"] == sorted({TARGETS[Move(action)][status].value for action in problem["allowed_actions"]})
+    assert client.get(f"/v1/jobs/{job_id}").json() == before
+
+
+@pytest.mark.parametrize(("move", "desired"), [("cancel", "cancel"), ("pause", "pause")])
+def test_the_holder_of_a_running_job_is_told_by_its_heartbeat(client, submit, database, move, desired):
+    job_id = submit()
+    bring_to(database, job_id, JobStatus.RUNNING)
+    assert client.post(f"/v1/jobs/{job_id}/{move}").json()["desired_state"] == desired
+    with database.read() as work:
+        assert work.jobs.get(job_id).desired_state == desired
+
+
+def test_a_paused_job_that_is_resumed_can_be_claimed_again(client, submit, database):
+    job_id = submit()
+    assert client.post(f"/v1/jobs/{job_id}/pause").json()["status"] == "paused"
+    with database.write() as work:
+        assert work.leases.claim(job_id, worker_id="wrk_1", ttl_seconds=60) is None
+    assert client.post(f"/v1/jobs/{job_id}/resume").json()["status"] == "queued"
+    with database.write() as work:
+        assert work.leases.claim(job_id, worker_id="wrk_1", ttl_seconds=60) is not None
+
+
+def test_a_retried_job_forgets_its_error_and_its_fruitless_attempts(client, submit, database):
+    job_id = submit()
+    bring_to(database, job_id, JobStatus.FAILED)
+    job = client.post(f"/v1/jobs/{job_id}/retry").json()
+    assert (job["status"], job["error"], job["finished_at"]) == ("queued", None, None)
+    with database.read() as work:
+        assert work.jobs.get(job_id).attempts_since_progress == 0

@@ -1,0 +1,78 @@
+"""The OpenAPI document: committed, complete, and with working examples."""
+
+from __future__ import annotations
+
+import pytest
+from api.app import create_app
+from api.openapi import FILE, text
+from api.settings import ApiSettings
+from api.task_switches.schemas import TaskSwitchRequest
+from ewc_core.specs import JobSpec
+from pydantic import TypeAdapter
+
+OPERATIONS = {
+    "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",
+    "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
+    "list_checkpoints", "get_checkpoint", "download_checkpoint", "get_catalogue", "list_workers",
+    "create_api_key", "list_api_keys", "revoke_api_key", "get_health", "get_readiness", "get_version", "get_problem_type",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def document():
+    return create_app(ApiSettings()).openapi()
+
+
+def _operations(document) -> dict[str, dict]:
+    return {operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()}
+
+
+def test_the_committed_document_is_that_of_the_app():
+    assert FILE.read_text(encoding="utf-8") == text(create_app(ApiSettings())), "run: python -m api.openapi"
+
+
+def test_operation_ids_are_stable(document):
+    assert set(_operations(document)) == OPERATIONS
+
+
+def test_every_operation_has_a_tag_a_description_and_typed_problems(document):
+    assert document["openapi"] >= "3.1"
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in _operations(document).items():
+        assert set(operation["tags"]) <= tags, name
+        assert operation["description"], name
+        problems = [response for status, response in operation["responses"].items() if status >= "4"]
+        assert problems, name
+        assert all(list(problem["content"]) == ["application/problem+json"] for problem in problems), name
+
+
+def test_every_reference_leads_somewhere(document):
+    schemas = document["components"]["schemas"]
+    for reference in _references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def test_every_post_takes_an_idempotency_key_and_every_v1_operation_an_api_key(document):
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = {parameter["name"].lower() for parameter in operation.get("parameters", [])}
+            assert ("idempotency-key" in names) == (method == "post"), path
+            assert bool(operation.get("security")) == path.startswith("/v1"), path
+
+
+def test_the_examples_of_requests_are_valid(document):
+    operations = _operations(document)
+    for name, adapter in [("create_job", TypeAdapter(JobSpec)), ("create_task_switch", TypeAdapter(TaskSwitchRequest))]:
+        examples = operations[name]["requestBody"]["content"]["application/json"]["examples"]
+        assert examples
+        for example in examples.values():
+            adapter.validate_python(example["value"])
+    switches = operations["create_task_switch"]["requestBody"]["content"]["application/json"]["examples"].values()
+    assert {example["value"]["action"] for example in switches} == {"append", "revisit", "switch_now", "close"}
+
+
+def _references(value) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [reference for child in value.values() for reference in _references(child)]
+    return [reference for child in value for reference in _references(child)] if isinstance(value, list) else []

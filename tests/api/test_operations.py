@@ -1,0 +1,71 @@
+"""For operators: health, readiness, version, problem pages, catalogue, workers."""
+
+from __future__ import annotations
+
+from api.jobs.schemas import PERMUTED_DIGITS
+from api.problems import BY_CODE
+from ewc_core.specs import JobSpec
+from migrations import HEAD
+from sqlalchemy import text
+from store.job_states import ALLOWED_MOVES, JobStatus
+
+
+def test_health_readiness_and_version_need_no_key(anonymous):
+    assert anonymous.get("/healthz").json() == {"status": "ok"}
+    assert anonymous.get("/readyz").json() == {
+        "status": "ready", "checks": {"database": "ok", "broker": "ok"}, "num_live_workers": 0,
+    }  # fmt: skip
+    assert anonymous.get("/version").json()["schema_revision"] == HEAD
+
+
+def test_live_workers_are_counted_and_listed(anonymous, client, database):
+    with database.write() as work:
+        work.workers.beat("wrk_1", hostname="host", pid=7, queue="cpu", slots=2)
+    assert anonymous.get("/readyz").json()["num_live_workers"] == 1
+    worker = client.get("/v1/workers").json()["data"][0]
+    assert {name: worker[name] for name in ("object", "id", "hostname", "pid", "queue", "slots")} == {
+        "object": "worker", "id": "wrk_1", "hostname": "host", "pid": 7, "queue": "cpu", "slots": 2,
+    }  # fmt: skip
+
+
+def test_another_schema_is_not_ready_and_says_what_to_do(anonymous, database):
+    with database.write() as work:
+        work.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    response = anonymous.get("/readyz")
+    assert (response.status_code, response.json()["code"]) == (503, "not_ready")
+    assert "'9999'" in response.json()["checks"]["database"]
+    assert "python -m migrations upgrade" in response.json()["checks"]["database"]
+    assert anonymous.get("/healthz").status_code == 200
+
+
+def test_a_database_without_its_tables_is_unavailable_and_worth_another_try(anonymous, client, database):
+    with database.write() as work:
+        work.connection.execute(text("DROP TABLE api_keys"))
+    response = client.get("/v1/jobs")
+    assert (response.status_code, response.json()["code"], response.headers["Retry-After"]) == (503, "store_unavailable", "5")
+    assert "api_keys" not in response.text
+
+
+def test_every_problem_has_a_page(anonymous):
+    for code, problem in BY_CODE.items():
+        page = anonymous.get(f"/problems/{code}")
+        assert page.status_code == 200
+        assert problem.explanation in page.text
+
+
+def test_the_catalogue_says_what_can_be_asked_for(client):
+    catalogue = client.get("/v1/catalogue").json()
+    assert [kind["kind"] for kind in catalogue["methods"]] == ["naive", "l2", "ewc", "joint"]
+    assert catalogue["networks"][0]["json_schema"]["properties"]["hidden_sizes"]["default"] == [100, 100]
+    assert catalogue["tasks"][0]["kind"] == "permuted"
+    assert {dataset["name"]: dataset["available"] for dataset in catalogue["datasets"]} == {"digits": True, "mnist": False}
+    assert len(catalogue["datasets"][1]["missing_files"]) == 4
+    states = {state["status"]: state for state in catalogue["job_states"]}
+    assert {name: set(state["next"]) for name, state in states.items()} == {s.value: set(n) for s, n in ALLOWED_MOVES.items()}
+    assert [name for name, state in states.items() if state["final"]] == ["succeeded", "failed", "cancelled"]
+    assert states["running"]["allowed_actions"] == ["cancel", "pause"]
+    assert states[JobStatus.FAILED]["allowed_actions"] == ["retry"]
+
+
+def test_the_example_of_the_documentation_can_be_run():
+    assert JobSpec.model_validate(PERMUTED_DIGITS).methods == ["ewc", "naive", "joint"]

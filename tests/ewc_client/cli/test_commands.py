@@ -1,0 +1,238 @@
+"""The command line as a user sees it: what it prints where, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ewc_client import EWCClient
+from ewc_client.cli import main
+from store.job_states import JobStatus
+from tests.api.lives import SPEC, add_checkpoint, bring_to
+from tests.ewc_client.conftest import Service
+
+OPEN = {**SPEC, "stream": "open"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Ewc = Callable[..., Run]
+
+
+@pytest.fixture
+def ewc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ewc:
+    """Runs `ewc` with these arguments in this process."""
+
+    def _run(*arguments: str) -> Run:
+        monkeypatch.setattr("sys.argv", ["ewc", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return Run(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return _run
+
+
+@pytest.fixture
+def here(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The service that the environment names."""
+    monkeypatch.setenv("EWC_URL", service.url)
+    monkeypatch.setenv("EWC_API_KEY", service.key)
+    return service
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> str:
+    """A job spec on disk."""
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps(SPEC))
+    return str(file)
+
+
+def record_scores(service: Service, job_id: str) -> None:
+    """Scores of a finished job with two tasks."""
+    with service.database.write() as work:
+        for method, kept in (("ewc", 0.96), ("naive", 0.4)):
+            work.evaluations.put_row(job_id, method=method, after_visit=0, scores={0: 0.98}, num_examples={0: 360})
+            work.evaluations.put_row(
+                job_id, method=method, after_visit=1, scores={0: kept, 1: 0.97}, num_examples={0: 360, 1: 360}
+            )
+
+
+def test_submit_says_how_to_follow_the_job(ewc: Ewc, here: Service, spec_file: str) -> None:
+    run = ewc("submit", spec_file)
+    assert run.status == 0
+    assert run.out == ""
+    assert "submitted. Follow it with: ewc watch job_" in run.err
+
+
+def test_submit_as_json_prints_the_job_and_nothing_else(ewc: Ewc, here: Service, spec_file: str) -> None:
+    run = ewc("submit", spec_file, "--set", "name=changed", "--output", "json")
+    assert (run.status, run.err) == (0, "")
+    assert json.loads(run.out)["name"] == "changed"
+
+
+def test_a_refused_spec_ends_with_4_and_names_the_field(ewc: Ewc, here: Service, spec_file: str) -> None:
+    run = ewc("submit", spec_file, "--set", "training.num_epochs=0")
+    assert (run.status, run.out) == (4, "")
+    assert "training.num_epochs" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(ewc: Ewc, here: Service) -> None:
+    run = ewc("submit", "nowhere.json")
+    assert (run.status, run.out) == (2, "")
+    assert "nowhere.json" in run.err
+
+
+def test_without_a_service_submit_says_what_to_do(ewc: Ewc, spec_file: str) -> None:
+    run = ewc("submit", spec_file)
+    assert (run.status, run.out) == (4, "")
+    assert "ewc up" in run.err
+    assert "--watch" in run.err
+
+
+def test_ls_is_a_table_or_json(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    assert ewc("ls").err.startswith("No jobs.")
+    job = client.jobs.create({**SPEC, "name": "the first one"})
+    table = ewc("ls")
+    assert table.status == 0
+    assert job.id in table.out
+    assert "the first one" in table.out
+    assert max(len(line) for line in table.out.splitlines()) <= 100
+    assert [item["id"] for item in json.loads(ewc("ls", "--output", "json").out)] == [job.id]
+
+
+def test_show_prints_the_job_and_its_tasks(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    run = ewc("show", client.jobs.create(SPEC).id)
+    assert "ewc (ewc_lambda 100.0" in run.out
+    assert "digits-permutation-1" in run.out
+
+
+@pytest.mark.parametrize(("status", "expected"), [(JobStatus.SUCCEEDED, 0), (JobStatus.FAILED, 1), (JobStatus.CANCELLED, 3)])
+def test_the_exit_status_of_watch_is_the_job_s(
+    ewc: Ewc, here: Service, client: EWCClient, status: JobStatus, expected: int
+) -> None:
+    job = client.jobs.create(SPEC)
+    bring_to(here.database, job.id, status)
+    run = ewc("watch", job.id)
+    assert run.status == expected
+    assert f"job {job.id} {status.value}" in run.err
+
+
+def test_watch_ends_with_the_matrix_beside_its_control(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    bring_to(here.database, job.id, JobStatus.SUCCEEDED)
+    record_scores(here, job.id)
+    run = ewc("watch", job.id)
+    assert "Retained of earlier tasks, on average: ewc 98.0 %, naive 40.8 %." in run.out
+    assert "\x1b" not in run.out + run.err
+    assert max(len(line) for line in run.out.splitlines()) <= 100
+
+
+def test_watch_as_json_prints_one_document_with_the_matrix(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    bring_to(here.database, job.id, JobStatus.SUCCEEDED)
+    record_scores(here, job.id)
+    document = json.loads(ewc("watch", job.id, "-o", "json").out)
+    assert document["status"] == "succeeded"
+    assert document["matrix"]["methods"]["ewc"]["role"] == "method"
+
+
+def test_matrix_prints_a_table_json_or_csv(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    assert ewc("matrix", job.id).out.strip() == "No visit has been evaluated yet."
+    record_scores(here, job.id)
+    assert "naive (control)" in ewc("matrix", job.id).out
+    assert json.loads(ewc("matrix", job.id, "-o", "json").out)["object"] == "matrix"
+    assert len(ewc("matrix", job.id, "-o", "csv").out.splitlines()) > 2
+
+
+def test_moves_say_what_became_of_the_job(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    assert ewc("pause", job.id).err == f"{job.id} is paused\n"
+    assert ewc("resume", job.id).err == f"{job.id} is queued\n"
+    assert json.loads(ewc("cancel", job.id, "-o", "json").out)["status"] == "cancelled"
+    refused = ewc("resume", job.id)
+    assert refused.status == 4
+    assert "illegal_transition" in refused.err
+
+
+def test_switches_are_recorded_and_their_visit_is_named(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(OPEN)
+    assert ewc("switch", job.id, '{"dataset": "digits", "permutation": 5}').err == (
+        "task switch 3 (append) recorded: visit 2 will be on task 2\n"
+    )
+    assert json.loads(ewc("switch", job.id, "--revisit", "0", "-o", "json").out)["visit_index"] == 3
+    assert "(close) recorded" in ewc("close", job.id).err
+    assert ewc("switch", job.id, "--revisit", "0").status == 4
+
+
+def test_a_switch_to_nothing_or_to_two_things_is_wrong_usage(ewc: Ewc) -> None:
+    assert ewc("switch", "job_x").status == 2
+    assert ewc("switch", "job_x", "{}", "--revisit", "1").status == 2
+
+
+def test_checkpoints_are_listed_and_downloaded(ewc: Ewc, here: Service, client: EWCClient, tmp_path: Path) -> None:
+    job = client.jobs.create(SPEC)
+    record = add_checkpoint(here.database, job.id, bytes(range(200)))
+    assert record.id in ewc("checkpoints", job.id).out
+    whole = ewc("get", record.id, "--to", str(tmp_path / "c"))
+    assert "200 bytes, SHA-256 verified" in whole.err
+    assert (tmp_path / "c").read_bytes() == bytes(range(200))
+    ewc("get", record.id, "--to", str(tmp_path / "t"), "--tensor", "anchor.0.weight")
+    assert (tmp_path / "t").read_bytes() == bytes(range(8, 24))
+
+
+def test_a_new_key_is_alone_on_standard_output(ewc: Ewc, here: Service) -> None:
+    made = ewc("keys", "create", "ci", "--scope", "jobs:read")
+    assert made.out.startswith("ewc_live_")
+    assert len(made.out.split()) == 1
+    listed = json.loads(ewc("keys", "ls", "-o", "json").out)
+    [key] = [key for key in listed if key["name"] == "ci"]
+    assert ewc("keys", "revoke", key["id"]).status == 0
+    assert "revoked" in ewc("keys", "ls").out
+
+
+def test_a_service_that_is_not_there_is_an_error_of_one_line(ewc: Ewc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EWC_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("ewc_client.transport.RetryPolicy.wait_seconds", lambda *arguments: 0.0)
+    run = ewc("ls")
+    assert (run.status, run.out) == (4, "")
+    assert run.err.startswith("error: no answer from http://127.0.0.1:1")
+    assert len(run.err.splitlines()) == 1
+
+
+def test_ctrl_c_detaches_and_leaves_the_job_alone(here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    watch = subprocess.Popen(
+        [sys.executable, "-c", "from ewc_client.cli import main; main()", "watch", job.id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    assert watch.stderr is not None
+    assert watch.stderr.readline() == f"following {job.id} (Ctrl-C detaches)\n"
+    watch.send_signal(signal.SIGINT)
+    out, err = watch.communicate(timeout=20)
+    assert watch.returncode == 130
+    assert out == ""
+    assert f"Detached. The job goes on. Come back with: ewc watch {job.id}" in err
+    assert client.jobs.get(job.id).status == "queued"

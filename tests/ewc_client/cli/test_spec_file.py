@@ -1,0 +1,53 @@
+"""Reading specs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from ewc_client.cli.spec_file import read_object, set_value
+
+
+def test_a_spec_comes_from_a_file_standard_input_or_the_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s.json").write_text('{"seed": 1}')
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"seed": 2}'))
+    assert read_object(str(tmp_path / "s.json"), what="spec") == {"seed": 1}
+    assert read_object("-", what="spec") == {"seed": 2}
+    assert read_object(' {"seed": 3}', what="spec") == {"seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{,", "is not JSON: Expecting property name.*column 2"), ("[1]", "holds a JSON list; a spec is a JSON object")],
+)
+def test_what_is_not_a_json_object_is_refused_with_the_place(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(typer.BadParameter, match=said):
+        read_object(str(tmp_path / "s.json"), what="spec")
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(typer.BadParameter, match=r"spec file 'nowhere\.json' cannot be read"):
+        read_object("nowhere.json", what="spec")
+
+
+def test_values_are_set_in_objects_and_lists_as_json_or_text() -> None:
+    spec: dict[str, Any] = {"tasks": [{"permutation": 0}], "method": {"ewc_lambda": 1}}
+    for assignment in ("method.ewc_lambda=2.5", "tasks.0.permutation=7", "training.optimiser=sgd", 'controls=["naive"]'):
+        set_value(spec, assignment)
+    assert spec == {
+        "tasks": [{"permutation": 7}],
+        "method": {"ewc_lambda": 2.5},
+        "training": {"optimiser": "sgd"},
+        "controls": ["naive"],
+    }
+
+
+@pytest.mark.parametrize("assignment", ["seed", "=1", "tasks.5.name=x", "tasks.first=1", "seed.deeper=1"])
+def test_an_assignment_that_leads_nowhere_is_refused(assignment: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        set_value({"seed": 1, "tasks": []}, assignment)

@@ -1,0 +1,156 @@
+"""`ewc up` as a process: it starts real children and leaves none behind, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from ewc_client import EWCClient
+from ewc_client.embedded import EmbeddedError, EmbeddedService
+from ewc_client.embedded.service import children_environment
+from ewc_client.embedded.state_directory import StateDirectory
+from ewc_client.service_location import find_service
+
+COMMAND = [sys.executable, "-c", "from ewc_client.cli import main; main()", "up", "--output", "json"]
+Up = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """Starts `ewc up` on the test's state directory; whatever is left of it at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def _start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        started.append(process)
+        return process
+
+    yield _start
+    for process in started:
+        for left in family(process.pid):
+            left.kill()
+        process.kill()
+        process.communicate()
+
+
+def ready(process: subprocess.Popen[str]) -> str:
+    """The URL, once the service has announced it."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while "}" not in (lines[-1] if lines else ""):
+        line = process.stdout.readline()
+        assert line, "it ended before it was ready"
+        lines.append(line)
+    return str(json.loads("".join(lines))["url"])
+
+
+def family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_until_gone(processes: list[psutil.Process]) -> None:
+    _, left = psutil.wait_procs(processes, timeout=30)
+    assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_up_serves_with_the_key_it_made_and_stops_when_asked(up: Up, tmp_path: Path) -> None:
+    process = up()
+    url = ready(process)
+    location = find_service()
+    assert location is not None
+    assert location.url == url
+    assert (tmp_path / "state" / "api_key").stat().st_mode & 0o777 == 0o600
+    with EWCClient() as client:
+        assert list(client.jobs.list()) == []
+    children = family(process.pid)
+    assert len(children) >= 3
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=40) == 0
+    wait_until_gone(children)
+    assert not (tmp_path / "state" / "service.json").exists()
+    assert find_service() is None
+
+
+def test_a_second_up_on_the_same_state_directory_is_refused(up: Up) -> None:
+    url = ready(up())
+    second = up()
+    _, err = second.communicate(timeout=30)
+    assert second.returncode == 4
+    assert "already runs on" in err
+    assert url in err
+
+
+def test_kill_9_of_up_leaves_no_process_behind(up: Up) -> None:
+    process = up()
+    ready(process)
+    children = family(process.pid)
+    process.kill()
+    process.wait()
+    wait_until_gone(children)
+    assert find_service() is None
+
+
+def test_a_killed_api_comes_back_at_the_same_url(up: Up) -> None:
+    process = up()
+    url = ready(process)
+    [api] = [child for child in family(process.pid) if child.cmdline()[-2:] == ["-m", "api"]]
+    api.kill()
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("api died (SIGKILL); starting it again in 0.5 s.")
+    deadline = time.monotonic() + 30
+    while not answers(url):
+        assert time.monotonic() < deadline, "it did not come back"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EmbeddedError, match=f"port {port} on 127.0.0.1 is taken"):
+            EmbeddedService(tmp_path / "state", port=port, say=lambda line: None).start()
+    assert not (tmp_path / "state" / "service.json").exists()
+
+
+def test_a_migration_that_fails_is_an_error_with_the_end_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    monkeypatch.setenv("EWC_DATABASE_URL", f"sqlite:///{tmp_path / 'file' / 'ewc.db'}")
+    with pytest.raises(EmbeddedError, match=r"could not be migrated[\s\S]* \| "):
+        EmbeddedService(tmp_path / "state", say=lambda line: None).start()
+
+
+def test_what_the_user_has_set_wins_and_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = StateDirectory(tmp_path / "state")
+    user = {"EWC_DATABASE_URL": "postgresql+psycopg://h/d", "EWC_DATA_DIR": "data", "OTHER": "x"}
+    made = children_environment(user, state, host="127.0.0.1", port=8001)
+    assert made["EWC_DATABASE_URL"] == "postgresql+psycopg://h/d"
+    assert made["EWC_BROKER_URL"] == "filesystem://"
+    assert made["EWC_DATA_DIR"] == os.path.join(tmp_path, "data")
+    assert made["EWC_STATE_DIR"] == str(tmp_path / "state")
+    assert made["EWC_API_PORT"] == "8001"
+    assert made["OTHER"] == "x"

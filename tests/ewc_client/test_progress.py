@@ -1,0 +1,77 @@
+"""What a watcher is told, event by event."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from ewc_client import progress
+from ewc_client.models import Event
+from ewc_client.progress import Narrator
+from tests.ewc_client.bodies import event
+
+
+def one_visit() -> Iterator[Event]:
+    yield event(1, "job.created")
+    yield event(2, "job.status", **{"from": None, "to": "queued", "reason": "submitted"})
+    yield event(3, "job.status", **{"from": "queued", "to": "starting", "reason": "claimed"})
+    yield event(4, "job.status", **{"from": "starting", "to": "running", "reason": "started"})
+    yield event(5, "visit.started", visit_index=0, task_index=0, task="digits-permutation-0", num_steps=90)
+    yield event(6, "visit.progress", visit_index=0, task_index=0, step=40, num_steps=90, losses={"ewc": 0.5, "naive": 0.6})
+    yield event(7, "fisher.progress", visit_index=0, num_done=500, num_examples=1437)
+    yield event(8, "evaluation.completed", after_visit=0, method="ewc", scores={"0": 0.97})
+    yield event(9, "evaluation.completed", after_visit=0, method="naive", scores={"0": 0.96})
+    yield event(10, "visit.finished", visit_index=0, num_steps=90)
+
+
+def test_a_visit_is_told_in_one_line_with_every_method_s_score() -> None:
+    narrator = Narrator()
+    lines = [line for each in one_visit() for line in narrator.take(each)]
+    assert lines == ["a worker has the job", "visit 0  digits-permutation-0  90 steps   % over 1 task:  ewc 97.0  naive 96.0"]
+
+
+def test_the_state_of_the_visit_follows_the_events() -> None:
+    narrator, steps = Narrator(), []
+    for each in one_visit():
+        narrator.take(each)
+        steps.append((narrator.visit.step, narrator.visit.fisher) if narrator.visit else None)
+    assert steps[4:] == [(0, None), (40, None), (90, (500, 1437)), (90, (500, 1437)), (90, (500, 1437)), None]
+
+
+def test_a_resumed_visit_goes_on_at_its_step() -> None:
+    narrator = Narrator()
+    said = narrator.take(event(1, "visit.resumed", "goes on at step 40", visit_index=2, task="t", step=40, num_steps=90))
+    assert said == ["goes on at step 40"]
+    assert narrator.visit is not None
+    assert (narrator.visit.index, narrator.visit.step) == (2, 40)
+
+
+def test_a_waiting_job_says_what_it_waits_for() -> None:
+    [line] = Narrator().take(event(1, "job.status", **{"from": "running", "to": "waiting", "reason": "stream_open"}))
+    assert "ewc switch" in line
+    assert "ewc close" in line
+
+
+def test_a_lost_worker_and_a_paused_job_are_told() -> None:
+    assert Narrator().take(event(1, "worker.lost", "worker w went silent")) == ["worker w went silent"]
+    assert Narrator().take(event(2, "job.status", **{"from": "pausing", "to": "paused", "reason": "asked"})) == [
+        "job is paused (asked)"
+    ]
+
+
+def test_an_event_of_a_later_version_is_passed_over() -> None:
+    assert Narrator().take(event(1, "something.new", "?")) == []
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_lines_are_the_same_with_and_without_a_terminal(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
+    show = progress._follow_on_terminal if terminal else progress._follow_in_lines
+    show(one_visit(), console, "ewc")
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert "visit 0  digits-permutation-0  90 steps   % over 1 task:  ewc 97.0  naive 96.0" in file.getvalue()
+    assert ("\x1b" in file.getvalue()) is terminal

@@ -1,0 +1,95 @@
+"""The score matrix on paper."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ewc_client.models import Matrix
+from ewc_client.score_tables import percent, score_view
+from tests.ewc_client.bodies import matrix, matrix_body
+
+LOST = {"naive": 0.2, "ewc": 0.01, "joint": 0.0}
+
+
+def printed(scores: Matrix, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(score_view(scores, console))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "·"), (0.9724, "97.2"), (1.0, "100"), (0.9999, "100"), (0.0, "0.0"), (-0.00001, "0.0"), (-0.031, "-3.1")],
+)
+def test_fractions_become_short_percentages(value: float | None, expected: str) -> None:
+    assert percent(value) == expected
+
+
+def test_the_method_stands_first_and_beside_its_controls() -> None:
+    titles = next(line for line in printed(matrix(3, LOST)).splitlines() if "control" in line)
+    assert titles.split() == ["ewc", "naive", "(control)", "joint", "(control)"]
+
+
+def test_a_row_holds_the_scores_of_every_method_after_that_visit() -> None:
+    row = next(line for line in printed(matrix(3, LOST)).splitlines() if line.startswith("2 t2"))
+    assert row.split() == ["2", "t2", "digits-permutation-2", "98.0", "99.0", "100", "60.0", "80.0", "100", "100", "100", "100"]
+
+
+def test_a_task_that_was_not_learned_yet_has_no_score_even_where_one_was_measured() -> None:
+    text = printed(matrix(3, LOST))
+    assert "12.3" not in text
+    row = next(line for line in text.splitlines() if line.startswith("0 t0"))
+    assert row.split() == ["0", "t0", "digits-permutation-0", *["100", "·", "·"] * 3]
+
+
+def test_a_revisit_is_a_new_row_of_an_old_task() -> None:
+    rows = [line.split()[:2] for line in printed(matrix(2, LOST, visits=[0, 1, 0])).splitlines() if line[:1].isdigit()]
+    assert rows == [["0", "t0"], ["1", "t1"], ["2", "t0"]]
+
+
+def test_forgotten_and_retained_stand_under_their_tasks() -> None:
+    lines = printed(matrix(2, LOST)).splitlines()
+    assert ["forgotten", "1.0", "·", "20.0", "·", "0.0", "·"] in [line.split() for line in lines]
+    assert ["retained", "99.0", "·", "80.0", "·", "100", "·"] in [line.split() for line in lines]
+
+
+def test_the_last_sentence_compares_what_is_retained() -> None:
+    assert printed(matrix(3, LOST)).splitlines()[-1] == (
+        "Retained of earlier tasks, on average: ewc 99.0 %, naive 80.0 %, joint 100 %."
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("num_tasks", [1, 2, 5, 10, 30])
+def test_no_line_is_wider_than_the_console_and_no_number_is_cut(num_tasks: int, width: int) -> None:
+    lines = printed(matrix(num_tasks, LOST), width).splitlines()
+    assert max(len(line) for line in lines) <= width
+    if width >= 100:
+        assert not [line for line in lines if "…" in line.replace("digits-permutat…", "").replace("digits-pe…", "")]
+
+
+def test_methods_stand_below_each_other_where_the_width_does_not_suffice() -> None:
+    text = printed(matrix(8, LOST))
+    assert len([line for line in text.splitlines() if line.startswith("7 t7")]) == 3
+
+
+def test_very_many_tasks_have_one_row_each() -> None:
+    lines = printed(matrix(30, LOST)).splitlines()
+    assert ["29", "digits-permutation-29"] in [line.split()[:2] for line in lines]
+    assert any(line.startswith("Too many tasks for the whole matrix") for line in lines)
+
+
+def test_nothing_evaluated_is_said() -> None:
+    body = matrix_body(2, LOST)
+    for scores in body["methods"].values():
+        scores["rows"] = scores["rows"][:1]
+    assert printed(Matrix.from_body(body)).strip() == "No visit has been evaluated yet."
+
+
+def test_without_a_terminal_there_are_no_control_characters() -> None:
+    assert all(character.isprintable() or character == "\n" for character in printed(matrix(5, LOST)))

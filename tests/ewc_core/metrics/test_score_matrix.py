@@ -1,0 +1,109 @@
+"""Metrics of score matrices, against cases computed by hand."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from ewc_core.errors import NonFiniteError, SpecError
+from ewc_core.metrics import MatrixSummary, ScoreMatrix
+
+
+def test_three_tasks_visited_once() -> None:
+    scores = {
+        (0, 0): 0.9,
+        (1, 0): 0.8,
+        (1, 1): 0.95,
+        (2, 0): 0.6,
+        (2, 1): 0.9,
+        (2, 2): 0.99,
+        (-1, 1): 0.1,
+        (0, 1): 0.2,
+        (-1, 2): 0.1,
+        (1, 2): 0.05,
+    }
+    matrix = ScoreMatrix(scores, [0, 1, 2])
+    summary = matrix.summary()
+    assert summary.average == pytest.approx((0.6 + 0.9 + 0.99) / 3)
+    assert summary.forgetting == {0: pytest.approx(0.3), 1: pytest.approx(0.05), 2: None}
+    assert summary.mean_forgetting == pytest.approx(0.175)
+    assert summary.retention == {0: pytest.approx(0.6 / 0.9), 1: pytest.approx(0.9 / 0.95), 2: 1.0}
+    assert summary.mean_retention == pytest.approx((0.6 / 0.9 + 0.9 / 0.95 + 1.0) / 3)
+    assert summary.backward_transfer == pytest.approx(((0.6 - 0.9) + (0.9 - 0.95)) / 2)
+    assert summary.forward_transfer == pytest.approx(((0.2 - 0.1) + (0.05 - 0.1)) / 2)
+    assert [matrix.average(visit) for visit in range(3)] == [pytest.approx(0.9), pytest.approx(0.875), summary.average]
+    assert matrix.rows() == [[0.9, None, None], [0.8, 0.95, None], [0.6, 0.9, 0.99]]
+
+
+def test_a_revisit_renews_the_row_that_retention_is_measured_from() -> None:
+    scores = {(0, 0): 0.9, (1, 0): 0.5, (1, 1): 0.8, (2, 0): 0.96, (2, 1): 0.6, (3, 0): 0.72, (3, 1): 0.7}
+    summary = ScoreMatrix(scores, [0, 1, 0, 1]).summary()
+    assert summary.retention == {0: pytest.approx(0.72 / 0.96), 1: 1.0}
+    assert summary.forgetting == {0: pytest.approx(0.96 - 0.72), 1: pytest.approx(0.8 - 0.7)}
+    assert summary.backward_transfer == pytest.approx(0.72 - 0.96)
+    assert summary.forward_transfer is None
+
+
+def test_a_task_that_became_better_has_negative_forgetting() -> None:
+    summary = ScoreMatrix({(0, 0): 0.5, (1, 0): 0.7, (1, 1): 0.9}, [0, 1]).summary()
+    assert summary.forgetting == {0: pytest.approx(-0.2), 1: None}
+    assert summary.backward_transfer == pytest.approx(0.2)
+
+
+def test_one_task_has_an_average_and_nothing_to_forget() -> None:
+    summary = ScoreMatrix({(0, 0): 0.5, (-1, 0): 0.1}, [0]).summary()
+    assert summary == MatrixSummary(
+        average=0.5,
+        forgetting={0: None},
+        mean_forgetting=None,
+        retention={0: 1.0},
+        mean_retention=1.0,
+        backward_transfer=None,
+        forward_transfer=None,
+    )
+
+
+def test_no_visit_leaves_everything_undefined() -> None:
+    summary = ScoreMatrix({(-1, 0): 0.1}, []).summary()
+    assert (summary.average, summary.mean_retention, summary.forward_transfer) == (None, None, None)
+    assert summary.forgetting == {}
+
+
+def test_a_missing_score_makes_its_means_undefined_and_no_others() -> None:
+    summary = ScoreMatrix({(0, 0): 0.9, (1, 0): 0.8, (2, 0): 0.7, (2, 1): 0.5, (2, 2): 0.5}, [0, 1, 2]).summary()
+    assert summary.average == pytest.approx((0.7 + 0.5 + 0.5) / 3)
+    assert summary.retention == {0: pytest.approx(0.7 / 0.9), 1: None, 2: 1.0}
+    assert summary.mean_retention is None
+    assert summary.forgetting == {0: pytest.approx(0.2), 1: None, 2: None}
+    assert summary.mean_forgetting is None
+    assert summary.backward_transfer is None
+
+
+def test_retention_of_a_task_that_was_never_learned_is_undefined_rather_than_infinite() -> None:
+    assert ScoreMatrix({(0, 0): 0.0, (1, 0): 0.5, (1, 1): 1.0}, [0, 1]).summary().retention[0] is None
+
+
+def test_scores_before_the_first_visit_do_not_count_as_learned() -> None:
+    scores = {(0, 0): 0.9, (0, 1): 0.99, (1, 0): 0.9, (1, 1): 0.5, (2, 0): 0.9, (2, 1): 0.4}
+    matrix = ScoreMatrix(scores, [0, 1, 0])
+    assert matrix.summary().forgetting[1] == pytest.approx(0.1)
+    assert matrix.rows()[0] == [0.9, None]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_scores_that_are_not_numbers_are_refused(score: float) -> None:
+    with pytest.raises(NonFiniteError, match="task 0 after visit 0"):
+        ScoreMatrix({(0, 0): score}, [0])
+
+
+def test_scores_of_visits_that_are_not_finished_are_refused() -> None:
+    with pytest.raises(SpecError, match="after visit 1, but 1 visits are finished"):
+        ScoreMatrix({(1, 0): 0.5}, [0])
+
+
+def test_metrics_load_neither_torch_nor_numpy() -> None:
+    code = "import sys, ewc_core.metrics; sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pydantic')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
