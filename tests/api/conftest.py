@@ -1,10 +1,17 @@
-"""The real app on a real database, and callers of several owners."""
+"""The real app on a real database, and callers of several owners.
+
+Starting an app and making a database take longer than most tests: both are shared by the tests of a file, on each
+engine. What keeps tests apart is what keeps customers apart: every test has an owner of its own.
+"""
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -25,36 +32,57 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 ALL_SCOPES = [scope.value for scope in Scope]
+_numbers = itertools.count(1)
 
 
-def make_key(database: Database, *, owner: str = "alice", scopes: list[str] | None = None) -> str:
+def make_key(database: Database, *, owner: str, scopes: list[str] | None = None) -> str:
     """A key of the owner, as text."""
     key = new_key()
+    scopes = ALL_SCOPES if scopes is None else scopes
     with database.write() as work:
-        work.api_keys.create(
-            owner=owner,
-            name="test",
-            scopes=ALL_SCOPES if scopes is None else scopes,
-            prefix=key.prefix,
-            secret_sha256=key.secret_sha256,
-        )
+        work.api_keys.create(owner=owner, name="test", scopes=scopes, prefix=key.prefix, secret_sha256=key.secret_sha256)
     return key.text
 
 
-@pytest.fixture
-def settings(database: Database, tmp_path: Path) -> ApiSettings:
-    url = database.engine.url.render_as_string(hide_password=False)
+def settings_for(database_url: str, state_dir: Path) -> ApiSettings:
+    """An embedded service without data sets, whose sweeper stays out of the way."""
     return ApiSettings(
-        database_url=url, state_dir=tmp_path / "state", data_dir=None, broker_url="filesystem://", sweep_seconds=3600
+        database_url=database_url, state_dir=state_dir, data_dir=None, broker_url="filesystem://", sweep_seconds=3600
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database on each engine, for all tests of a file."""
+    if request.param == "sqlite":
+        file = tmp_path_factory.mktemp("database") / "ewc.db"
+        shutil.copy(request.getfixturevalue("_sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = server.create_database(template=request.getfixturevalue("_postgresql_template"))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> ApiSettings:
+    return settings_for(database_url, tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="module")
 def app(settings: ApiSettings) -> FastAPI:
     return create_app(settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def anonymous(app: FastAPI) -> Iterator[TestClient]:
     """A caller without a key; the app runs as long as this fixture."""
     with TestClient(app, raise_server_exceptions=False) as client:
@@ -62,26 +90,33 @@ def anonymous(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def caller(app: FastAPI, anonymous: TestClient, database: Database) -> Callable[..., TestClient]:
-    """Makes callers: `caller(owner="bob", scopes=["jobs:read"])`."""
+def owner() -> str:
+    """An owner whom no other test knows."""
+    return f"owner-{next(_numbers)}"
 
-    def _caller(owner: str = "alice", scopes: list[str] | None = None) -> TestClient:
+
+@pytest.fixture
+def caller(app: FastAPI, anonymous: TestClient, database: Database) -> Callable[..., TestClient]:
+    """Makes callers, each of an owner of its own: `caller(scopes=["jobs:read"])`."""
+
+    def _caller(owner: str | None = None, scopes: list[str] | None = None) -> TestClient:
         client = TestClient(app, raise_server_exceptions=False)
-        client.headers["Authorization"] = f"Bearer {make_key(database, owner=owner, scopes=scopes)}"
+        key = make_key(database, owner=owner or f"owner-{next(_numbers)}", scopes=scopes)
+        client.headers["Authorization"] = f"Bearer {key}"
         return client
 
     return _caller
 
 
 @pytest.fixture
-def client(caller: Callable[..., TestClient]) -> TestClient:
-    """Alice, who may do everything."""
-    return caller()
+def client(caller: Callable[..., TestClient], owner: str) -> TestClient:
+    """The test's owner, who may do everything."""
+    return caller(owner)
 
 
 @pytest.fixture
 def submit(client: TestClient) -> Callable[..., str]:
-    """Submits one of Alice's jobs and returns its id: `submit(stream="open")`."""
+    """Submits a job of the test's owner and returns its id: `submit(stream="open")`."""
 
     def _submit(**changes: object) -> str:
         response = client.post("/v1/jobs", json={**SPEC, **changes})
@@ -91,17 +126,36 @@ def submit(client: TestClient) -> Callable[..., str]:
     return _submit
 
 
-@pytest.fixture
-def served(app: FastAPI, database: Database) -> Iterator[httpx.Client]:
-    """Alice, speaking to a listening server: for what needs a real connection."""
-    server = Server(app, host="127.0.0.1", port=0)
+@contextmanager
+def listening(settings: ApiSettings) -> Iterator[Server]:
+    """An app of its own on a free port."""
+    server = Server(create_app(settings), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def speaking_to(server: Server, database: Database, owner: str) -> httpx.Client:
+    """A client of the listening server, with a key of the owner."""
     port = server.servers[0].sockets[0].getsockname()[1]
-    headers = {"Authorization": f"Bearer {make_key(database)}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20) as client:
+    headers = {"Authorization": f"Bearer {make_key(database, owner=owner)}"}
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def server(settings: ApiSettings) -> Iterator[Server]:
+    with listening(settings) as server:
+        yield server
+
+
+@pytest.fixture
+def served(server: Server, database: Database, owner: str) -> Iterator[httpx.Client]:
+    """The test's owner over a real connection: for what an in-process client cannot do."""
+    with speaking_to(server, database, owner) as client:
         yield client
-    server.should_exit = True
-    thread.join()

@@ -39,7 +39,7 @@ def claim(database: Database, job_id: str) -> Fence:
 
 
 def bring_to(database: Database, job_id: str, status: JobStatus) -> None:
-    """Move a queued job on until it has the status. Every visit that lies behind is finished; the first one is active when it runs."""
+    """Move a queued job on until it has the status; a waiting job has finished its visits, any other is in its first one."""
     if status is JobStatus.QUEUED:
         return
     fence = claim(database, job_id)

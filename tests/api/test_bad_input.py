@@ -6,6 +6,7 @@ import json
 
 import pytest
 from sqlalchemy import func, select
+
 from store.base import Base
 from tests.api.lives import SPEC, add_checkpoint
 
@@ -39,7 +40,12 @@ CASES = {
     "NaN for an integer": (_spec(seed=float("nan")), 422, "invalid_request", "/seed"),
     "NaN in an unknown field": (_spec(extra=float("nan")), 422, "invalid_request", "/extra"),
     "no task": (_spec(tasks=[]), 422, "invalid_request", "/tasks"),
-    "tasks of two shapes": (_spec(tasks=[{"dataset": "digits"}, {"dataset": "mnist"}]), 422, "invalid_request", "/tasks/1/dataset"),
+    "tasks of two shapes": (
+        _spec(tasks=[{"dataset": "digits"}, {"dataset": "mnist"}]),
+        422,
+        "invalid_request",
+        "/tasks/1/dataset",
+    ),
     "a control twice": (_spec(controls=["naive", "naive"]), 422, "invalid_request", "/controls"),
     "momentum without sgd": (_spec(training={"momentum": 0.9}), 422, "invalid_request", "/training/momentum"),
     "NUL in a name": (_spec(name="a\x00b"), 422, "invalid_spec", "/name"),
@@ -62,7 +68,9 @@ def test_malformed_json_is_refused_with_the_place_where_reading_stopped(client):
     assert detail == "the body is not JSON: Expecting value at line 2, column 11 (character 12)"
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/"])
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/"]
+)
 def test_another_content_type_than_json_is_refused(client, database, content_type):
     before = _num_rows(database)
     headers = {} if content_type is None else {"Content-Type": content_type}
@@ -71,7 +79,9 @@ def test_another_content_type_than_json_is_refused(client, database, content_typ
 
 
 def test_a_content_type_with_a_charset_is_taken(client):
-    assert client.post("/v1/jobs", content=_spec(), headers={"Content-Type": "application/json; charset=utf-8"}).status_code == 201
+    assert (
+        client.post("/v1/jobs", content=_spec(), headers={"Content-Type": "application/json; charset=utf-8"}).status_code == 201
+    )
 
 
 def test_a_body_over_the_limit_is_refused_by_its_announced_length(client, database):
@@ -173,4 +183,6 @@ def _assert_problem(response, status: int, code: str) -> None:
 def _num_rows(database) -> dict[str, int]:
     with database.read() as work:
         tables = Base.metadata.tables
-        return {name: work.connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()}
+        return {
+            name: work.connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()
+        }

@@ -6,15 +6,27 @@ import base64
 import hashlib
 
 import pytest
+
+from ewc_core.specs import JobSpec
 from store.blobs import CHUNK_SIZE
-from tests.api.lives import add_checkpoint
+from tests.api.lives import SPEC, add_checkpoint
 
 DATA = bytes(range(256)) * (2 * CHUNK_SIZE // 256) + b"the third chunk"
 
 
+OWNER = "downloads"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(database):
+    with database.write() as work:
+        job_id = work.jobs.create(JobSpec.model_validate(SPEC), owner=OWNER).id
+    return add_checkpoint(database, job_id, DATA)
+
+
 @pytest.fixture
-def checkpoint(submit, database):
-    return add_checkpoint(database, submit(), DATA)
+def client(caller):
+    return caller(OWNER)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from store.job_states import JobStatus
 from tests.api.lives import SPEC, bring_to
 
@@ -42,8 +43,10 @@ def test_a_key_with_another_path_is_refused(client, submit):
 
 
 def test_two_owners_may_use_the_same_key(client, caller):
-    bob = caller(owner="bob")
-    assert client.post("/v1/jobs", json=SPEC, headers=KEY).json()["id"] != bob.post("/v1/jobs", json=SPEC, headers=KEY).json()["id"]
+    bob = caller()
+    assert (
+        client.post("/v1/jobs", json=SPEC, headers=KEY).json()["id"] != bob.post("/v1/jobs", json=SPEC, headers=KEY).json()["id"]
+    )
 
 
 def test_a_refused_request_is_not_remembered(client, submit, database):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import TypeAdapter
+
 from api.app import create_app
 from api.openapi import FILE, text
 from api.settings import ApiSettings
 from api.task_switches.schemas import TaskSwitchRequest
 from ewc_core.specs import JobSpec
-from pydantic import TypeAdapter
 
 OPERATIONS = {
     "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",

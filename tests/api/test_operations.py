@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
 from api.jobs.schemas import PERMUTED_DIGITS
 from api.problems import BY_CODE
 from ewc_core.specs import JobSpec
-from migrations import HEAD
-from sqlalchemy import text
+from migrations import HEAD, run
 from store.job_states import ALLOWED_MOVES, JobStatus
+from store.unit_of_work import Database
+from tests.api.conftest import TestClient, make_key, settings_for
 
 
 def test_health_readiness_and_version_need_no_key(anonymous):
     assert anonymous.get("/healthz").json() == {"status": "ok"}
-    assert anonymous.get("/readyz").json() == {
-        "status": "ready", "checks": {"database": "ok", "broker": "ok"}, "num_live_workers": 0,
-    }  # fmt: skip
+    readiness = anonymous.get("/readyz").json()
+    assert (readiness["status"], readiness["checks"]) == ("ready", {"database": "ok", "broker": "ok"})
     assert anonymous.get("/version").json()["schema_revision"] == HEAD
 
 
 def test_live_workers_are_counted_and_listed(anonymous, client, database):
+    before = anonymous.get("/readyz").json()["num_live_workers"]
     with database.write() as work:
         work.workers.beat("wrk_1", hostname="host", pid=7, queue="cpu", slots=2)
-    assert anonymous.get("/readyz").json()["num_live_workers"] == 1
-    worker = client.get("/v1/workers").json()["data"][0]
+    assert anonymous.get("/readyz").json()["num_live_workers"] == before + 1
+    worker = client.get("/v1/workers").json()["data"][-1]
     assert {name: worker[name] for name in ("object", "id", "hostname", "pid", "queue", "slots")} == {
         "object": "worker", "id": "wrk_1", "hostname": "host", "pid": 7, "queue": "cpu", "slots": 2,
     }  # fmt: skip
 
 
-def test_another_schema_is_not_ready_and_says_what_to_do(anonymous, database):
-    with database.write() as work:
-        work.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    response = anonymous.get("/readyz")
+@pytest.fixture
+def own(bare_database_url, tmp_path, owner):
+    """A service with a database that a test may break: the caller, and the statement to break it with."""
+    run.upgrade(bare_database_url)
+    database = Database(bare_database_url)
+
+    def execute(statement: str) -> None:
+        with database.write() as work:
+            work.connection.execute(text(statement))
+
+    with TestClient(create_app(settings_for(bare_database_url, tmp_path)), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {make_key(database, owner=owner)}"
+        yield client, execute
+    database.close()
+
+
+def test_another_schema_is_not_ready_and_says_what_to_do(own):
+    client, execute = own
+    execute("UPDATE alembic_version SET version_num = '9999'")
+    response = client.get("/readyz")
     assert (response.status_code, response.json()["code"]) == (503, "not_ready")
     assert "'9999'" in response.json()["checks"]["database"]
     assert "python -m migrations upgrade" in response.json()["checks"]["database"]
-    assert anonymous.get("/healthz").status_code == 200
+    assert client.get("/healthz").status_code == 200
 
 
-def test_a_database_without_its_tables_is_unavailable_and_worth_another_try(anonymous, client, database):
-    with database.write() as work:
-        work.connection.execute(text("DROP TABLE api_keys"))
+def test_a_database_without_its_tables_is_unavailable_and_worth_another_try(own):
+    client, execute = own
+    execute("DROP TABLE api_keys")
     response = client.get("/v1/jobs")
     assert (response.status_code, response.json()["code"], response.headers["Retry-After"]) == (503, "store_unavailable", "5")
     assert "api_keys" not in response.text
+
+
+def test_a_broker_that_cannot_be_reached_is_not_ready_and_hides_where_it_is(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path).model_copy(update={"broker_url": "redis://:password@127.0.0.1:1/0"})
+    with TestClient(create_app(settings)) as client:
+        response = client.get("/readyz")
+    assert (response.status_code, response.json()["checks"]) == (503, {"database": "ok", "broker": "not reachable"})
+    assert "password" not in response.text
 
 
 def test_every_problem_has_a_page(anonymous):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from api.api_key_format import new_key
 from store.job_states import JobStatus
 from tests.api.conftest import make_key
@@ -29,24 +30,32 @@ def test_every_v1_operation_needs_a_key(anonymous, app):
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer ", "Basic YWxpY2U6eA==", "Bearer ewc_live_x", f"Bearer {new_key().text}", "Bearer é".encode("latin-1"), "Bearer \x7f"],
+    [
+        "Bearer",
+        "Bearer ",
+        "Basic YWxpY2U6eA==",
+        "Bearer ewc_live_x",
+        f"Bearer {new_key().text}",
+        "Bearer é".encode("latin-1"),
+        "Bearer \x7f",
+    ],
 )
 def test_a_wrong_key_opens_nothing_and_the_body_is_not_looked_at(anonymous, header):
     response = anonymous.post("/v1/jobs", content="{", headers={"Authorization": header})
     assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
 
 
-def test_a_key_with_the_right_prefix_and_another_secret_opens_nothing(anonymous, database):
-    right, other = make_key(database), new_key()
+def test_a_key_with_the_right_prefix_and_another_secret_opens_nothing(anonymous, database, owner):
+    right, other = make_key(database, owner=owner), new_key()
     with database.write() as work:
-        work.api_keys.create(owner="bob", name="x", scopes=["jobs:read"], prefix=other.prefix, secret_sha256="0" * 64)
+        work.api_keys.create(owner=owner, name="x", scopes=["jobs:read"], prefix=other.prefix, secret_sha256="0" * 64)
     assert anonymous.get("/v1/jobs", headers={"Authorization": f"Bearer {right}"}).status_code == 200
     assert anonymous.get("/v1/jobs", headers={"Authorization": f"Bearer {other.text}"}).status_code == 401
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_read_in_any_case(anonymous, database, scheme):
-    assert anonymous.get("/v1/jobs", headers={"Authorization": f"{scheme} {make_key(database)}"}).status_code == 200
+def test_the_scheme_is_read_in_any_case(anonymous, database, owner, scheme):
+    assert anonymous.get("/v1/jobs", headers={"Authorization": f"{scheme} {make_key(database, owner=owner)}"}).status_code == 200
 
 
 def test_a_missing_scope_is_named(caller):
@@ -74,7 +83,7 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
     key_id = client.get("/v1/api-keys").json()["data"][0]["id"]
     ids = {"job_id": job_id, "checkpoint_id": add_checkpoint(database, job_id, b"content").id, "key_id": key_id}
     bodies = {"create_task_switch": {"action": "revisit", "task_index": 0}}
-    bob = caller(owner="bob")
+    bob = caller()
     before = client.get(f"/v1/jobs/{job_id}").json()
     num_walked = 0
     for path, operations in app.openapi()["paths"].items():
@@ -83,7 +92,7 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
         for method, operation in operations.items():
             body = bodies.get(operation["operationId"])
             theirs = bob.request(method.upper(), path.format(**ids), json=body)
-            nobodys = bob.request(method.upper(), path.format(**{name: "absent" for name in ids}), json=body)
+            nobodys = bob.request(method.upper(), path.format(**dict.fromkeys(ids, "absent")), json=body)
             assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found"), path
             assert _anonymised(theirs.json(), ids) == _anonymised(nobodys.json(), ids), path
             num_walked += 1
@@ -105,10 +114,10 @@ def test_a_used_key_shows_when_it_was_used_last(client):
     assert client.get("/v1/api-keys").json()["data"][0]["last_used_at"] is not None
 
 
-def test_a_new_key_is_shown_once_works_and_can_be_revoked(client, anonymous):
+def test_a_new_key_is_shown_once_works_and_can_be_revoked(client, anonymous, owner):
     response = client.post("/v1/api-keys", json={"name": "dashboard", "scopes": ["jobs:read"]})
     made = response.json()
-    assert (response.status_code, made["object"], made["owner"], made["scopes"]) == (201, "api_key", "alice", ["jobs:read"])
+    assert (response.status_code, made["object"], made["owner"], made["scopes"]) == (201, "api_key", owner, ["jobs:read"])
     assert response.headers["Cache-Control"] == "no-store"
     headers = {"Authorization": f"Bearer {made['key']}"}
     assert anonymous.get("/v1/jobs", headers=headers).status_code == 200

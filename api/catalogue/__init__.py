@@ -1,0 +1,1 @@
+"""What can be asked of this service: networks, data sets, methods, tasks, job states."""

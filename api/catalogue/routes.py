@@ -1,0 +1,66 @@
+"""The catalogue."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from fastapi import APIRouter
+from pydantic import BaseModel, TypeAdapter
+
+from api.catalogue.schemas import Catalogue, Dataset, JobState, Kind
+from api.jobs.moves import moves_from
+from api.security import AuthenticatedRoute, Reader
+from api.services import ServicesDep
+from api.task_switches.schemas import TaskSwitchRequest
+from ewc_core.specs import (
+    DATASETS,
+    EwcMethod,
+    JobSpec,
+    JointMethod,
+    L2Method,
+    MLPSpec,
+    NaiveMethod,
+    PermutedTask,
+    dataset_files_missing,
+)
+from store.job_states import FINISHED, JobStatus, allowed_from
+
+router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=AuthenticatedRoute)
+NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec,)
+METHODS: tuple[type[BaseModel], ...] = (NaiveMethod, L2Method, EwcMethod, JointMethod)
+TASKS: tuple[type[BaseModel], ...] = (PermutedTask,)
+
+
+@router.get("", operation_id="get_catalogue")
+def get(_caller: Reader, services: ServicesDep) -> Catalogue:
+    """Networks, methods, tasks, data sets and job states, each with what is needed to ask for it."""
+    return Catalogue(
+        job=JobSpec.model_json_schema(),
+        task_switch=TypeAdapter(TaskSwitchRequest).json_schema(),
+        networks=[_kind(spec) for spec in NETWORKS],
+        methods=[_kind(spec) for spec in METHODS],
+        tasks=[_kind(spec) for spec in TASKS],
+        datasets=_datasets(services.settings.data_dir),
+        job_states=[_state(status) for status in JobStatus],
+    )
+
+
+def _kind(spec: type[BaseModel]) -> Kind:
+    return Kind(
+        kind=spec.model_fields["kind"].default, description=inspect.getdoc(spec) or "", json_schema=spec.model_json_schema()
+    )
+
+
+def _datasets(data_dir: Path | None) -> list[Dataset]:
+    datasets = []
+    for info in DATASETS.values():
+        missing = dataset_files_missing(info.name, data_dir)
+        fields = {name: value for name, value in vars(info).items() if name != "files"}
+        datasets.append(Dataset(**fields, available=not missing, missing_files=missing))
+    return datasets
+
+
+def _state(status: JobStatus) -> JobState:
+    following = [JobStatus(name) for name in allowed_from(status)]
+    return JobState(status=status, final=status in FINISHED, next=following, allowed_actions=moves_from(status))

@@ -1,0 +1,1 @@
+"""Checkpoints: what is stored for every consolidated task, readable byte by byte."""

@@ -1,0 +1,1 @@
+"""The score matrix of a job."""

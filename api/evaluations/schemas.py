@@ -1,0 +1,68 @@
+"""The body of the score matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from api.schemas import Resource
+
+
+class MatrixTask(Resource):
+    """A column of the matrix."""
+
+    index: int
+    name: str
+
+
+class MatrixVisit(Resource):
+    """A finished visit: what lies before row `index`."""
+
+    index: int
+    task_index: int
+
+
+class MatrixRow(Resource):
+    """Accuracies in [0, 1] after a visit (-1: the untrained network), one per task; null where nothing was measured.
+
+    A score before a task's first visit says how well the network does without having seen the task.
+    """
+
+    after_visit: int
+    scores: Sequence[float | None]
+
+
+class Summary(Resource):
+    """After the last finished visit. Lists have one entry per task; null where undefined.
+
+    forgetting: the best score of the task so far minus its score now. retention: its score now over its score when it
+    was last learned. backward_transfer: the mean change of the tasks not visited last since each was last learned.
+    forward_transfer: the mean lead over the untrained network just before a task's first visit.
+    """
+
+    average: float | None
+    forgetting: Sequence[float | None]
+    average_forgetting: float | None
+    retention: Sequence[float | None]
+    average_retention: float | None
+    backward_transfer: float | None
+    forward_transfer: float | None
+
+
+class MethodMatrix(Resource):
+    """The matrix of the job's method, or of a control that was trained beside it."""
+
+    role: Literal["method", "control"]
+    rows: Sequence[MatrixRow]
+    summary: Summary
+
+
+class Matrix(Resource):
+    """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first."""
+
+    object: Literal["matrix"] = "matrix"
+    job_id: str
+    metric: Literal["accuracy"] = "accuracy"
+    tasks: Sequence[MatrixTask]
+    visits: Sequence[MatrixVisit]
+    methods: Mapping[str, MethodMatrix]

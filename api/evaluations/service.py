@@ -1,0 +1,77 @@
+"""From stored evaluations to the score matrix."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
+from ewc_core.metrics import ScoreMatrix
+from store.records import JobRecord, SwitchRecord
+from store.unit_of_work import Work
+
+Scores = Mapping[tuple[int, int], float]
+"""Accuracy by (after_visit, task_index)."""
+
+
+def matrix_body(work: Work, job: JobRecord) -> Matrix:
+    """The matrices of the job's method and its controls, as far as they are known."""
+    # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
+    evaluations = work.evaluations.list(job.id)
+    visits = [visit for visit in work.switches.visits(job.id) if visit.status == "done"]
+    tasks = [MatrixTask(index=task.task_index, name=task.name) for task in work.tasks.list(job.id)]
+    methods: dict[str, MethodMatrix] = {}
+    for kind in job.spec.methods:
+        scores = {(e.after_visit, e.task_index): e.accuracy for e in evaluations if e.method == kind}
+        methods[kind] = MethodMatrix(
+            role="method" if kind == job.spec.method.kind else "control",
+            rows=_rows(scores, len(visits), len(tasks)),
+            summary=_summary(ScoreMatrix(scores, [_task_of(visit) for visit in visits]), len(tasks)),
+        )
+    numbered = [MatrixVisit(index=index, task_index=_task_of(visit)) for index, visit in enumerate(visits)]
+    return Matrix(job_id=job.id, tasks=tasks, visits=numbered, methods=methods)
+
+
+def matrix_csv(matrix: Matrix) -> str:
+    """One line per method and row: method, role, after_visit, visited task, then one column per task; empty where unknown."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["method", "role", "after_visit", "visited_task", *(f"task_{task.index}" for task in matrix.tasks)])
+    visited = {visit.index: visit.task_index for visit in matrix.visits}
+    for kind, method in matrix.methods.items():
+        for row in method.rows:
+            writer.writerow([kind, method.role, row.after_visit, visited.get(row.after_visit), *row.scores])
+    return text.getvalue()
+
+
+def _rows(scores: Scores, num_visits: int, num_tasks: int) -> list[MatrixRow]:
+    """A row per finished visit; one of the untrained network when something is known of it."""
+    untrained = [-1] if any(after_visit == -1 for after_visit, _ in scores) else []
+    return [
+        MatrixRow(after_visit=after_visit, scores=[scores.get((after_visit, task)) for task in range(num_tasks)])
+        for after_visit in [*untrained, *range(num_visits)]
+    ]
+
+
+def _summary(matrix: ScoreMatrix, num_tasks: int) -> Summary:
+    summary = matrix.summary()
+    return Summary(
+        average=summary.average,
+        forgetting=_per_task(summary.forgetting, num_tasks),
+        average_forgetting=summary.mean_forgetting,
+        retention=_per_task(summary.retention, num_tasks),
+        average_retention=summary.mean_retention,
+        backward_transfer=summary.backward_transfer,
+        forward_transfer=summary.forward_transfer,
+    )
+
+
+def _per_task(values: Mapping[int, float | None], num_tasks: int) -> Sequence[float | None]:
+    return [values.get(task) for task in range(num_tasks)]
+
+
+def _task_of(visit: SwitchRecord) -> int:
+    if visit.task_index is None:
+        raise TypeError(f"switch {visit.id} starts a visit without a task")
+    return visit.task_index

@@ -1,0 +1,52 @@
+"""Events of one job as server-sent events (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from fastapi.concurrency import run_in_threadpool
+
+from api.events.feed import EventFeed
+from api.events.schemas import event_body
+from store.job_states import FINISHED
+from store.records import EventRecord, JobRecord
+from store.unit_of_work import Database
+
+HEARTBEAT_SECONDS = 15.0
+_RETRY_MILLISECONDS = 2000
+_PAGE = 100
+
+
+async def event_stream(database: Database, feed: EventFeed, job_id: str, *, after: int) -> AsyncIterator[str]:
+    """Every event with a higher `seq` than `after`, in order, once; then, when the job is finished, `done`.
+
+    A comment every 15 seconds keeps the connection open. A subscriber that comes back with the last id it saw misses
+    nothing and gets nothing twice.
+    """
+    seen = after
+    yield f"retry: {_RETRY_MILLISECONDS}\n\n"
+    with feed.watch(job_id) as watch:
+        while not feed.closed:
+            page, job = await run_in_threadpool(_read, database, job_id, seen)
+            for event in page:
+                yield _message(event)
+                seen = event.seq
+            if len(page) == _PAGE:
+                continue
+            if job.status in FINISHED and seen >= job.last_event_seq:
+                yield f"event: done\ndata: {json.dumps({'job_id': job_id, 'status': job.status.value})}\n\n"
+                return
+            if not await feed.wait(watch, after=seen, timeout_seconds=HEARTBEAT_SECONDS) and not feed.closed:
+                yield ": heartbeat\n\n"
+
+
+def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobRecord]:
+    # The job is read last: when it says that it is finished, its last_event_seq tells whether the page has everything.
+    with database.read() as work:
+        page = work.events.page(job_id, after_seq=after, limit=_PAGE)
+        return page, work.jobs.get(job_id)
+
+
+def _message(event: EventRecord) -> str:
+    return f"id: {event.seq}\ndata: {event_body(event).model_dump_json()}\n\n"

@@ -1,0 +1,103 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.entity_tags import matches, quoted
+from api.idempotency import EffectsDep, Outcome
+from api.jobs.moves import Move, make_move
+from api.jobs.schemas import JOB_EXAMPLES, Job
+from api.jobs.service import create_job, job_body
+from api.request_context import request_id_of
+from api.schemas import After, Before, Limit, ListOf, list_of
+from api.security import AuthenticatedRoute, Reader, Writer
+from api.services import ServicesDep
+from ewc_core.specs import JobSpec
+from store.job_states import JobStatus
+from store.unit_of_work import Work
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=AuthenticatedRoute)
+
+
+@router.post("", operation_id="create_job", status_code=201, response_model=Job)
+def create(
+    spec: Annotated[JobSpec, Body(openapi_examples=JOB_EXAMPLES)],
+    request: Request,
+    caller: Writer,
+    services: ServicesDep,
+    effects: EffectsDep,
+) -> JSONResponse:
+    """Submit a job. It is queued when this returns, and survives whatever happens next."""
+
+    def effect(work: Work) -> Outcome:
+        job = create_job(work, spec, caller=caller, data_dir=services.settings.data_dir, request_id=request_id_of(request))
+        return Outcome(201, job_body(work, job), {"Location": f"/v1/jobs/{job.id}"}, wake=job.id)
+
+    return effects.run(effect)
+
+
+@router.get("", operation_id="list_jobs")
+def list_jobs(
+    caller: Reader,
+    services: ServicesDep,
+    status: Annotated[JobStatus | None, Query(description="only jobs with this status")] = None,
+    limit: Limit = 20,
+    after: After = None,
+    before: Before = None,
+) -> ListOf[Job]:
+    """Your jobs, newest first."""
+    with services.database.read() as work:
+        page = work.jobs.list(owner=caller.owner, limit=limit, after=after, before=before, status=status)
+        return list_of([job_body(work, job) for job in page.items], has_more=page.has_more)
+
+
+@router.get("/{job_id}", operation_id="get_job", response_model=Job)
+def get(
+    job_id: str,
+    response: Response,
+    caller: Reader,
+    services: ServicesDep,
+    if_none_match: Annotated[str | None, Header(description="an ETag of this job: 304 while nothing has changed")] = None,
+) -> Job | Response:
+    """One job. For polling, send the ETag back as If-None-Match."""
+    with services.database.read() as work:
+        job = work.jobs.get(job_id, owner=caller.owner)
+        tag = quoted(str(job.version))
+        if if_none_match is not None and matches(if_none_match, tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        response.headers["ETag"] = tag
+        return job_body(work, job)
+
+
+@router.post("/{job_id}/cancel", operation_id="cancel_job", status_code=202, response_model=Job)
+def cancel(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
+    """Stop the job for good. What it has stored stays."""
+    return effects.run(lambda work: _move(work, job_id, Move.CANCEL, caller))
+
+
+@router.post("/{job_id}/pause", operation_id="pause_job", status_code=202, response_model=Job)
+def pause(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
+    """Stop the job for now. It keeps its place, to the step."""
+    return effects.run(lambda work: _move(work, job_id, Move.PAUSE, caller))
+
+
+@router.post("/{job_id}/resume", operation_id="resume_job", status_code=202, response_model=Job)
+def resume(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
+    """Queue a paused job; it goes on where it was."""
+    return effects.run(lambda work: _move(work, job_id, Move.RESUME, caller))
+
+
+@router.post("/{job_id}/retry", operation_id="retry_job", status_code=202, response_model=Job)
+def retry(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
+    """Queue a failed job; it goes on at its last resume point."""
+    return effects.run(lambda work: _move(work, job_id, Move.RETRY, caller))
+
+
+def _move(work: Work, job_id: str, move: Move, caller: Writer) -> Outcome:
+    make_move(work, job_id, move, caller)
+    job = work.jobs.get(job_id)
+    return Outcome(202, job_body(work, job), wake=job_id if job.status is JobStatus.QUEUED else None)

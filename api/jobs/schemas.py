@@ -1,0 +1,101 @@
+"""The body of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from api.schemas import Record, Resource
+from ewc_core.specs import JobSpec
+from store.job_states import JobStatus
+
+
+class Progress(Resource):
+    """Where the job is. `step` of `num_steps` belongs to the visit; `num_visits` counts those announced so far."""
+
+    visit_index: int | None
+    task_index: int | None
+    step: int | None
+    num_steps: int | None
+    num_visits: int
+
+
+class JobError(Resource):
+    """Why a job failed. `code` is stable; some codes add members."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: str | None = None
+    message: str | None = None
+
+
+class Lease(Resource):
+    """Which worker holds the job, under which fencing epoch, and until when if it goes silent."""
+
+    worker_id: str
+    epoch: int
+    expires_at: datetime
+
+
+class Transition(Resource):
+    """One move of the job. `epoch` is that of the worker that made it, or null."""
+
+    from_status: JobStatus | None
+    to_status: JobStatus
+    at: datetime
+    reason: str
+    actor: str
+    epoch: int | None
+
+
+class Job(Record):
+    """A job and its life so far."""
+
+    object: Literal["job"] = "job"
+    name: str | None
+    status: JobStatus
+    status_reason: str | None
+    desired_state: Literal["run", "pause", "cancel"]
+    stream: Literal["open", "closed"]
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    spec: JobSpec
+    progress: Progress
+    attempt: int
+    error: JobError | None
+    weights_sha256: str | None
+    lease: Lease | None
+    transitions: Sequence[Transition]
+    request_id: str | None
+    links: Mapping[str, str]
+
+
+PERMUTED_DIGITS: dict[str, Any] = {
+    "name": "three permuted digit tasks",
+    "seed": 0,
+    "network": {"kind": "mlp", "hidden_sizes": [100, 100]},
+    "training": {"optimiser": "adam", "learning_rate": 0.001, "batch_size": 32, "num_epochs": 20},
+    "method": {"kind": "ewc", "ewc_lambda": 100.0},
+    "controls": ["naive", "joint"],
+    "tasks": [
+        {"kind": "permuted", "dataset": "digits", "permutation": 0},
+        {"kind": "permuted", "dataset": "digits", "permutation": 1},
+        {"kind": "permuted", "dataset": "digits", "permutation": 2},
+    ],
+    "stream": "closed",
+    "metadata": {"team": "research"},
+}
+OPEN_STREAM: dict[str, Any] = {
+    "method": {"kind": "ewc", "ewc_lambda": 100.0},
+    "tasks": [{"dataset": "digits", "permutation": 0}],
+    "stream": "open",
+}
+JOB_EXAMPLES: dict[str, Any] = {
+    "permuted_digits": {"summary": "The permuted digits experiment with its lower and upper bound", "value": PERMUTED_DIGITS},
+    "open_stream": {"summary": "One task now, more to be announced while the job runs", "value": OPEN_STREAM},
+}

@@ -1,0 +1,69 @@
+"""Where a validation error is: pydantic's locations and the specs' dotted paths as JSON pointers (RFC 6901)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.problems import ProblemItem
+
+_DISCRIMINATORS = ("kind", "action")
+_LEADING_PATH = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)*")
+
+
+def pointer(parts: Sequence[str | int]) -> str:
+    """The JSON pointer of a path."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def pointer_of_field(field: str) -> str:
+    """The JSON pointer of a dotted path such as `tasks.2.dataset`."""
+    return pointer(field.split(".")) if field else ""
+
+
+def problem_item(error: Mapping[str, Any], body: Any) -> ProblemItem:
+    """One pydantic error as an entry of a problem's `errors`."""
+    place, *location = error["loc"]
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if place != "body":
+        return ProblemItem(parameter=".".join(str(part) for part in location), code=error["type"], detail=detail)
+    path, value = _path_in_body(location, body)
+    if error["type"] == "value_error":
+        path = [*path, *_path_in_message(detail, value)]
+    return ProblemItem(pointer=pointer(path), code=error["type"], detail=detail)
+
+
+def _path_in_body(location: Sequence[str | int], body: Any) -> tuple[list[str | int], Any]:
+    """Pydantic puts the tag of a discriminated union into the location, where the body has no such level: leave it out."""
+    path: list[str | int] = []
+    value = body
+    for part in location:
+        if isinstance(value, Mapping):
+            if any(value.get(name) == part for name in _DISCRIMINATORS) and part != location[-1]:
+                continue
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            value = None
+        path.append(part)
+    return path, value
+
+
+def _path_in_message(message: str, value: Any) -> list[str | int]:
+    """Checks over several fields start their message with the dotted path of the field that they refuse."""
+    match = _LEADING_PATH.match(message)
+    if match is None:
+        return []
+    path: list[str | int] = []
+    for part in match.group().split("."):
+        if isinstance(value, Mapping) and part in value:
+            path.append(part)
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            path.append(int(part))
+            value = value[int(part)]
+        else:
+            return []
+    return path

@@ -1,0 +1,1 @@
+"""Training curves of a job."""

@@ -1,0 +1,89 @@
+"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import BY_CODE, MEDIA_TYPE, Problem
+
+FILE = Path(__file__).resolve().parents[1] / "openapi.json"
+TAGS = [
+    {"name": "jobs", "description": "Submit jobs and move them through their life."},
+    {"name": "task switches", "description": "Announce tasks while a job runs."},
+    {"name": "tasks", "description": "The learning problems of a job."},
+    {"name": "events", "description": "What happens to a job, as it happens."},
+    {"name": "metrics", "description": "Training curves."},
+    {"name": "evaluations", "description": "How well each task seen so far is retained."},
+    {"name": "checkpoints", "description": "The anchor and the Fisher of every consolidated task."},
+    {"name": "catalogue", "description": "What can be asked of this service."},
+    {"name": "API keys", "description": "Who may call."},
+    {"name": "operations", "description": "For those who run the service."},
+]
+_OF_EVERY_V1_OPERATION = {"401", "403", "422", "500", "503"}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The app's OpenAPI document, with every problem that an operation can answer."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        )
+        schemas = schema["components"]["schemas"]
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["Problem"] = problem
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                _add_problems(path, operation)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def text(app: FastAPI) -> str:
+    """The document as it is committed."""
+    return json.dumps(document(app), indent=2, ensure_ascii=False) + "\n"
+
+
+def _add_problems(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status in sorted(_problem_statuses(path, operation)):
+        titles = sorted(problem.title for problem in BY_CODE.values() if str(problem.status) == status)
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses[status] = {"description": "Problem: " + "; ".join(titles), "content": content}
+
+
+def _problem_statuses(path: str, operation: dict[str, Any]) -> set[str]:
+    if not path.startswith("/v1"):
+        return {"404"} if "{" in path else {"503"}
+    statuses = set(_OF_EVERY_V1_OPERATION)
+    if "requestBody" in operation:
+        statuses |= {"400", "413", "415"}
+    if any(parameter["in"] == "query" or parameter["in"] == "header" for parameter in operation.get("parameters", [])):
+        statuses.add("400")
+    if "{" in path:
+        statuses.add("404")
+    if path.endswith(("/cancel", "/pause", "/resume", "/retry")) or operation["operationId"] == "create_task_switch":
+        statuses.add("409")
+    if path.endswith("/content"):
+        statuses.add("416")
+    return statuses
+
+
+def main() -> None:
+    """Write the document."""
+    from api.app import create_app  # the app imports this module
+    from api.settings import ApiSettings
+
+    FILE.write_text(text(create_app(ApiSettings())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""For operators: health, readiness, version, and the pages of the problem types."""

@@ -1,0 +1,104 @@
+"""From exceptions to problem documents. Nothing of the service's inside reaches the client."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.json_pointers import pointer_of_field, problem_item
+from api.problems import (
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    OF_STATUS,
+    ProblemItem,
+    ProblemType,
+    members_of,
+    problem_response,
+    type_of,
+)
+from api.request_context import request_id_of
+from ewc_core.errors import EwcError, SpecError, StoreUnavailable
+
+_log = logging.getLogger("api")
+_RETRY_AFTER_SECONDS = 5
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of the app with a problem document."""
+    app.add_exception_handler(EwcError, _on_ewc_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def problem_of(error: EwcError, *, instance: str, request_id: str) -> JSONResponse:
+    """The response to an error of the tree; those of status 500 are logged here and keep their message to themselves."""
+    problem = type_of(error)
+    headers = dict(getattr(error, "headers", {}))
+    detail = str(error)
+    items: list[ProblemItem] = []
+    if isinstance(error, SpecError):
+        items = [ProblemItem(pointer=pointer_of_field(error.field), code=error.code, detail=detail)]
+    if isinstance(error, StoreUnavailable):
+        headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request %s failed with %s: %s", request_id, type(error).__name__, " ".join(detail.split()))
+        detail = problem.explanation
+    return problem_response(
+        problem, detail, instance=instance, request_id=request_id, items=items, members=members_of(error), headers=headers
+    )
+
+
+def _on_ewc_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, EwcError):
+        raise TypeError(f"registered for EwcError, called with {type(error).__name__}")
+    return problem_of(error, instance=request.url.path, request_id=request_id_of(request))
+
+
+def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(f"registered for RequestValidationError, called with {type(error).__name__}")
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        return _answer(
+            request, MALFORMED_JSON, _where_reading_stopped(str(error.body), found[0]["loc"][1], found[0]["ctx"]["error"])
+        )
+    items = [problem_item(one, error.body) for one in found]
+    count = "1 value was" if len(items) == 1 else f"{len(items)} values were"
+    places = ", ".join(item.parameter or item.pointer or "the body" for item in items)
+    return _answer(request, INVALID_REQUEST, f"{count} refused: {places}", items=items)
+
+
+def _where_reading_stopped(text: str, position: int, why: str) -> str:
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return f"the body is not JSON: {why} at line {line}, column {column} (character {position})"
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"registered for HTTPException, called with {type(error).__name__}")
+    if isinstance(error.__cause__, EwcError):
+        # A middleware cannot raise an EwcError through FastAPI's body reader, which turns it into a 400: it comes wrapped.
+        return problem_of(error.__cause__, instance=request.url.path, request_id=request_id_of(request))
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = OF_STATUS.get(error.status_code) or ProblemType("http_error", error.status_code, phrase, phrase)
+    detail = problem.explanation if error.detail == phrase else str(error.detail)
+    return _answer(request, problem, detail, headers=dict(error.headers or {}))
+
+
+def _answer(
+    request: Request,
+    problem: ProblemType,
+    detail: str,
+    *,
+    items: list[ProblemItem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    return problem_response(
+        problem, detail, instance=request.url.path, request_id=request_id_of(request), items=items or [], headers=headers
+    )

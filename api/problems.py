@@ -1,0 +1,214 @@
+"""Every error as an RFC 9457 problem document: the one table from error class to HTTP status, and the document itself.
+
+The `type` of a problem is the path `/problems/{code}`, which the service answers with the explanation given here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import errors as http
+from ewc_core import errors as core
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """What every problem with this code has in common."""
+
+    code: str
+    status: int
+    title: str
+    explanation: str
+
+
+def _of(error: type[core.EwcError], status: int, title: str, explanation: str) -> tuple[type[core.EwcError], ProblemType]:
+    return error, ProblemType(error.code, status, title, explanation)
+
+
+OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
+    [
+        _of(core.EwcError, 500, "Internal error", "The service failed. The request id leads to the log of the service."),
+        _of(
+            core.SpecError,
+            422,
+            "Value cannot be run",
+            "A value in the request is well formed but cannot be run; `errors` names the field.",
+        ),
+        _of(
+            core.DatasetUnavailable,
+            422,
+            "Data set not available",
+            "The data set is known, but its files are not in the folder that the service's variable EWC_DATA_DIR names. "
+            "Put them there, or choose a data set that GET /v1/catalogue lists as available.",
+        ),
+        _of(core.ParameterMismatch, 500, "Stored parameters do not fit", "Stored tensors do not fit the network of their job."),
+        _of(core.NonFiniteError, 500, "Not a finite number", "A computation gave NaN or infinity."),
+        _of(core.StateFormatError, 500, "Stored state is malformed", "Stored bytes are not what they claim to be."),
+        _of(core.RecordError, 500, "Record refused", "The database refused a read or a write."),
+        _of(
+            core.NotFound,
+            404,
+            "Not found",
+            "Nothing with this id is visible to this key. What belongs to another owner looks the same.",
+        ),
+        _of(
+            core.IllegalTransition,
+            409,
+            "Move not allowed",
+            "The job's status does not allow this move. `allowed` lists the states that it can be moved to now, "
+            "`allowed_actions` the requests that move it. The whole table is part of GET /v1/catalogue.",
+        ),
+        _of(
+            core.StreamClosed,
+            409,
+            "Task stream closed",
+            "The job takes no such task switch any more: its stream was closed, or it is finished or being cancelled. "
+            "`allowed` lists what it still takes.",
+        ),
+        _of(
+            core.SequenceConflict,
+            409,
+            "Sequence number is not the next",
+            "Another task switch came first. Read the job's task switches, then send the next number (`expected`).",
+        ),
+        _of(
+            core.IdempotencyConflict,
+            422,
+            "Idempotency key used twice",
+            "The Idempotency-Key was used within the last 24 hours for another path or body. Use a new key for a new request.",
+        ),
+        _of(
+            core.InvalidCursor, 400, "Page cursor is not valid", "`after` and `before` take the id of a record of the same list."
+        ),
+        _of(core.Fenced, 409, "Lease lost", "The write came from a worker whose lease of the job had been taken over."),
+        _of(core.BlobIncomplete, 500, "Content incomplete", "Stored content lacks some of its parts."),
+        _of(core.BlobCorrupt, 500, "Content corrupt", "Stored content does not match its checksum."),
+        _of(
+            core.StoreUnavailable,
+            503,
+            "Database unavailable",
+            "The database cannot be reached, or its schema is not the one that this version needs. Try again later.",
+        ),
+        _of(http.ApiError, 400, "Request refused", "The request cannot be answered."),
+        _of(
+            http.Unauthorized,
+            401,
+            "API key missing or not valid",
+            "Send `Authorization: Bearer ewc_live_...` with a key that exists and has not been revoked.",
+        ),
+        _of(
+            http.ScopeMissing,
+            403,
+            "Scope missing",
+            "The API key is valid but may not do this; `missing_scope` names what it lacks.",
+        ),
+        _of(http.BodyTooLarge, 413, "Body too large", "The request body is over the limit (`limit`, in bytes)."),
+        _of(http.UnsupportedMediaType, 415, "Content type not supported", "Send JSON with `Content-Type: application/json`."),
+        _of(http.InvalidHeader, 400, "Header not valid", "A request header has a value that cannot be read."),
+        _of(
+            http.RangeNotSatisfiable,
+            416,
+            "Range not satisfiable",
+            "Ask for one range within the content: `bytes=0-99`, `bytes=100-` or `bytes=-100`. `size` is its length in bytes.",
+        ),
+        _of(
+            http.SwitchNotPossible,
+            409,
+            "Nothing to switch",
+            "`switch_now` ends the visit that is in progress and goes on with the next one; one of the two is not there.",
+        ),
+        _of(http.NotReady, 503, "Not ready", "Something that the service needs is not reachable; `checks` says what."),
+    ]
+)
+
+MALFORMED_JSON = ProblemType(
+    "malformed_json", 400, "Body is not JSON", "The body cannot be read as JSON; `detail` says where reading stopped."
+)
+INVALID_REQUEST = ProblemType(
+    "invalid_request",
+    422,
+    "Request not valid",
+    "`errors` lists every value that was refused: `pointer` (RFC 6901) leads to it in the body, "
+    "`parameter` names a query, path or header parameter.",
+)
+INTERNAL = OF_ERROR[core.EwcError]
+OF_STATUS: dict[int, ProblemType] = {
+    400: ProblemType("bad_request", 400, "Bad request", "The request cannot be understood."),
+    404: ProblemType("no_such_path", 404, "No such path", "The service has nothing at this path. See GET /openapi.json."),
+    405: ProblemType(
+        "method_not_allowed", 405, "Method not allowed", "The path exists, but not with this method; `Allow` lists those it has."
+    ),
+}
+BY_CODE: dict[str, ProblemType] = {
+    problem.code: problem for problem in [*OF_ERROR.values(), MALFORMED_JSON, INVALID_REQUEST, *OF_STATUS.values()]
+}
+
+
+class ProblemItem(BaseModel):
+    """One refused value."""
+
+    pointer: str | None = Field(default=None, description="JSON pointer into the body", examples=["/method/ewc_lambda"])
+    parameter: str | None = Field(default=None, description="name of a query, path or header parameter", examples=["limit"])
+    code: str = Field(examples=["greater_than_equal"])
+    detail: str = Field(examples=["Input should be greater than or equal to 0"])
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document. Some codes add members, as their page says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["/problems/invalid_request"])
+    title: str = Field(examples=["Request not valid"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["1 value was refused: /method/ewc_lambda"])
+    instance: str = Field(examples=["/v1/jobs"])
+    code: str = Field(examples=["invalid_request"])
+    request_id: str = Field(examples=["req_01JD8Z2E5V8Q0N7M3C4B5A6K7H"])
+    errors: list[ProblemItem] = []
+
+
+def type_of(error: core.EwcError) -> ProblemType:
+    """The problem type of an error: that of its class, or of the nearest base class in the table."""
+    return next(OF_ERROR[base] for base in type(error).__mro__ if base in OF_ERROR)
+
+
+def members_of(error: core.EwcError) -> dict[str, Any]:
+    """The members that an error adds to its problem document."""
+    if isinstance(error, core.IllegalTransition | core.StreamClosed):
+        return {"allowed": list(error.allowed), **getattr(error, "members", {})}
+    if isinstance(error, core.SequenceConflict):
+        return {"expected": error.expected}
+    return dict(error.members) if isinstance(error, http.ApiError) else {}
+
+
+def problem_response(
+    problem: ProblemType,
+    detail: str,
+    *,
+    instance: str,
+    request_id: str,
+    items: Sequence[ProblemItem] = (),
+    members: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The problem document as a response."""
+    document = {
+        "type": f"/problems/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "instance": instance,
+        "code": problem.code,
+        "request_id": request_id,
+        "errors": [item.model_dump(exclude_none=True) for item in items],
+        **(members or {}),
+    }
+    return JSONResponse(document, status_code=problem.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)

@@ -1,0 +1,47 @@
+"""Whether the service can do its work: database, schema, broker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from api.services import Services
+from ewc_core.errors import StoreUnavailable
+from migrations import HEAD
+from store.unit_of_work import Database
+
+_log = logging.getLogger("api")
+
+
+class SchemaMismatch(StoreUnavailable):
+    """The database is there, with another schema than this version needs."""
+
+
+def require_schema(database: Database) -> None:
+    """Check that the database is there and migrated to the revision that this version needs.
+
+    Raises:
+        StoreUnavailable: it cannot be reached.
+        SchemaMismatch: it has another schema, or none.
+    """
+    database.ping()
+    revision = database.schema_revision()
+    if revision != HEAD:
+        found = "no schema" if revision is None else f"schema revision {revision!r}"
+        raise SchemaMismatch(f"the database has {found}, this version needs {HEAD!r}; run: python -m migrations upgrade")
+
+
+def checks(services: Services) -> dict[str, str]:
+    """The name of each check, and "ok" or what is wrong. Anybody may ask, so hosts and users stay in the log."""
+    return {"database": _check(lambda: require_schema(services.database)), "broker": _check(services.wake_ups.ping)}
+
+
+def _check(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except SchemaMismatch as error:
+        return str(error)
+    except StoreUnavailable as error:
+        _log.warning("not ready: %s", error)
+        return "not reachable"
+    return "ok"

@@ -1,0 +1,50 @@
+"""What the bodies of all resources share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Generic, Literal, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict
+
+
+class Resource(BaseModel):
+    """A body that the service sends."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Record(Resource):
+    """A body with an id."""
+
+    id: str
+
+
+class Body(BaseModel):
+    """A body that the service takes: unknown fields, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Item = TypeVar("Item", bound=Record)
+
+
+class ListOf(Resource, Generic[Item]):
+    """One page. For the next one, send `last_id` as `after`; for the one before, `first_id` as `before`."""
+
+    object: Literal["list"] = "list"
+    data: Sequence[Item]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None
+
+
+def list_of(data: Sequence[Item], *, has_more: bool = False) -> ListOf[Item]:
+    """A page with its cursors."""
+    return ListOf(data=data, has_more=has_more, first_id=data[0].id if data else None, last_id=data[-1].id if data else None)
+
+
+Limit = Annotated[int, Query(ge=1, le=100, description="records per page")]
+After = Annotated[str | None, Query(description="id of the last record of the page before")]
+Before = Annotated[str | None, Query(description="id of the first record of the page after")]

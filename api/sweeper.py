@@ -1,0 +1,39 @@
+"""A thread that sweeps: the API too returns jobs of silent workers to the queue, so that any live process is enough."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from api.services import Services
+from store.sweep import sweep
+
+_log = logging.getLogger("api")
+
+
+class Sweeper:
+    """Calls `store.sweep.sweep` every `sweep_seconds` until it is stopped."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Start sweeping."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait for a sweep in progress."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        services = self._services
+        while not self._stop.wait(services.settings.sweep_seconds):
+            try:
+                sweep(services.database, services.wake_ups, settings=services.settings)
+            except Exception as error:  # noqa: BLE001 database or broker may come back; the sweeper must still be there then
+                _log.warning(
+                    "sweep failed (%s: %s); the next one is in %s s", type(error).__name__, error, services.settings.sweep_seconds
+                )

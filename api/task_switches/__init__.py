@@ -1,0 +1,1 @@
+"""Task switches: append or revisit a task, switch now, close the stream."""

@@ -1,0 +1,1 @@
+"""Tasks that a job has seen or will see."""

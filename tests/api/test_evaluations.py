@@ -1,0 +1,110 @@
+"""The score matrix and the training curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from store.job_states import JobStatus
+from store.records import MetricPoint
+from tests.api.lives import bring_to
+
+
+@pytest.fixture
+def job_id(submit, database):
+    """Two tasks, the first revisited: three visits, two methods. EWC forgets little, naive training much."""
+    job_id = submit(
+        stream="open", tasks=[{"dataset": "digits", "name": "plain"}, {"dataset": "digits", "permutation": 1, "name": "shuffled"}]
+    )
+    rows = {
+        "ewc": {-1: {0: 0.1, 1: 0.12}, 0: {0: 0.9, 1: 0.2}, 1: {0: 0.81, 1: 0.88}},
+        "naive": {-1: {0: 0.1, 1: 0.12}, 0: {0: 0.9, 1: 0.2}, 1: {0: 0.45, 1: 0.92}},
+    }
+    bring_to(database, job_id, JobStatus.WAITING)
+    with database.write() as work:
+        for method, of_visit in rows.items():
+            for after_visit, scores in of_visit.items():
+                work.evaluations.put_row(
+                    job_id, method=method, after_visit=after_visit, scores=scores, num_examples=dict.fromkeys(scores, 360)
+                )
+        work.switches.append(job_id, action="revisit", task_index=0, origin="test")
+    return job_id
+
+
+def test_the_matrix_shows_the_method_beside_its_control(client, job_id):
+    matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
+    assert (matrix["object"], matrix["job_id"], matrix["metric"]) == ("matrix", job_id, "accuracy")
+    assert matrix["tasks"] == [{"index": 0, "name": "plain"}, {"index": 1, "name": "shuffled"}]
+    assert matrix["visits"] == [{"index": 0, "task_index": 0}, {"index": 1, "task_index": 1}], "the revisit is not finished"
+    assert list(matrix["methods"]) == ["ewc", "naive"]
+    assert [method["role"] for method in matrix["methods"].values()] == ["method", "control"]
+    assert matrix["methods"]["ewc"]["rows"] == [
+        {"after_visit": -1, "scores": [0.1, 0.12]},
+        {"after_visit": 0, "scores": [0.9, 0.2]},
+        {"after_visit": 1, "scores": [0.81, 0.88]},
+    ]
+
+
+def test_the_summary_says_what_was_forgotten_and_retained(client, job_id):
+    methods = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["methods"]
+    ewc, naive = methods["ewc"]["summary"], methods["naive"]["summary"]
+    assert ewc["average"] == pytest.approx((0.81 + 0.88) / 2)
+    assert ewc["forgetting"] == [pytest.approx(0.09), None]
+    assert ewc["average_forgetting"] == pytest.approx(0.09)
+    assert ewc["retention"] == [pytest.approx(0.9), pytest.approx(1.0)]
+    assert ewc["backward_transfer"] == pytest.approx(-0.09)
+    assert ewc["forward_transfer"] == pytest.approx(0.08)
+    assert naive["retention"][0] == pytest.approx(0.5)
+
+
+def test_the_matrix_as_csv_has_a_line_per_method_and_row(client, job_id):
+    response = client.get(f"/v1/jobs/{job_id}/evaluations/matrix", params={"format": "csv"})
+    assert response.headers["Content-Type"].startswith("text/csv")
+    lines = list(csv.reader(io.StringIO(response.text)))
+    assert lines[0] == ["method", "role", "after_visit", "visited_task", "task_0", "task_1"]
+    assert lines[1:4] == [
+        ["ewc", "method", "-1", "", "0.1", "0.12"],
+        ["ewc", "method", "0", "0", "0.9", "0.2"],
+        ["ewc", "method", "1", "1", "0.81", "0.88"],
+    ]
+    assert len(lines) == 7
+
+
+def test_a_job_that_has_not_begun_has_an_empty_matrix(client, submit):
+    matrix = client.get(f"/v1/jobs/{submit()}/evaluations/matrix").json()
+    assert matrix["visits"] == []
+    assert matrix["methods"]["ewc"]["rows"] == []
+    assert matrix["methods"]["ewc"]["summary"] == {
+        "average": None, "forgetting": [None, None], "average_forgetting": None, "retention": [None, None],
+        "average_retention": None, "backward_transfer": None, "forward_transfer": None,
+    }  # fmt: skip
+
+
+def test_curves_come_by_method_and_name_and_can_be_narrowed(client, submit, database):
+    job_id = submit()
+    points = [
+        MetricPoint(method=method, name=name, visit_index=0, step=step, value=float(step))
+        for method in ("ewc", "naive")
+        for name in ("loss", "penalty")
+        for step in range(3)
+    ]
+    with database.write() as work:
+        work.metrics.put(job_id, points)
+    body = client.get(f"/v1/jobs/{job_id}/metrics").json()
+    assert (body["object"], body["job_id"]) == ("metrics", job_id)
+    curves = [(series["method"], series["name"]) for series in body["series"]]
+    assert curves == [("ewc", "loss"), ("ewc", "penalty"), ("naive", "loss"), ("naive", "penalty")]
+    assert body["series"][0]["points"] == [{"visit_index": 0, "step": step, "value": float(step)} for step in range(3)]
+    narrow = client.get(f"/v1/jobs/{job_id}/metrics", params={"name": "loss", "method": "naive"}).json()["series"]
+    assert [(series["method"], series["name"]) for series in narrow] == [("naive", "loss")]
+
+
+def test_a_long_curve_is_thinned(client, submit, database):
+    job_id = submit()
+    with database.write() as work:
+        work.metrics.put(job_id, [MetricPoint("ewc", "loss", 0, step, 1.0 / (step + 1)) for step in range(500)])
+    points = client.get(f"/v1/jobs/{job_id}/metrics", params={"max_points": 20}).json()["series"][0]["points"]
+    assert 10 <= len(points) <= 20
+    assert (points[0]["step"], points[-1]["step"]) == (0, 499)
