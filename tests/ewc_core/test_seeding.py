@@ -8,8 +8,8 @@ from ewc_core.seeding import derive_seed, generator
 
 
 def test_a_derived_seed_never_changes_between_versions() -> None:
-    assert derive_seed(0) == 8085377404610833087
-    assert derive_seed(3, "shuffle", 1, 2) == 6388211127671471364
+    assert derive_seed(0) == 3069474991653205599
+    assert derive_seed(3, "shuffle", 1, 2) == 4635675776824661774
 
 
 def test_seed_and_every_part_of_the_path_matter() -> None:

@@ -1,0 +1,124 @@
+"""Optimisers on flat parameters."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ewc_core.consolidation import Quadratic
+from ewc_core.errors import StateFormatError
+from ewc_core.params import FlatParameters
+from ewc_core.specs import TrainingSpec
+from ewc_core.supervised.optimiser import Optimiser, make_optimiser
+
+SPECS = {
+    "sgd": TrainingSpec.model_validate({"optimiser": "sgd", "learning_rate": 0.05}),
+    "momentum": TrainingSpec.model_validate({"optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.8}),
+    "adam": TrainingSpec.model_validate({"optimiser": "adam", "learning_rate": 0.01}),
+}
+
+
+def _parameters() -> FlatParameters:
+    torch.manual_seed(0)
+    return FlatParameters(nn.Linear(3, 2).double())
+
+
+def _set_gradient(parameters: FlatParameters, step: int) -> None:
+    generator = torch.Generator().manual_seed(step)
+    parameters.gradient.copy_(torch.randn(parameters.gradient.shape, generator=generator, dtype=torch.float64))
+
+
+def _reference(name: str, values: torch.Tensor) -> torch.optim.Optimizer:
+    spec = SPECS[name]
+    if name == "adam":
+        return torch.optim.Adam([values], lr=spec.learning_rate, foreach=False, fused=False)
+    return torch.optim.SGD([values], lr=spec.learning_rate, momentum=spec.momentum, foreach=False)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_steps_are_those_of_the_plain_torch_optimiser(name: str) -> None:
+    parameters = _parameters()
+    values = nn.Parameter(parameters.values.clone())
+    optimiser, reference = make_optimiser(SPECS[name], parameters), _reference(name, values)
+    for step in range(20):
+        _set_gradient(parameters, step)
+        values.grad = parameters.gradient.clone()
+        optimiser.step()
+        reference.step()
+    torch.testing.assert_close(parameters.values, values.detach(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_state_carries_everything_to_another_optimiser(name: str) -> None:
+    first, second = _parameters(), _parameters()
+    one = make_optimiser(SPECS[name], first)
+    for step in range(5):
+        _set_gradient(first, step)
+        one.step()
+    second.load_flat(first.values)
+    other = make_optimiser(SPECS[name], second)
+    other.load_state(one.state())
+    quadratic = Quadratic(torch.rand(8, dtype=torch.float64), torch.zeros(8, dtype=torch.float64), 0.0)
+    proximal, other_proximal = one.proximal(quadratic), other.proximal(quadratic)
+    for step in range(5, 10):
+        for parameters, optimiser, penalty in ((first, one, proximal), (second, other, other_proximal)):
+            _set_gradient(parameters, step)
+            optimiser.step()
+            penalty()
+    assert torch.equal(first.values, second.values)
+
+
+@pytest.mark.parametrize("name", ["momentum", "adam"])
+def test_state_is_a_copy(name: str) -> None:
+    parameters = _parameters()
+    optimiser = make_optimiser(SPECS[name], parameters)
+    before = optimiser.state()
+    _set_gradient(parameters, 0)
+    optimiser.step()
+    assert not any(bool(tensor.any()) for tensor in before.values())
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_state_of_another_optimiser_is_refused(name: str) -> None:
+    optimiser = make_optimiser(SPECS[name], _parameters())
+    with pytest.raises(StateFormatError, match="expected"):
+        optimiser.load_state({"velocity": torch.zeros(3)})
+
+
+def _rest(optimiser: Optimiser, parameters: FlatParameters, quadratic: Quadratic, num_steps: int) -> torch.Tensor:
+    """Where steps on the data loss Σ ½ h (θ − 1)², h = 1..8, and proximal steps come to rest."""
+    proximal = optimiser.proximal(quadratic)
+    curvature = torch.arange(1, 9, dtype=torch.float64)
+    for _ in range(num_steps):
+        parameters.gradient.copy_(curvature * (parameters.values - 1.0))
+        optimiser.step()
+        proximal()
+    return curvature
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum"])
+def test_the_proximal_step_rests_at_the_minimiser_whatever_the_momentum(name: str) -> None:
+    precision = torch.tensor([0.0, 0.1, 1.0, 3.0, 10.0, 100.0, 1e4, 1e8], dtype=torch.float64)
+    quadratic = Quadratic(precision, torch.full((8,), -1.0, dtype=torch.float64), 0.0)
+    parameters = _parameters()
+    curvature = _rest(make_optimiser(SPECS[name], parameters), parameters, quadratic, 3000)
+    expected = (curvature + precision * -1.0) / (curvature + precision)
+    torch.testing.assert_close(parameters.values, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_the_minimiser_is_a_fixed_point_of_adam_with_the_proximal_step() -> None:
+    """Adam's moments are at rest there: m̂ = g and v̂ = g², from the data gradient alone."""
+    precision = torch.tensor([0.5, 0.1, 1.0, 3.0, 10.0, 100.0, 1e4, 1e8], dtype=torch.float64)
+    centre = torch.full((8,), -1.0, dtype=torch.float64)
+    curvature = torch.arange(1, 9, dtype=torch.float64)
+    minimiser = (curvature + precision * centre) / (curvature + precision)
+    parameters = _parameters()
+    parameters.load_flat(minimiser)
+    optimiser = make_optimiser(SPECS["adam"], parameters)
+    proximal = optimiser.proximal(Quadratic(precision, centre, 0.0))
+    for _ in range(50):
+        parameters.gradient.copy_(curvature * (parameters.values - 1.0))
+        optimiser.step()
+        proximal()
+    torch.testing.assert_close(parameters.values, minimiser, rtol=1e-9, atol=1e-9)

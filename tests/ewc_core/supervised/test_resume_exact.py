@@ -1,0 +1,193 @@
+"""A run that was interrupted anywhere ends with the same bits as one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ewc_core.consolidation import weights_sha256
+from ewc_core.errors import ParameterMismatch, StateFormatError
+from ewc_core.events import Consolidated, Evaluated, Event, StepLogged, Stepped, ZeroShot
+from ewc_core.resume import ResumePoint
+from ewc_core.supervised import SupervisedRun
+from tests.ewc_core.supervised.jobs import A_B_A, STEPS_PER_VISIT, Interrupted, digests, job, learn_all, visit_of
+
+OPTIMISERS: dict[str, dict[str, Any]] = {
+    "sgd": {"optimiser": "sgd", "learning_rate": 0.1},
+    "momentum": {"optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9},
+    "adam": {"optimiser": "adam", "learning_rate": 0.01},
+}
+METHODS: dict[str, dict[str, Any]] = {
+    "ewc proximal": {"kind": "ewc", "ewc_lambda": 50.0, "penalty_step": "proximal"},
+    "ewc explicit": {"kind": "ewc", "ewc_lambda": 1.0, "penalty_step": "explicit"},
+    "l2 proximal": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "proximal"},
+    "l2 explicit": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "explicit"},
+    "naive": {"kind": "naive"},
+    "joint": {"kind": "joint"},
+}
+V = STEPS_PER_VISIT
+INTERRUPTIONS = {
+    "first visit": {1},
+    "last step of a visit": {V},
+    "second visit": {V + 3},
+    "revisit": {2 * V + 5},
+    "every third step": set(range(1, 3 * V + 1, 3)),
+}
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_interrupted_runs_end_with_the_same_bits(method: str, optimiser: str) -> None:
+    spec = job(METHODS[method], training={**OPTIMISERS[optimiser], "batch_size": 200})
+    uninterrupted, _ = learn_all(spec)
+    for at_steps in INTERRUPTIONS.values():
+        interrupted = Interrupted(spec, A_B_A, at_steps)
+        assert interrupted.num_restores == len(at_steps)
+        assert digests(interrupted.run) == digests(uninterrupted)
+
+
+def test_a_resumed_run_reports_the_same_numbers() -> None:
+    spec = job()
+    _, expected = learn_all(spec)
+    for at_steps in INTERRUPTIONS.values():
+        assert _numbers(Interrupted(spec, A_B_A, at_steps).events) == _numbers(expected)
+
+
+def test_at_a_boundary_the_point_names_the_next_visit_and_holds_no_optimiser_state() -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    constraints = [event.constraint for event in run.learn(visit_of(spec, 0, 0)) if isinstance(event, Consolidated)]
+    point = run.capture()
+    assert (point.visit_index, point.step) == (1, 0)
+    assert set(point.tensors) == {"visited_tasks", "ewc.parameters", "naive.parameters", "joint.parameters"}
+    for num_tasks in (1, 2):  # with and without the task that is visited next
+        again = SupervisedRun.restore(
+            spec,
+            data_dir=None,
+            tasks=spec.tasks[:num_tasks],
+            constraints=constraints,
+            point=ResumePoint.from_bytes(point.to_bytes()),
+        )
+        events = list(again.learn(visit_of(spec, 1, 1)))
+        assert sum(isinstance(event, ZeroShot) for event in events) == 3
+        assert digests(again) == digests(learn_all(spec, [0, 1])[0])
+
+
+def test_capturing_changes_nothing_and_is_repeatable() -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    for event in run.learn(visit_of(spec, 0, 0)):
+        if isinstance(event, Stepped):
+            assert run.capture().to_bytes() == run.capture().to_bytes()
+            assert run.capture().step == event.step
+    assert digests(run) == digests(learn_all(spec, [0])[0])
+
+
+def test_a_captured_point_does_not_move_with_the_run() -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    events = run.learn(visit_of(spec, 0, 0))
+    _until_step(events, 3)
+    point = run.capture()
+    before = point.to_bytes()
+    _until_step(events, 6)
+    assert point.to_bytes() == before
+
+
+def test_a_restored_run_captures_the_point_that_it_was_made_of() -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    _until_step(run.learn(visit_of(spec, 0, 0)), 3)
+    point = run.capture()
+    again = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[], point=point)
+    assert again.capture().to_bytes() == point.to_bytes()
+
+
+def test_a_cut_visit_resumes_to_the_same_end() -> None:
+    spec = job()
+    run, expected = SupervisedRun(spec, data_dir=None), SupervisedRun(spec, data_dir=None)
+    list(expected.learn(visit_of(spec, 0, 0, max_steps=5)))
+    _until_step(run.learn(visit_of(spec, 0, 0)), 5)
+    again = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[], point=run.capture())
+    list(again.learn(visit_of(spec, 0, 0, max_steps=5)))
+    assert digests(again) == digests(expected)
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from ewc_core.consolidation import Constraint, weights_sha256
+from ewc_core.events import Visit
+from ewc_core.resume import ResumePoint
+from ewc_core.specs import JobSpec
+from ewc_core.supervised import SupervisedRun
+folder = Path(sys.argv[1])
+spec = JobSpec.model_validate_json((folder / "spec").read_bytes())
+point = ResumePoint.from_bytes((folder / "point").read_bytes())
+constraints = [Constraint.from_bytes((folder / "constraint").read_bytes())]
+run = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks, constraints=constraints, point=point)
+list(run.learn(Visit(index=1, task_index=1, task=spec.tasks[1])))
+list(run.learn(Visit(index=2, task_index=0, task=spec.tasks[0])))
+print(weights_sha256(run.weights("ewc")))
+"""
+
+
+def test_a_fresh_process_continues_with_the_same_bits(tmp_path: Path) -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    for event in run.learn(visit_of(spec, 0, 0)):
+        if isinstance(event, Consolidated):
+            (tmp_path / "constraint").write_bytes(event.constraint.to_bytes())
+    _until_step(run.learn(visit_of(spec, 1, 1)), 4)
+    (tmp_path / "point").write_bytes(run.capture().to_bytes())
+    (tmp_path / "spec").write_text(spec.model_dump_json())
+    child = subprocess.run([sys.executable, "-c", _CHILD, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == digests(learn_all(spec)[0])["ewc"]
+
+
+def test_points_of_other_jobs_are_refused() -> None:
+    spec = job()
+    run = SupervisedRun(spec, data_dir=None)
+    _until_step(run.learn(visit_of(spec, 0, 0)), 3)
+    point = run.capture()
+
+    def restore(other: Any, changed: ResumePoint = point, num_tasks: int = 1) -> None:
+        SupervisedRun.restore(other, data_dir=None, tasks=spec.tasks[:num_tasks], constraints=[], point=changed)
+
+    with pytest.raises(ParameterMismatch, match="flat parameters"):
+        restore(job(network={"hidden_sizes": [13]}))
+    with pytest.raises(StateFormatError, match="which no method of"):
+        restore(job(controls=["naive"]))
+    with pytest.raises(StateFormatError, match="expected 'parameters'"):
+        restore(job({"kind": "l2", "ewc_lambda": 1.0}))
+    with pytest.raises(StateFormatError, match="optimiser state holds"):
+        restore(job(training={"optimiser": "sgd", "batch_size": 200}))
+    without = {name: tensor for name, tensor in point.tensors.items() if name != "visited_tasks"}
+    with pytest.raises(StateFormatError, match="visited_tasks"):
+        restore(spec, dataclasses.replace(point, tensors=without))
+    visited = {**point.tensors, "visited_tasks": torch.tensor([4])}
+    with pytest.raises(StateFormatError, match=r"visited tasks \[4\], but only 1"):
+        restore(spec, dataclasses.replace(point, tensors=visited))
+
+
+def _until_step(events: Any, step: int) -> None:
+    next(event for event in events if isinstance(event, Stepped) and event.step == step)
+
+
+def _numbers(events: list[Event]) -> list[object]:
+    """Everything with numbers in it, constraints as digests; where a resume starts a visit anew is left out."""
+    numbers: list[object] = []
+    for event in events:
+        if isinstance(event, StepLogged | Evaluated | ZeroShot | Stepped):
+            numbers.append(event)
+        if isinstance(event, Consolidated):
+            numbers.append((event.visit, weights_sha256(event.constraint.fisher), weights_sha256(event.constraint.anchor)))
+    return numbers
