@@ -8,7 +8,7 @@ import sys
 from pydantic import ValidationError
 
 from api.app import create_app
-from api.readiness import require_schema
+from api.readiness import SchemaMismatch, require_schema
 from api.server import Server
 from api.settings import ApiSettings
 from ewc_core.errors import StoreUnavailable
@@ -20,15 +20,24 @@ def main() -> int:
     try:
         settings = ApiSettings()
         _check(settings)
-    except (ValidationError, StoreUnavailable) as error:
-        sys.stderr.write(f"the API cannot start: {error}\n")
-        return 1
+    except SchemaMismatch as error:
+        return _refuse(str(error))
+    except StoreUnavailable as error:
+        return _refuse(f"{error} (EWC_DATABASE_URL says where it is; python -m migrations upgrade makes it)")
+    except ValidationError as error:
+        return _refuse(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("api").info("listening on http://%s:%d", settings.api_host, settings.api_port)
+    # The filesystem broker has no host, and kombu warns about that.
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     server = Server(create_app(settings), host=settings.api_host, port=settings.api_port)
     server.run()
     return 0 if server.started else 1
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"the API cannot start: {why}\n")
+    return 1
 
 
 def _check(settings: ApiSettings) -> None:

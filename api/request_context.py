@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -59,4 +60,5 @@ class RequestContext:
                 await response(scope, receive, send_with_id)
         finally:
             milliseconds = 1000 * (time.perf_counter() - started)
-            _access.info("%s %s %d %.1fms %s", scope["method"], scope["path"], status, milliseconds, request_id)
+            # Quoted again: a decoded path may hold a line break.
+            _access.info("%s %s %d %.1fms %s", scope["method"], quote(scope["path"]), status, milliseconds, request_id)

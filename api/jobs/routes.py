@@ -55,7 +55,9 @@ def list_jobs(
         return list_of([job_body(work, job) for job in page.items], has_more=page.has_more)
 
 
-@router.get("/{job_id}", operation_id="get_job", response_model=Job)
+@router.get(
+    "/{job_id}", operation_id="get_job", response_model=Job, responses={304: {"description": "If-None-Match is current."}}
+)
 def get(
     job_id: str,
     response: Response,

@@ -30,19 +30,19 @@ _STEPS_TO = {
 }
 
 
-def claim(database: Database, job_id: str) -> Fence:
+def claim(database: Database, job_id: str, *, ttl_seconds: float = 60) -> Fence:
     """A worker takes the queued job."""
     with database.write() as work:
-        fence = work.leases.claim(job_id, worker_id=WORKER, ttl_seconds=60)
+        fence = work.leases.claim(job_id, worker_id=WORKER, ttl_seconds=ttl_seconds)
     assert fence is not None
     return fence
 
 
-def bring_to(database: Database, job_id: str, status: JobStatus) -> None:
+def bring_to(database: Database, job_id: str, status: JobStatus, *, ttl_seconds: float = 60) -> None:
     """Move a queued job on until it has the status; a waiting job has finished its visits, any other is in its first one."""
     if status is JobStatus.QUEUED:
         return
-    fence = claim(database, job_id)
+    fence = claim(database, job_id, ttl_seconds=ttl_seconds)
     with database.write() as work:
         for step in _STEPS_TO.get(status, []):
             error = {"code": "worker_lost", "message": "gone"} if step is JobStatus.FAILED else None

@@ -64,7 +64,7 @@ def test_the_stream_of_a_finished_job_has_all_events_then_done_and_ends(served, 
     assert other == ["retry: 2000", "event: done", f"data: {json.dumps(done)}"]
 
 
-def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_duplicate(served, database):
+def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_duplicate(served, database, caplog):
     job_id = _submit(served)
     num_events = 120
     writer = threading.Thread(target=_write_and_finish, args=(database, job_id, num_events))
@@ -82,6 +82,7 @@ def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_duplicate(served
         last = work.jobs.get(job_id).last_event_seq
     assert numbers == list(range(1, last + 1))
     assert cuts > 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "a cut is no error of the service"
 
 
 def test_many_subscribers_of_one_job_all_get_everything(served, database):

@@ -39,6 +39,11 @@ def test_a_client_error_is_one_line_in_the_log(client, log):
     assert not any(record.exc_info for record in log.records)
 
 
+def test_a_path_with_a_line_break_stays_one_line(anonymous, log):
+    anonymous.get("/a%0aGET%20/v1/jobs%20200")
+    assert [line.count("\n") for line in _lines(log)] == [0]
+
+
 def test_no_key_and_no_query_gets_into_the_log(client, log):
     client.get("/v1/jobs?limit=7")
     assert all("limit" not in line and "ewc_live" not in line for line in _lines(log))
