@@ -153,9 +153,8 @@ def main() -> None:
     """Print the ratio and what it is made of."""
     data_dir = os.environ.get("EWC_DATA_DIR")
     result = measure(repeats=3, data_dir=Path(data_dir).resolve() if data_dir else None)
-    print(
-        f"{result['num_tasks']} permuted {result['data']} tasks, MLP 400-400, one thread; medians of {result['repeats']} alternating runs"
-    )
+    tasks = f"{result['num_tasks']} permuted {result['data']} tasks"
+    print(f"{tasks}, MLP 400-400, one thread; medians of {result['repeats']} alternating runs")
     print(f"{'':24}{'core alone':>12}{'service':>12}{'ratio':>8}")
     print(f"{'training, seconds':24}{result['core_seconds']:12.2f}{result['service_seconds']:12.2f}{result['ratio']:8.3f}")
     print(f"{'start-up, seconds':24}{result['core_start_up_seconds']:12.2f}{result['service_start_up_seconds']:12.2f}")

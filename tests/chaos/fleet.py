@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -86,6 +88,29 @@ def kill_one_at_random(worker: Worker, rng: random.Random) -> str | None:
     if victim.pid == worker.process.pid:
         worker.process.wait()
     return kind
+
+
+def freeze_between_writes(worker: Worker, database: Database) -> None:
+    """SIGSTOP the whole family at a moment when none of it is inside a write transaction.
+
+    SQLite has one write lock for everybody, and a process that is stopped while it holds it stops everybody;
+    PostgreSQL ends the transaction of a silent client by itself.
+    """
+    while True:
+        worker.signal_all(signal.SIGSTOP)
+        if database.engine.dialect.name != "sqlite" or _can_write(Path(str(database.engine.url.database))):
+            return
+        worker.signal_all(signal.SIGCONT)
+
+
+def _can_write(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float, what: str) -> None:

@@ -18,14 +18,14 @@ from ewc_core.specs import JobSpec
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.unit_of_work import Database
-from tests.chaos.fleet import REPOSITORY, Worker, is_finished, job_of, kill_one_at_random, wait_for
+from tests.chaos.fleet import REPOSITORY, Worker, freeze_between_writes, is_finished, job_of, kill_one_at_random, wait_for
 
 NUM_KILLS = int(os.environ.get("EWC_TEST_KILLS", "5"))
 SPEC = JobSpec.model_validate(
     {
         "seed": 3,
         "network": {"hidden_sizes": [64, 64]},
-        "training": {"num_epochs": 60, "batch_size": 32},
+        "training": {"num_epochs": 24, "batch_size": 32},
         "method": {"kind": "ewc", "ewc_lambda": 100.0},
         "controls": ["naive"],
         "tasks": [{"dataset": "digits", "permutation": k} for k in range(3)],
@@ -113,7 +113,9 @@ def test_a_job_killed_at_random_moments_ends_with_the_weights_of_an_undisturbed_
     worker = start_worker()
     kills: list[str] = []
     while len(kills) < NUM_KILLS and not is_finished(database, job_id):
-        time.sleep(rng.uniform(0.0, 4.0))  # the moment is the point: while it claims, imports, trains or commits
+        if rng.random() < 0.7:
+            wait_for(lambda: bool(worker.trainers()) or is_finished(database, job_id), seconds=60, what="a trainer")  # noqa: B023 (called at once)
+        time.sleep(rng.uniform(0.0, 3.0))  # the moment is the point: while it claims, imports, trains or commits
         killed = kill_one_at_random(worker, rng)
         if killed is not None:
             kills.append(killed)
@@ -143,7 +145,7 @@ def test_a_frozen_worker_that_wakes_up_after_its_lease_ran_out_changes_nothing(s
     job_id = submit()
     frozen = start_worker()
     wait_for(lambda: (job_of(database, job_id).step or 0) > 0, seconds=60, what="the first steps")
-    frozen.signal_all(signal.SIGSTOP)
+    freeze_between_writes(frozen, database)
     other = start_worker()
     wait_for(lambda: bool(other.trainers()), seconds=60, what="the other worker to take the job over")
     frozen.signal_all(signal.SIGCONT)
