@@ -52,7 +52,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQLServer]:
     """This test process's own PostgreSQL."""
-    server = _start_or_skip(start_postgresql)
+    server = start_or_skip(start_postgresql)
     yield server
     server.stop()
 
@@ -60,7 +60,7 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """This test process's own Redis."""
-    server = _start_or_skip(start_redis)
+    server = start_or_skip(start_redis)
     yield server
     server.stop()
 
@@ -146,7 +146,8 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Stack:
     return Stack("servers", request.getfixturevalue("own_postgresql_url"), redis_server.url, state_dir)
 
 
-def _start_or_skip(start: Callable[[], _Server]) -> _Server:
+def start_or_skip(start: Callable[[], _Server]) -> _Server:
+    """The started server; without one the test is skipped, or fails where `CI` is `true`."""
     try:
         return start()
     except ServerUnavailable as reason:

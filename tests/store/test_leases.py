@@ -11,7 +11,7 @@ import pytest
 from ewc_core.errors import Fenced
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint
-from store.unit_of_work import Work
+from store.unit_of_work import Database, Work
 from tests.store.conftest import claim, execute, expire_lease, make_job
 
 
@@ -193,6 +193,16 @@ def test_losing_the_lease_in_the_middle_of_a_write_waits_for_its_end(database, h
         order.append("written")
     thread.join()
     assert order == ["written", "taken away"]
+
+
+def test_a_fenced_write_holds_the_rows_of_its_job_and_lease_from_the_start(postgresql_url):
+    database = Database(postgresql_url)
+    fence = claim(database, make_job(database).id)
+    with database.fenced(fence), database.write() as other:
+        for table in ("jobs", "leases"):
+            free = f"SELECT 1 FROM {table} FOR UPDATE SKIP LOCKED"
+            assert other.connection.exec_driver_sql(free).all() == [], table
+    database.close()
 
 
 def test_api_writes_claims_heartbeats_and_fenced_writes_do_not_deadlock(database):
