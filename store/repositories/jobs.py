@@ -12,7 +12,7 @@ from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
-from store.job_states import FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
+from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobRecord, Page, TransitionRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
@@ -97,7 +97,8 @@ class Jobs(Repository):
         """Move a job to another state, with its history and its event.
 
         Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
-        the job's holder; `failed` keeps `error`, and leaving it forgets it.
+        the job's holder; `failed` keeps `error`, and leaving it forgets it. A state that nothing follows needs no
+        resume point: it is dropped.
 
         Raises:
             IllegalTransition: the table of states does not allow the move.
@@ -109,6 +110,8 @@ class Jobs(Repository):
             raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
         changes = self._changes_of_move(job, requested, reason, error)
         self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))
+        if not ALLOWED_MOVES[requested]:
+            self._work.resume_points.drop(job_id)
         self._record_transition(job_id, job.status, requested, reason=reason, actor=actor, epoch=epoch)
         self._work.events.append(
             job_id,

@@ -9,7 +9,7 @@ from ewc_core.errors import BlobIncomplete, InvalidCursor, NotFound
 from store.blobs import read_blob, stage_blob
 from store.records import CheckpointRecord
 from store.unit_of_work import Database
-from tests.store.conftest import OWNER, make_job
+from tests.store.conftest import OWNER, execute, make_job
 
 TENSORS = [{"name": "anchor.0.weight", "dtype": "F32", "shape": [2, 3], "begin": 128, "end": 152}]
 
@@ -123,6 +123,18 @@ def test_a_resume_point_replaces_the_last_one_and_its_bytes(database, job):
         with pytest.raises(NotFound):
             work.blobs.read_chunk(blob_ids[0], 0)
     assert read_blob(database, point.blob_id) == b"six"
+
+
+@pytest.mark.parametrize(("status", "kept"), [("succeeded", False), ("cancelled", False), ("failed", True), ("paused", True)])
+def test_a_job_keeps_its_resume_point_while_it_can_still_go_on(database, job, status, kept):
+    blob_id = stage_blob(database, b"abc", fence=None, media_type="test")
+    before = {"succeeded": "running", "failed": "running", "cancelled": "cancelling", "paused": "pausing"}
+    execute(database, "UPDATE jobs SET status = :status", status=before[status])
+    with database.write() as work:
+        work.blobs.finish(blob_id)
+        work.resume_points.put(job.id, visit_index=0, step=1, blob_id=blob_id)
+        work.jobs.transition(job.id, status, reason="test", actor="test")
+        assert (work.resume_points.get(job.id) is not None) is kept
 
 
 def test_dropping_a_resume_point_drops_its_bytes(database, job):
