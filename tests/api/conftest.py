@@ -101,6 +101,7 @@ def caller(app: FastAPI, anonymous: TestClient, database: Database) -> Callable[
 
     def _caller(owner: str | None = None, scopes: list[str] | None = None) -> TestClient:
         client = TestClient(app, raise_server_exceptions=False)
+        client.portal = anonymous.portal  # the event loop of the running app, instead of a new one for each request
         key = make_key(database, owner=owner or f"owner-{next(_numbers)}", scopes=scopes)
         client.headers["Authorization"] = f"Bearer {key}"
         return client
