@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -112,6 +113,21 @@ def test_four_processes_may_upgrade_at_once(bare_database_url):
     assert [process.returncode for process in processes] == [0, 0, 0, 0], answers
     assert all(f"is at revision {migrations.HEAD}\n" in output for output, _ in answers)
     assert tables_of(bare_database_url) == {table.name for table in Base.metadata.sorted_tables}
+
+
+def test_on_sqlite_a_file_lock_is_held_while_migrating(monkeypatch, tmp_path):
+    held = []
+
+    def look_instead(*_: object) -> None:
+        with (tmp_path / "ewc.db.migrating").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+
+    monkeypatch.setattr(run.command, "upgrade", look_instead)
+    run.upgrade(f"sqlite:///{tmp_path / 'ewc.db'}")
+    assert held == [True]
 
 
 def test_the_commands_say_where_the_database_is(capsys, monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -102,6 +103,18 @@ def test_times_compare_in_the_database_as_they_do_in_python(database):
             for other in times:
                 less = work.connection.execute(select(literal(one, UtcTime()) < literal(other, UtcTime()))).scalar_one()
                 assert bool(less) == (one < other)
+
+
+def test_on_sqlite_the_clock_writes_times_in_the_same_form_as_python_does(sqlite_url):
+    database = Database(sqlite_url)
+    with database.write() as work:
+        job = work.jobs.create(make_spec(), owner=OWNER)
+        work.jobs.mark_woken(job.id)
+        from_python, from_clock = work.connection.exec_driver_sql("SELECT created_at, woken_at FROM jobs").one()
+    database.close()
+    form = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"
+    assert re.fullmatch(form, from_python)
+    assert re.fullmatch(form, from_clock)
 
 
 def test_a_naive_time_is_refused(database):
