@@ -85,7 +85,9 @@ class ApiError(EWCClientError):
 
     def _message(self) -> str:
         lines = [f"{self.detail} ({self.code}, HTTP {self.status})"]
-        lines += [f"  {error.where or 'body'}: {error.detail}" for error in self.errors]
+        lines += [
+            f"  {error.where or 'body'}: {error.detail}" for error in self.errors if error.where or error.detail != self.detail
+        ]
         if self.status >= 500 and self.request_id:
             lines.append(f"  request id: {self.request_id}")
         return "\n".join(lines)

@@ -67,9 +67,9 @@ class Narrator:
         if visit is None or not visit.scores:
             return f"visit {index} finished after {num_steps} steps"
         num_tasks = max(len(scores) for scores in visit.scores.values())
-        averages = "  ".join(f"{method} {percent(mean(scores)):>4}" for method, scores in visit.scores.items())
+        averages = "  ".join(f"{method} {percent(mean(scores)):>4} %" for method, scores in visit.scores.items())
         tasks = "task" if num_tasks == 1 else "tasks"
-        return f"visit {index}  {visit.task}  {num_steps} steps   % over {num_tasks} {tasks}:  {averages}"
+        return f"visit {index}  {visit.task}  mean accuracy over {num_tasks} {tasks}: {averages}"
 
 
 def _update(visit: VisitState, event: Event) -> None:

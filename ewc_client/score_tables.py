@@ -118,7 +118,7 @@ def _by_task(matrix: Matrix) -> Table:
             last = scores.rows.get(last_visit, ())
             summary = scores.summary
             cells += [percent(_at(values, task)) for values in (last, summary.forgetting, summary.retention)]
-        table.add_row(str(task), _short(name, 24), *cells)
+        table.add_row(str(task), shorten(name, 24), *cells)
     return table
 
 
@@ -146,7 +146,7 @@ def _verdict(matrix: Matrix) -> list[Text]:
     known = [f"{kind} {percent(value)} %" for kind, value in kept.items() if value is not None]
     if len(known) < 2:
         return []
-    return [Text(), Text(f"Retained of earlier tasks, on average: {', '.join(known)}.", style="bold")]
+    return [Text(), Text(f"Retained on average over all tasks: {', '.join(known)}.", style="bold")]
 
 
 def _plain_table(title: Text) -> Table:
@@ -175,7 +175,7 @@ def _has_own_score(matrix: Matrix, visit: int) -> bool:
 
 def _visit_label(matrix: Matrix, visit: int, name_length: int) -> str:
     task = matrix.visits[visit]
-    return f"{visit} t{task} {_short(matrix.task_names[task], name_length)}"
+    return f"{visit} t{task} {shorten(matrix.task_names[task], name_length)}"
 
 
 def _method_label(scores: MethodScores) -> str:
@@ -190,7 +190,8 @@ def _at(values: tuple[float | None, ...], index: int) -> float | None:
     return values[index] if index < len(values) else None
 
 
-def _short(name: str, length: int) -> str:
+def shorten(name: str, length: int) -> str:
+    """The name, cut to the length with an ellipsis."""
     return name if len(name) <= length else name[: length - 1] + "…"
 
 

@@ -36,7 +36,7 @@ def list_jobs(
     if output is Output.JSON:
         print_json([job.raw for job in jobs])
         return
-    rows = [(job.id, job.name, job.status, _progress(job), job.created_at[:19].replace("T", " ")) for job in jobs]
+    rows = [(job.id, job.name, job.status, _progress(job), job.created_at[:16].replace("T", " ")) for job in jobs]
     print_table(("id", "name", "status", "progress", "created (UTC)"), rows, empty="No jobs. `ewc submit FILE` makes one.")
 
 
@@ -103,7 +103,7 @@ def print_job(job: Job) -> None:
         [
             ("job", job.id),
             ("name", job.name),
-            ("status", job.status + (f" ({job.status_reason})" if job.status_reason else "")),
+            ("status", _status(job)),
             ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
             ("progress", _progress(job)),
             ("stream", job.stream),
@@ -127,8 +127,13 @@ def _progress(job: Job) -> str:
     at = job.progress
     if at.visit_index is None:
         return f"{at.num_visits} visits to come" if at.num_visits and not job.is_finished else ""
-    visits = f"visit {at.visit_index + 1} of {at.num_visits}"
-    return f"{visits}, step {at.step} of {at.num_steps}" if at.num_steps and not job.is_finished else visits
+    visit = f"visit {at.visit_index} ({at.visit_index + 1}/{at.num_visits})"
+    return f"{visit}, step {at.step}/{at.num_steps}" if at.num_steps and not job.is_finished else visit
+
+
+def _status(job: Job) -> str:
+    reason = job.status_reason
+    return f"{job.status} ({reason})" if reason and reason != job.status else job.status
 
 
 def _method(job: Job) -> str:

@@ -15,7 +15,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ewc_client.score_tables import shorten
+
 _WIDTH_WITHOUT_TERMINAL = 100
+_GAP = 3  # columns between two columns of a table
+_NARROWEST_NAME = 8
 
 
 class Output(StrEnum):
@@ -64,16 +68,25 @@ def print_result(renderable: RenderableType) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
-    """A plain table; `empty` is said, on standard error, when there are no rows."""
+    """A plain table; only the column "name" is ever cut. `empty` is said, on standard error, when there are no rows."""
     if not rows:
         say(empty)
         return
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(headings, *texts, strict=True)]
+    console = result_console()
+    if "name" in headings:
+        name = headings.index("name")
+        room = console.width - sum(widths) - _GAP * (len(widths) - 1) + widths[name]
+        widths[name] = max(_NARROWEST_NAME, min(widths[name], room))
+        for row in texts:
+            row[name] = shorten(row[name], widths[name])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading in {"id", "sha256"}, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    print_result(table)
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, no_wrap=True, min_width=width)
+    for row in texts:
+        table.add_row(*(Text(text) for text in row))
+    console.print(table, crop=False)
 
 
 def print_fields(fields: Sequence[tuple[str, Any]]) -> None:

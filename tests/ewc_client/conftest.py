@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from api.app import create_app
+from api.bootstrap import make_bootstrap_key
 from api.server import Server
 from api.settings import ApiSettings
 from ewc_client import EWCClient
 from ewc_client.transport import RetryPolicy
 from store.unit_of_work import Database
-from tests.api.conftest import make_key
 
 QUICK = RetryPolicy(first_wait_seconds=0.001, longest_wait_seconds=0.002, longest_retry_after_seconds=0.01)
 
@@ -42,16 +42,19 @@ def service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
     """The API without a worker: jobs stay where a test puts them."""
     database = Database(sqlite_url)
     settings = ApiSettings(database_url=sqlite_url, state_dir=tmp_path / "api", broker_url="filesystem://", sweep_seconds=3600)
+    make_bootstrap_key(database, tmp_path / "api_key")
     server = Server(create_app(settings), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Service(f"http://127.0.0.1:{port}", make_key(database), database)
-    server.should_exit = True
-    thread.join()
-    database.close()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Service(f"http://127.0.0.1:{port}", (tmp_path / "api_key").read_text().strip(), database)
+    finally:
+        server.should_exit = True
+        thread.join()
+        database.close()
 
 
 @pytest.fixture

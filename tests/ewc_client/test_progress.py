@@ -30,7 +30,7 @@ def one_visit() -> Iterator[Event]:
 def test_a_visit_is_told_in_one_line_with_every_method_s_score() -> None:
     narrator = Narrator()
     lines = [line for each in one_visit() for line in narrator.take(each)]
-    assert lines == ["a worker has the job", "visit 0  digits-permutation-0  90 steps   % over 1 task:  ewc 97.0  naive 96.0"]
+    assert lines == ["a worker has the job", "visit 0  digits-permutation-0  mean accuracy over 1 task: ewc 97.0 %  naive 96.0 %"]
 
 
 def test_the_state_of_the_visit_follows_the_events() -> None:
@@ -73,5 +73,5 @@ def test_lines_are_the_same_with_and_without_a_terminal(terminal: bool) -> None:
     show(one_visit(), console, "ewc")
     file = console.file
     assert isinstance(file, io.StringIO)
-    assert "visit 0  digits-permutation-0  90 steps   % over 1 task:  ewc 97.0  naive 96.0" in file.getvalue()
+    assert "visit 0  digits-permutation-0  mean accuracy over 1 task: ewc 97.0 %  naive 96.0 %" in file.getvalue()
     assert ("\x1b" in file.getvalue()) is terminal
