@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
 
 
-class _Rest(Exception):  # noqa: N818 (not an error: it unwinds the training loop when the job comes to rest)
+class _Rest(Exception):  # not an error: it unwinds the training loop when the job comes to rest
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
@@ -90,7 +90,7 @@ class JobRunner:
 
     def _train(self, job: JobRecord) -> None:
         training = self._restore(job)
-        while (visit := self._next_visit(training)) is not None:
+        while (visit := self._next_visit()) is not None:
             self._learn(job, training, visit)
 
     def _restore(self, job: JobRecord) -> SupervisedRun:
@@ -114,7 +114,7 @@ class JobRunner:
             point=point,
         )
 
-    def _next_visit(self, training: SupervisedRun) -> Visit | None:
+    def _next_visit(self) -> Visit | None:
         """The next visit of the stream; None after moving the job to `waiting` or `succeeded`."""
         with self._database.fenced(self._fence) as work:
             job = work.jobs.get(self._fence.job_id, lock=True)
@@ -124,19 +124,18 @@ class JobRunner:
                 switch = work.switches.next_visit(job.id)
                 if switch is not None:
                     return _visit_of(work, switch)
-                self._end_of_stream(work, job, training)
+                self._end_of_stream(work, job)
                 return None
         self._obey(desired)
         return None
 
-    def _end_of_stream(self, work: Work, job: JobRecord, training: SupervisedRun) -> None:
+    def _end_of_stream(self, work: Work, job: JobRecord) -> None:
         latest = work.checkpoints.latest(job.id)
         if latest is not None:
             work.jobs.set_result(job.id, weights_sha256=latest.weights_sha256)
         if job.stream == "open":
             self._move(work, JobStatus.WAITING, "no_task_left")
         else:
-            work.resume_points.drop(job.id)
             self._move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
 
     def _learn(self, job: JobRecord, training: SupervisedRun, visit: Visit) -> None:
@@ -203,7 +202,6 @@ class JobRunner:
         """Bring the job to rest if its owner asked for it. Raises `_Rest` then."""
         if desired_state == DesiredState.CANCEL:
             with self._database.fenced(self._fence) as work:
-                work.resume_points.drop(self._fence.job_id)
                 self._move(work, JobStatus.CANCELLED, "cancelled")
             raise _Rest(Outcome.SETTLED)
         if desired_state == DesiredState.PAUSE:
