@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-class ServerUnavailable(Exception):  # noqa: N818 - it says that there is no server, not that one failed
+class ServerUnavailable(Exception):
     """The server cannot be started on this machine; the message says why."""
 
 
