@@ -1,0 +1,86 @@
+"""How a supervisor settles what its trainer left, with real trainer processes."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ewc_core.specs import JobSpec
+from store.job_states import JobStatus
+from tests.worker.conftest import SPEC
+from worker import exit_codes, supervisor
+from worker.supervisor import Supervisor
+
+
+@pytest.fixture
+def job_id(database):
+    with database.write() as work:
+        return work.jobs.create(JobSpec.model_validate(SPEC), owner="tests").id
+
+
+@pytest.fixture
+def attend(database, settings, job_id, monkeypatch):
+    """Attend to the job with a trainer that runs `code` instead of training."""
+    monkeypatch.setenv("EWC_DATABASE_URL", settings.database_url)
+
+    def _attend(code: str | None = None, **changes):
+        if code is not None:
+            start = supervisor.subprocess.Popen
+
+            def popen(command, **options):
+                return start([sys.executable, "-c", code, *command[3:]], **options)
+
+            monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
+        chosen = settings.model_copy(update=changes)
+        Supervisor(database, chosen, worker_id="worker-1", stopping=lambda: False).attend(job_id)
+        with database.read() as work:
+            return work.jobs.get(job_id)
+
+    return _attend
+
+
+def test_a_real_trainer_finishes_the_job_and_its_lease_is_released(database, attend, job_id):
+    assert attend().status is JobStatus.SUCCEEDED
+    with database.read() as work:
+        assert work.leases.get(job_id).worker_id is None
+
+
+def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_with_its_last_words(attend):
+    job = attend(f"import sys; print('the cat sat on the keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})")
+    assert job.status is JobStatus.FAILED
+    assert job.attempt == 2
+    assert job.error["code"] == "trainer_crashed"
+    assert "the cat sat on the keyboard" in job.error["message"]
+
+
+def test_a_trainer_that_is_always_killed_fails_the_job_as_worker_lost(attend):
+    job = attend("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", max_attempts_without_progress=3)
+    assert (job.status, job.attempt, job.error["code"]) == (JobStatus.FAILED, 3, "worker_lost")
+    assert "SIGKILL" in job.error["message"]
+
+
+def test_a_fenced_trainer_leaves_the_job_alone(attend):
+    job = attend(f"import sys; sys.exit({exit_codes.FENCED})")
+    assert (job.status, job.attempt) == (JobStatus.STARTING, 1)
+
+
+def test_a_trainer_that_ignores_a_cancel_is_killed_after_the_grace(database, attend, job_id):
+    cancel = (
+        "import sys, time\n"
+        "from store.unit_of_work import Database\n"
+        "import os\n"
+        "with Database(os.environ['EWC_DATABASE_URL']).write() as work:\n"
+        "    work.jobs.transition(sys.argv[1], 'cancelling', reason='requested', actor='tests')\n"
+        "    work.jobs.set_desired_state(sys.argv[1], 'cancel')\n"
+        "time.sleep(600)\n"
+    )
+    job = attend(cancel, heartbeat_seconds=0.1, stop_grace_seconds=0.2)
+    assert job.status is JobStatus.CANCELLED
+
+
+def test_a_job_that_is_not_there_or_not_queued_is_left_alone(database, settings, attend, job_id):
+    with database.write() as work:
+        work.jobs.transition(job_id, JobStatus.PAUSED, reason="paused", actor="tests")
+    assert attend().status is JobStatus.PAUSED
+    Supervisor(database, settings, worker_id="worker-1", stopping=lambda: False).attend("job_does_not_exist")
