@@ -45,3 +45,8 @@ def test_the_defaults_in_the_example_are_those_of_the_settings() -> None:
 def test_every_variable_that_compose_interpolates_is_explained() -> None:
     wanted = set(re.findall(r"\$\{([A-Z_]+)", (DOCKER / "compose.yml").read_text()))
     assert {name for name in wanted if f"{name}=" not in (DOCKER / "env.example").read_text()} == set()
+
+
+def test_the_readme_explains_every_setting_and_no_other() -> None:
+    table = (DOCKER.parent / "README.md").read_text().split("## Settings")[1].split("## ")[0]
+    assert set(_NAME.findall(table)) == settings() | {"EWC_URL", "EWC_API_KEY"}

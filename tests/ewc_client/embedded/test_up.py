@@ -21,6 +21,7 @@ from ewc_client.embedded import EmbeddedError, EmbeddedService
 from ewc_client.embedded.service import children_environment
 from ewc_client.embedded.state_directory import StateDirectory
 from ewc_client.service_location import find_service
+from tests.backends.redis import RedisServer
 
 COMMAND = [sys.executable, "-c", "from ewc_client.cli import main; main()", "up", "--output", "json"]
 Up = Callable[..., subprocess.Popen[str]]
@@ -104,6 +105,19 @@ def test_kill_9_of_up_leaves_no_process_behind(up: Up) -> None:
     process.wait()
     wait_until_gone(children)
     assert find_service() is None
+
+
+def test_up_runs_on_postgresql_and_redis(
+    up: Up, postgresql_url: str, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.empty()
+    monkeypatch.setenv("EWC_DATABASE_URL", postgresql_url)
+    monkeypatch.setenv("EWC_BROKER_URL", redis_server.url)
+    ready(up())
+    with EWCClient() as client:
+        job = client.jobs.create({"method": {"kind": "naive"}, "tasks": [{"dataset": "digits"}]})
+        assert job.wait(timeout_seconds=60).status == "succeeded"
+    assert not (tmp_path / "state" / "ewc.db").exists()
 
 
 def test_a_killed_api_comes_back_at_the_same_url(up: Up) -> None:
