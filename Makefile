@@ -6,13 +6,6 @@ STAMP := $(VENV)/.installed
 SPEC ?= examples/permuted_digits.json
 PYTEST_ARGS ?= -n 2
 
-# A developer's own data directory wins; else the one beside the checkout, where there is one.
-ifndef EWC_DATA_DIR
-ifneq ($(wildcard ../shared/data/mnist),)
-export EWC_DATA_DIR := $(abspath ../shared/data)
-endif
-endif
-
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test check format bench clean
 
