@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
-demo: install ## train three tasks with and without EWC, and print the score matrix
+demo: install ## train five tasks with and without EWC, and print the score matrix
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
 	env -u EWC_URL -u EWC_API_KEY -u EWC_DATABASE_URL -u EWC_BROKER_URL EWC_STATE_DIR="$$state" \
 	  $(BIN)/ewc submit $(SPEC) --watch

@@ -191,8 +191,11 @@ def _at(values: tuple[float | None, ...], index: int) -> float | None:
 
 
 def shorten(name: str, length: int) -> str:
-    """The name, cut to the length with an ellipsis."""
-    return name if len(name) <= length else name[: length - 1] + "…"
+    """The name, with its middle left out when it is too long: its end often tells it from its neighbours."""
+    if len(name) <= length:
+        return name
+    tail = (length - 1) // 3
+    return name[: length - 1 - tail] + "…" + name[len(name) - tail :]
 
 
 def mean(scores: Mapping[str, float]) -> float | None:

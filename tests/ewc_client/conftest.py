@@ -31,8 +31,8 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _no_service_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Tests find no service but the one that they start."""
-    for name in ("EWC_URL", "EWC_API_KEY", "EWC_API_PORT", "EWC_API_HOST", "EWC_DATABASE_URL", "EWC_BROKER_URL"):
+    """Tests find no service but the one that they start, and print as on any machine."""
+    for name in ("EWC_URL", "EWC_API_KEY", "EWC_API_PORT", "EWC_API_HOST", "EWC_DATABASE_URL", "EWC_BROKER_URL", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EWC_STATE_DIR", str(tmp_path / "state"))
 
