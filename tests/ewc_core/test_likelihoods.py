@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 
 from ewc_core.likelihoods import fisher_seeds, log_likelihood, probabilities
@@ -34,8 +37,9 @@ def test_seeds_multiply_to_the_covariance_of_the_labels() -> None:
 
 
 def test_a_confident_float32_network_keeps_the_digits_of_its_doubt() -> None:
-    logits = torch.tensor([[0.0, 40.0]])
-    seeds = fisher_seeds(logits)
+    """In float32 the probability of class 1 rounds to 1, and its doubt would be 0."""
+    seeds = fisher_seeds(torch.tensor([[0.0, 20.0]]))
     assert seeds.dtype == torch.float32
-    doubt = torch.tensor(-40.0, dtype=torch.float64).exp()
-    torch.testing.assert_close(seeds[0, 0, 0].double(), -doubt.sqrt(), rtol=1e-6, atol=0)
+    doubt = 1.0 / (1.0 + math.exp(20.0))
+    assert float(seeds[1, 0, 1]) == pytest.approx(-doubt, rel=1e-6)
+    assert float(seeds[0, 0, 0]) == pytest.approx(-math.sqrt(doubt), rel=1e-6)

@@ -104,11 +104,12 @@ class Words(nn.Module):
 
 
 class Unused(nn.Module):
-    """A parameter that the logits do not depend on."""
+    """Parameters that the logits do not depend on, and a layer that is never called."""
 
     def __init__(self) -> None:
         super().__init__()
         self.head, self.idle, self.scalar = nn.Linear(6, 4, bias=False), nn.Linear(6, 4), nn.Parameter(torch.ones(3))
+        self.never = nn.Linear(6, 4)
 
     def forward(self, inputs: Tensor) -> Tensor:
         self.idle(inputs)
