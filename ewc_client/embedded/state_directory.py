@@ -13,6 +13,7 @@ from ewc_client.service_location import KEY_FILE, LOCK_FILE, SERVICE_FILE
 
 _LARGEST_LOG_BYTES = 10 * 1024 * 1024
 _LOCK_PATIENCE_SECONDS = 0.5  # a client that looks whether the lock is held holds it for an instant itself
+_STOPPING_PATIENCE_SECONDS = 30.0  # an `ewc up` that was killed leaves a keeper that still stops its children
 
 
 class EmbeddedError(EWCClientError):
@@ -59,7 +60,8 @@ class StateDirectory:
             descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise EmbeddedError(f"state directory {self.path} cannot be used: {error}") from error
-        if not _lock_with_patience(descriptor):
+        patience = _STOPPING_PATIENCE_SECONDS if self._owner_is_dead() else _LOCK_PATIENCE_SECONDS
+        if not _lock_with_patience(descriptor, patience):
             os.close(descriptor)
             raise AlreadyRunningError(self._who_holds_it())
         self._lock = descriptor
@@ -92,6 +94,15 @@ class StateDirectory:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
         return "\n".join(f"  | {line}" for line in lines[-num_lines:])
 
+    def _owner_is_dead(self) -> bool:
+        try:
+            os.kill(int(json.loads(self.service_file.read_text(encoding="utf-8"))["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, ValueError, KeyError, TypeError):  # no owner, or one of another user
+            return False
+        return False
+
     def _who_holds_it(self) -> str:
         if not self.service_file.exists():
             return f"another `ewc up` is starting or stopping on {self.path}; try again in a few seconds"
@@ -102,8 +113,8 @@ class StateDirectory:
             return f"a service already runs on {self.path}"
 
 
-def _lock_with_patience(descriptor: int) -> bool:
-    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+def _lock_with_patience(descriptor: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
