@@ -12,7 +12,7 @@ from ewc_client.errors import EWCClientError
 from ewc_client.service_location import KEY_FILE, LOCK_FILE, SERVICE_FILE
 
 _LARGEST_LOG_BYTES = 10 * 1024 * 1024
-_LOCK_PATIENCE_SECONDS = 0.5  # a client that looks whether the lock is held holds it for an instant itself
+_OWNER_LOCK_FILE = "owner.lock"
 _STOPPING_PATIENCE_SECONDS = 30.0  # an `ewc up` that was killed leaves a keeper that still stops its children
 
 
@@ -29,6 +29,7 @@ class StateDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._owner_lock: int | None = None
         self._lock: int | None = None
 
     @property
@@ -57,23 +58,26 @@ class StateDirectory:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             self.logs.mkdir(mode=0o700, exist_ok=True)
+            owner = os.open(self.path / _OWNER_LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
             descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise EmbeddedError(f"state directory {self.path} cannot be used: {error}") from error
-        patience = _STOPPING_PATIENCE_SECONDS if self._owner_is_dead() else _LOCK_PATIENCE_SECONDS
-        if not _lock_with_patience(descriptor, patience):
+        # The owner's lock dies with this process; the other lives until its last child is gone, and is worth waiting for.
+        if not (_lock_within(owner, 0.0) and _lock_within(descriptor, _STOPPING_PATIENCE_SECONDS)):
+            os.close(owner)
             os.close(descriptor)
             raise AlreadyRunningError(self._who_holds_it())
-        self._lock = descriptor
+        self._owner_lock, self._lock = owner, descriptor
         self.service_file.unlink(missing_ok=True)
         return descriptor
 
     def release(self) -> None:
         """Let the directory go."""
         self.service_file.unlink(missing_ok=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for descriptor in (self._lock, self._owner_lock):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._lock = self._owner_lock = None
 
     def announce(self, url: str) -> None:
         """Write the service file in one step, so that a client reads all of it or none."""
@@ -94,15 +98,6 @@ class StateDirectory:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
         return "\n".join(f"  | {line}" for line in lines[-num_lines:])
 
-    def _owner_is_dead(self) -> bool:
-        try:
-            os.kill(int(json.loads(self.service_file.read_text(encoding="utf-8"))["pid"]), 0)
-        except ProcessLookupError:
-            return True
-        except (OSError, ValueError, KeyError, TypeError):  # no owner, or one of another user
-            return False
-        return False
-
     def _who_holds_it(self) -> str:
         if not self.service_file.exists():
             return f"another `ewc up` is starting or stopping on {self.path}; try again in a few seconds"
@@ -113,7 +108,7 @@ class StateDirectory:
             return f"a service already runs on {self.path}"
 
 
-def _lock_with_patience(descriptor: int, seconds: float) -> bool:
+def _lock_within(descriptor: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while True:
         try:
