@@ -19,7 +19,7 @@ def penalty_gradient(quadratic: Quadratic, values: Tensor) -> Tensor:
     return quadratic.precision * (values - quadratic.centre)
 
 
-def add_penalty_gradient(gradient: Tensor, quadratic: Quadratic, values: Tensor, *, scratch: Tensor) -> None:
-    """gradient += P (θ − m), in place; `scratch` (same shape) is overwritten and saves an allocation per step."""
-    torch.sub(values, quadratic.centre, out=scratch)
-    gradient.addcmul_(quadratic.precision, scratch)
+def write_penalty_gradient(gradient: Tensor, quadratic: Quadratic, values: Tensor) -> None:
+    """gradient ← P (θ − m), in place. A backward pass then adds the data gradient to it, which saves zeroing it."""
+    torch.sub(values, quadratic.centre, out=gradient)
+    gradient.mul_(quadratic.precision)

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ewc_core.consolidation.merge import Quadratic
 
-_LARGEST_STRENGTH = 1e37
+LARGEST_STRENGTH = 1e37
 """Bound on lr·P, so that it stays finite in float32; w rounds to 1 long before."""
+
+FIRST_STEPS, REFRESH_EVERY = 16, 8
 
 
 def proximal_weight(precision: Tensor, rate: float) -> Tensor:
@@ -26,22 +28,29 @@ def proximal_step(values: Tensor, centre: Tensor, weight: Tensor) -> None:
     values.lerp_(centre, weight)
 
 
-class AdaptiveProximalStep:
-    """The proximal step with Adam's own step size per coordinate: η = lr / (√v̂ + eps).
+def is_weight_refreshed(step: int) -> bool:
+    """Whether step `step` of a visit (from 1) computes Adam's weight anew: the first 16, then every eighth.
 
-    w = lr·P / (√v̂ + eps + lr·P). What does not change between steps is computed once: four passes over the
-    parameters remain. v̂ must come from the data gradient alone.
+    √v̂ is an average over the steps so far, so after the first few it hardly moves in eight, and at rest not at all:
+    the fixed point is the same. Computing it costs five times as much as using it.
+    """
+    return step <= FIRST_STEPS or step % REFRESH_EVERY == 0
+
+
+class AdaptiveWeight:
+    """The weight for Adam, with Adam's own step size per coordinate: η = lr/d, d = √v̂ + eps: w = lr·P/(d + lr·P).
+
+    v̂ must come from the data gradient alone; a scalar step size beside an adaptive data step would change what is
+    minimised.
     """
 
     def __init__(self, quadratic: Quadratic, *, learning_rate: float, eps: float) -> None:
-        self._centre = quadratic.centre
-        self._strength = (learning_rate * quadratic.precision.double()).clamp_max(_LARGEST_STRENGTH).to(quadratic.precision.dtype)
-        self._strength_and_eps = self._strength + eps
-        self._scratch = torch.empty_like(self._strength)
+        strength = (learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH)
+        self._strength = strength.to(quadratic.precision.dtype)
+        self._strength_and_eps = (strength + eps).to(quadratic.precision.dtype)
 
-    def apply(self, values: Tensor, second_moment: Tensor, *, bias_correction: float) -> None:
-        """One step on `values`, in place; v̂ = second_moment / bias_correction, with bias_correction = 1 − β₂^t."""
-        torch.sqrt(second_moment, out=self._scratch)
-        torch.add(self._strength_and_eps, self._scratch, alpha=bias_correction**-0.5, out=self._scratch)
-        torch.div(self._strength, self._scratch, out=self._scratch)
-        values.lerp_(self._centre, self._scratch)
+    def compute(self, second_moment: Tensor, *, bias_correction: float, out: Tensor) -> None:
+        """Write w into `out`; v̂ = second_moment / bias_correction, with bias_correction = 1 − β₂^t."""
+        torch.sqrt(second_moment, out=out)
+        torch.add(self._strength_and_eps, out, alpha=bias_correction**-0.5, out=out)
+        torch.div(self._strength, out, out=out)

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.penalty import add_penalty_gradient, penalty_value
+from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.params import FlatParameters
 from ewc_core.specs import PenaltyStep, TrainingSpec
-from ewc_core.supervised.optimiser import ProximalStep, make_optimiser
+from ewc_core.supervised.optimiser import Step, make_optimiser
 
 _PARAMETERS = "parameters"
 _OPTIMISER = "optimiser."
@@ -29,8 +29,7 @@ class Learner:
         self._penalty_step = penalty_step
         self._optimiser = make_optimiser(training, self.parameters)
         self._quadratic: Quadratic | None = None
-        self._proximal: ProximalStep | None = None
-        self._scratch: Tensor | None = None
+        self._step: Step = self._optimiser.step
 
     def start_visit(self) -> None:
         """Forget the optimiser's state and the penalty."""
@@ -41,8 +40,7 @@ class Learner:
         """Train with this penalty from now on; None for none."""
         explicit = self._penalty_step is PenaltyStep.EXPLICIT
         self._quadratic = quadratic
-        self._scratch = torch.empty_like(self.parameters.values) if quadratic is not None and explicit else None
-        self._proximal = self._optimiser.proximal(quadratic) if quadratic is not None and not explicit else None
+        self._step = self._optimiser.step if quadratic is None or explicit else self._optimiser.proximal(quadratic)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
@@ -57,17 +55,16 @@ class Learner:
         Raises:
             NonFiniteError: the loss is NaN or infinite; no step was made.
         """
-        self.parameters.gradient.zero_()
+        if self._quadratic is not None and self._penalty_step is PenaltyStep.EXPLICIT:
+            write_penalty_gradient(self.parameters.gradient, self._quadratic, self.parameters.values)
+        else:
+            self.parameters.gradient.zero_()
         loss = functional.cross_entropy(self.network(inputs), labels)
         value = float(loss.detach())
         if not -torch.inf < value < torch.inf:
             raise NonFiniteError(f"the loss is {value}")
         loss.backward()  # type: ignore[no-untyped-call]
-        if self._quadratic is not None and self._scratch is not None:
-            add_penalty_gradient(self.parameters.gradient, self._quadratic, self.parameters.values, scratch=self._scratch)
-        self._optimiser.step()
-        if self._proximal is not None:
-            self._proximal()
+        self._step()
         return value
 
     def is_finite(self) -> bool:

@@ -1,4 +1,4 @@
-"""Optimisers on the flat parameters, each with the proximal step that has the same fixed point.
+"""Optimisers on the flat parameters, each with a proximal step whose fixed point is g + P(θ − m) = 0.
 
 The penalty never enters an optimiser's moments when it is proximal: they are built from the data gradient alone.
 """
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveProximalStep, proximal_step, proximal_weight
+from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
 from ewc_core.errors import StateFormatError
 from ewc_core.params import FlatParameters
 from ewc_core.specs import OptimiserName, TrainingSpec
 
-ProximalStep = Callable[[], None]
+Step = Callable[[], None]
+_WEIGHT = "proximal_weight"
 
 
 class Optimiser(Protocol):
@@ -26,8 +27,8 @@ class Optimiser(Protocol):
     def step(self) -> None:
         """One step on the parameters from the gradient as it is."""
 
-    def proximal(self, quadratic: Quadratic) -> ProximalStep:
-        """The implicit step on `quadratic` that fits this optimiser's step size; called after each `step`."""
+    def proximal(self, quadratic: Quadratic) -> Step:
+        """What to call instead of `step`: the data step, then the implicit step on `quadratic` of the fitting size."""
 
     def state(self) -> dict[str, Tensor]:
         """Copies of everything that the next step depends on."""
@@ -59,10 +60,15 @@ class SGD:
             direction = self._velocity.mul_(self._momentum).add_(direction)
         self._parameters.values.add_(direction, alpha=-self._learning_rate)
 
-    def proximal(self, quadratic: Quadratic) -> ProximalStep:
+    def proximal(self, quadratic: Quadratic) -> Step:
         """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + P(θ − m) = 0 the fixed point."""
         weight = proximal_weight(quadratic.precision, self._learning_rate / (1.0 - self._momentum))
-        return lambda: proximal_step(self._parameters.values, quadratic.centre, weight)
+
+        def step() -> None:
+            self.step()
+            proximal_step(self._parameters.values, quadratic.centre, weight)
+
+        return step
 
     def state(self) -> dict[str, Tensor]:
         """The velocity, when there is momentum."""
@@ -94,33 +100,39 @@ class Adam:
             "exp_avg_sq": torch.zeros_like(parameters.values),
         }
         self._adam.state[self._flat] = self._state
-        self._num_steps = 0
+        self._weight: Tensor | None = None
 
     def step(self) -> None:
         """One step."""
         self._adam.step()
-        self._num_steps += 1
 
-    def proximal(self, quadratic: Quadratic) -> ProximalStep:
-        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it."""
-        adaptive = AdaptiveProximalStep(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
+    def proximal(self, quadratic: Quadratic) -> Step:
+        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `is_weight_refreshed`."""
+        adaptive = AdaptiveWeight(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
 
         def step() -> None:
-            correction = 1.0 - self.BETAS[1] ** self._num_steps
-            adaptive.apply(self._parameters.values, self._state["exp_avg_sq"], bias_correction=correction)
+            self.step()
+            num_steps = int(self._state["step"])
+            if self._weight is None or is_weight_refreshed(num_steps):
+                self._weight = torch.empty_like(quadratic.precision) if self._weight is None else self._weight
+                correction = 1.0 - self.BETAS[1] ** num_steps
+                adaptive.compute(self._state["exp_avg_sq"], bias_correction=correction, out=self._weight)
+            proximal_step(self._parameters.values, quadratic.centre, self._weight)
 
         return step
 
     def state(self) -> dict[str, Tensor]:
-        """Both moments and the number of steps."""
-        return {name: tensor.clone() for name, tensor in self._state.items()}
+        """Both moments, the number of steps, and the weight of the proximal step if there is one."""
+        weight = {} if self._weight is None else {_WEIGHT: self._weight}
+        return {name: tensor.clone() for name, tensor in {**self._state, **weight}.items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`."""
-        _check_state(state, self._state)
-        for name, tensor in self._state.items():
+        weight = {_WEIGHT: torch.empty_like(self._parameters.values)} if _WEIGHT in state else {}
+        _check_state(state, {**self._state, **weight})
+        for name, tensor in {**self._state, **weight}.items():
             tensor.copy_(state[name])
-        self._num_steps = int(self._state["step"])
+        self._weight = weight.get(_WEIGHT)
 
 
 def _check_state(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

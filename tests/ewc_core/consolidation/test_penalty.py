@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.penalty import add_penalty_gradient, penalty_gradient, penalty_value
+from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 
 
 def _quadratic() -> Quadratic:
@@ -16,9 +16,9 @@ def test_value_carries_the_half_and_the_constant() -> None:
     assert penalty_value(_quadratic(), torch.tensor([9.0, 2.0, -0.5])) == 0.5 * (2 * 1 + 4 * 0.25) + 0.25
 
 
-def test_gradient_is_added_to_what_is_there() -> None:
+def test_gradient_is_precision_times_distance_and_replaces_what_was_there() -> None:
     quadratic, values = _quadratic(), torch.tensor([9.0, 2.0, -0.5])
-    gradient = torch.tensor([1.0, 1.0, 1.0])
-    add_penalty_gradient(gradient, quadratic, values, scratch=torch.full((3,), torch.nan))
-    assert gradient.tolist() == [1.0, 3.0, 3.0]
-    assert torch.equal(gradient - 1.0, penalty_gradient(quadratic, values))
+    gradient = torch.full((3,), torch.nan)
+    write_penalty_gradient(gradient, quadratic, values)
+    assert gradient.tolist() == [0.0, 2.0, 2.0]
+    assert torch.equal(gradient, penalty_gradient(quadratic, values))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveProximalStep, proximal_step, proximal_weight
+from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
 
 
 def _start() -> torch.Tensor:
@@ -67,25 +67,26 @@ def test_it_is_stable_far_beyond_the_explicit_limit() -> None:
     assert float(values) == pytest.approx(0.5, abs=1e-5)
 
 
-def test_the_adaptive_step_uses_the_step_size_of_each_coordinate() -> None:
+def test_adams_weight_uses_the_step_size_of_each_coordinate() -> None:
     generator = torch.Generator().manual_seed(1)
-    values, centre = torch.randn(2, 40, generator=generator, dtype=torch.float64)
     precision = torch.exp(4 * torch.randn(40, generator=generator, dtype=torch.float64))
     precision[:5] = 0.0
     second = torch.rand(40, generator=generator, dtype=torch.float64)
-    second[5:10] = 0.0
+    second[3:10] = 0.0
     rate = 0.01 / ((second / 0.3).sqrt() + 1e-8)
-    expected = (values + rate * precision * centre) / (1 + rate * precision)
-    untouched = values[:5].clone()
-    step = AdaptiveProximalStep(Quadratic(precision, centre, 0.0), learning_rate=0.01, eps=1e-8)
-    step.apply(values, second, bias_correction=0.3)
-    torch.testing.assert_close(values, expected, rtol=1e-11, atol=1e-13)
-    assert torch.equal(values[:5], untouched)
+    weight = torch.empty_like(precision)
+    adaptive = AdaptiveWeight(Quadratic(precision, torch.zeros_like(precision), 0.0), learning_rate=0.01, eps=1e-8)
+    adaptive.compute(second, bias_correction=0.3, out=weight)
+    torch.testing.assert_close(weight, rate * precision / (1 + rate * precision), rtol=1e-12, atol=0)
+    assert not weight[:5].any()
 
 
 def test_the_largest_precisions_do_not_overflow() -> None:
-    quadratic = Quadratic(torch.full((1,), 3e38), torch.tensor([0.25]), 0.0)
-    values = torch.ones(1)
-    step = AdaptiveProximalStep(quadratic, learning_rate=10.0, eps=1e-8)
-    step.apply(values, torch.ones(1), bias_correction=1.0)
-    assert values.tolist() == [0.25]
+    quadratic = Quadratic(torch.full((2,), 3e38), torch.zeros(2), 0.0)
+    weight = torch.empty(2)
+    AdaptiveWeight(quadratic, learning_rate=10.0, eps=1e-8).compute(torch.tensor([0.0, 1.0]), bias_correction=1e-3, out=weight)
+    assert weight.tolist() == [1.0, 1.0]
+
+
+def test_the_weight_is_computed_in_every_early_step_and_then_in_every_eighth() -> None:
+    assert [step for step in range(1, 41) if is_weight_refreshed(step)] == [*range(1, 17), 24, 32, 40]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation.proximal import is_weight_refreshed
 from ewc_core.errors import StateFormatError
 from ewc_core.params import FlatParameters
 from ewc_core.specs import TrainingSpec
@@ -49,24 +50,26 @@ def test_steps_are_those_of_the_plain_torch_optimiser(name: str) -> None:
     torch.testing.assert_close(parameters.values, values.detach(), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("num_steps", [5, 16, 19])
 @pytest.mark.parametrize("name", SPECS)
-def test_state_carries_everything_to_another_optimiser(name: str) -> None:
+def test_state_carries_everything_to_another_optimiser(name: str, num_steps: int) -> None:
     first, second = _parameters(), _parameters()
-    one = make_optimiser(SPECS[name], first)
-    for step in range(5):
+    generator = torch.Generator().manual_seed(0)
+    quadratic = Quadratic(torch.rand(8, generator=generator, dtype=torch.float64), torch.zeros(8, dtype=torch.float64), 0.0)
+    one, other = make_optimiser(SPECS[name], first), make_optimiser(SPECS[name], second)
+    penalised = one.proximal(quadratic)
+    for step in range(num_steps):
         _set_gradient(first, step)
-        one.step()
+        penalised()
     second.load_flat(first.values)
-    other = make_optimiser(SPECS[name], second)
     other.load_state(one.state())
-    quadratic = Quadratic(torch.rand(8, dtype=torch.float64), torch.zeros(8, dtype=torch.float64), 0.0)
-    proximal, other_proximal = one.proximal(quadratic), other.proximal(quadratic)
-    for step in range(5, 10):
-        for parameters, optimiser, penalty in ((first, one, proximal), (second, other, other_proximal)):
+    assert all(torch.equal(tensor, one.state()[key]) for key, tensor in other.state().items())
+    other_penalised = other.proximal(quadratic)
+    for step in range(num_steps, num_steps + 12):
+        for parameters, take_step in ((first, penalised), (second, other_penalised)):
             _set_gradient(parameters, step)
-            optimiser.step()
-            penalty()
-    assert torch.equal(first.values, second.values)
+            take_step()
+        assert torch.equal(first.values, second.values)
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])
@@ -86,13 +89,33 @@ def test_the_state_of_another_optimiser_is_refused(name: str) -> None:
         optimiser.load_state({"velocity": torch.zeros(3)})
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_the_proximal_step_is_the_plain_step_and_then_the_implicit_one(name: str) -> None:
+    spec = SPECS[name]
+    penalised, plain = _parameters(), _parameters()
+    precision = torch.tensor([0.0, 0.0, 1e-3, 1.0, 3.0, 50.0, 1e5, 1e9], dtype=torch.float64)
+    centre = torch.linspace(-1, 1, 8, dtype=torch.float64)
+    optimiser, reference = make_optimiser(spec, penalised), make_optimiser(spec, plain)
+    step = optimiser.proximal(Quadratic(precision, centre, 0.0))
+    rate = torch.tensor(spec.learning_rate / (1.0 - spec.momentum), dtype=torch.float64)
+    for index in range(1, 30):
+        for parameters in (penalised, plain):
+            _set_gradient(parameters, index)
+        step()
+        reference.step()
+        if name == "adam" and is_weight_refreshed(index):
+            rate = spec.learning_rate / ((reference.state()["exp_avg_sq"] / (1.0 - 0.999**index)).sqrt() + 1e-8)
+        plain.load_flat((plain.values + rate * precision * centre) / (1.0 + rate * precision))
+    torch.testing.assert_close(penalised.values, plain.values, rtol=1e-11, atol=1e-12)
+    assert all(torch.equal(optimiser.state()[key], tensor) for key, tensor in reference.state().items())
+
+
 def _rest(optimiser: Optimiser, parameters: FlatParameters, quadratic: Quadratic, num_steps: int) -> torch.Tensor:
     """Where steps on the data loss Σ ½ h (θ − 1)², h = 1..8, and proximal steps come to rest."""
     proximal = optimiser.proximal(quadratic)
     curvature = torch.arange(1, 9, dtype=torch.float64)
     for _ in range(num_steps):
         parameters.gradient.copy_(curvature * (parameters.values - 1.0))
-        optimiser.step()
         proximal()
     return curvature
 
@@ -119,6 +142,5 @@ def test_the_minimiser_is_a_fixed_point_of_adam_with_the_proximal_step() -> None
     proximal = optimiser.proximal(Quadratic(precision, centre, 0.0))
     for _ in range(50):
         parameters.gradient.copy_(curvature * (parameters.values - 1.0))
-        optimiser.step()
         proximal()
     torch.testing.assert_close(parameters.values, minimiser, rtol=1e-9, atol=1e-9)

@@ -52,6 +52,14 @@ def test_interrupted_runs_end_with_the_same_bits(method: str, optimiser: str) ->
         assert digests(interrupted.run) == digests(uninterrupted)
 
 
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_long_visits_resume_between_two_refreshes_of_the_proximal_weight(optimiser: str) -> None:
+    spec = job(METHODS["ewc proximal"], training={**OPTIMISERS[optimiser], "batch_size": 50})
+    expected, steps_per_visit = digests(learn_all(spec, [0, 1])[0]), 29
+    for step in (17, 19, 24, 28):
+        assert digests(Interrupted(spec, [0, 1], {steps_per_visit + step}).run) == expected
+
+
 def test_a_resumed_run_reports_the_same_numbers() -> None:
     spec = job()
     _, expected = learn_all(spec)
