@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ewc_core.data.idx import read_idx
 from ewc_core.errors import DatasetUnavailable, StateFormatError
 from ewc_core.seeding import generator
 from ewc_core.specs import DATASETS, DatasetName, dataset_files_missing
@@ -39,15 +40,14 @@ def load_source(name: DatasetName, data_dir: Path | None) -> DataSource:
         DatasetUnavailable: files are missing; the message names them.
         StateFormatError: a file is damaged or is not what its name says.
     """
+    if name is DatasetName.DIGITS:
+        return _digits()
     missing = dataset_files_missing(name, data_dir)
-    if missing:
+    if data_dir is None or missing:
         raise DatasetUnavailable(
             f"data set {name.value!r} needs {', '.join(missing)} in the data directory "
             f"({data_dir if data_dir is not None else 'none is set'}); the service takes it from EWC_DATA_DIR"
         )
-    if name is DatasetName.DIGITS:
-        return _digits()
-    assert data_dir is not None, "a data set with files passed the check above"  # noqa: S101
     return _mnist(data_dir)
 
 
@@ -71,8 +71,6 @@ def _mnist(data_dir: Path) -> DataSource:
 
 
 def _idx_pair(images_path: Path, labels_path: Path) -> tuple[Tensor, Tensor]:
-    from ewc_core.data.idx import read_idx
-
     info = DATASETS[DatasetName.MNIST]
     images = read_idx(images_path, num_dimensions=3).flatten(1)
     labels = read_idx(labels_path, num_dimensions=1).to(torch.int64)

@@ -77,6 +77,9 @@ class SupervisedRun:
         run._tasks = dict(enumerate(tasks))
         run._visited = _visited_tasks(point, len(tasks))
         run._constraints = {constraint.task_index: constraint for constraint in constraints}
+        for constraint in constraints:
+            for named in (constraint.fisher, constraint.anchor):
+                run._learners[spec.method.kind].parameters.layout.check(named)
         rest = set(point.tensors) - {_VISITED}
         for kind, learner in run._learners.items():
             names = {name for name in rest if name.startswith(f"{kind}.")}
@@ -144,7 +147,7 @@ class SupervisedRun:
             yield Stepped(visit, self.step, num_steps)
         for kind, learner in self._learners.items():
             if not learner.is_finite():
-                raise self._diverged(kind, visit, "a parameter is NaN or infinite")
+                raise self._diverged(kind, visit, self.step, "a parameter is NaN or infinite")
 
     def _step(
         self, visit: Visit, data: PermutedData, indices: Tensor, others: list[tuple[PermutedData, ShuffledBatches]]
@@ -162,7 +165,7 @@ class SupervisedRun:
             try:
                 losses[kind] = learner.step(*batch)
             except NonFiniteError as error:
-                raise self._diverged(kind, visit, str(error)) from error
+                raise self._diverged(kind, visit, self.step + 1, str(error)) from error
         return losses
 
     def _consolidate(self, visit: Visit, data: PermutedData) -> Iterator[Event]:
@@ -232,9 +235,9 @@ class SupervisedRun:
             generator=generator(self.spec.seed, "network"),
         )
 
-    def _diverged(self, kind: str, visit: Visit, what: str) -> NonFiniteError:
+    def _diverged(self, kind: str, visit: Visit, step: int, what: str) -> NonFiniteError:
         return NonFiniteError(
-            f"method {kind!r}, visit {visit.index} (task {visit.task.title!r}), step {self.step + 1}: {what}; "
+            f"method {kind!r}, visit {visit.index} (task {visit.task.title!r}), step {step}: {what}; "
             "try a smaller learning_rate, penalty_step 'proximal' or a smaller ewc_lambda"
         )
 

@@ -178,6 +178,11 @@ def test_points_of_other_jobs_are_refused() -> None:
         restore(job({"kind": "l2", "ewc_lambda": 1.0}))
     with pytest.raises(StateFormatError, match="optimiser state holds"):
         restore(job(training={"optimiser": "sgd", "batch_size": 200}))
+    other = next(
+        event.constraint for event in learn_all(job(network={"hidden_sizes": [13]}), [0])[1] if isinstance(event, Consolidated)
+    )
+    with pytest.raises(ParameterMismatch, match=r"'layers.0.weight' has shape \(13, 64\), expected \(12, 64\)"):
+        SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[other], point=point)
     without = {name: tensor for name, tensor in point.tensors.items() if name != "visited_tasks"}
     with pytest.raises(StateFormatError, match="visited_tasks"):
         restore(spec, dataclasses.replace(point, tensors=without))
