@@ -19,7 +19,7 @@ from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from ewc_core.errors import StoreUnavailable
 from store.base import db_now
@@ -177,7 +177,7 @@ class Database:
 def _driver_errors_translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:

@@ -17,6 +17,7 @@ from store.sweep import sweep
 from store.unit_of_work import Database
 from worker.processes import die_with_parent
 from worker.settings import WorkerSettings, new_worker_id
+from worker.watchdog import Watchdog
 
 log = logging.getLogger("worker")
 
@@ -33,18 +34,24 @@ def main() -> int:
     database = Database(settings.database_url)
     wake_ups = WakeUps(settings.broker_url, settings.broker_dir)
     celery = _start_celery(settings)
+    watchdog = Watchdog(settings)
     worker_id, back_off = new_worker_id(), 1.0
-    started_at = time.monotonic()
-    _wake_everything(database)
+    started_at, is_new = time.monotonic(), True
     while not stop.wait(0 if celery.poll() is not None else settings.sweep_seconds):
         if celery.poll() is not None:
             log.warning("the Celery process left with %s; starting another in %.0f s", celery.returncode, back_off)
             if stop.wait(back_off):
                 break
             back_off = 1.0 if time.monotonic() - started_at > 60 else min(back_off * 2, _MAX_BACK_OFF_SECONDS)
-            celery, started_at = _start_celery(settings), time.monotonic()
-            _wake_everything(database)
-        _sweep_once(database, wake_ups, settings, worker_id)
+            celery, started_at, is_new = _start_celery(settings), time.monotonic(), True
+        try:
+            _sweep_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
+            is_new = False
+            if watchdog.is_deaf(database, celery.pid):
+                log.warning("a job waits beside a free slot: Celery has stopped listening and is started again")
+                _stop_celery(celery, settings)
+        except Exception as error:  # noqa: BLE001 (whatever one pass meets, the next one may heal; dying heals nothing)
+            log.warning("sweep failed (%s: %s); trying again", type(error).__name__, error)
     _stop_celery(celery, settings)
     _say_goodbye(database, worker_id)
     return 0
@@ -74,26 +81,22 @@ def _stop_celery(celery: subprocess.Popen[bytes], settings: WorkerSettings) -> N
         celery.wait()
 
 
-def _sweep_once(database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str) -> None:
-    try:
-        with database.write() as work:
-            work.workers.beat(
-                worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots
-            )
-        sweep(database, wake_ups, settings=settings)
-    except (StoreUnavailable, OSError) as error:
-        log.warning("sweep failed (%s: %s); trying again", type(error).__name__, error)
-
-
-def _wake_everything(database: Database) -> None:
-    """Messages that a dead Celery process had reserved are lost: every queued job is due for a wake-up again."""
+def _sweep_once(
+    database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str, *, wake_everything: bool
+) -> None:
     with database.write() as work:
-        work.jobs.reset_wake_ups()
+        work.workers.beat(worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots)
+        if wake_everything:  # messages that a dead Celery process had reserved are lost
+            work.jobs.reset_wake_ups()
+    sweep(database, wake_ups, settings=settings)
 
 
 def _say_goodbye(database: Database, worker_id: str) -> None:
-    with database.write() as work:
-        work.workers.remove(worker_id)
+    try:
+        with database.write() as work:
+            work.workers.remove(worker_id)
+    except StoreUnavailable as error:
+        log.warning("could not sign off: %s", error)
     database.close()
 
 

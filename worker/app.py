@@ -16,13 +16,19 @@ app = Celery("ewc", include=["worker.messages"])
 _settings = WorkerSettings()
 app.conf.update(celery_settings(_settings.broker_url, _settings.broker_dir))
 
-stopping = multiprocessing.get_context("fork").Event()
-"""Set in the Celery process when it is asked to stop; the pool processes inherit it and their supervisors look at it."""
+_stop_flag = multiprocessing.RawValue("b", 0)
+"""Shared with the pool processes, which inherit it. Without a lock: a process that is killed while it looks at it must
+not take a lock along."""
+
+
+def stopping() -> bool:
+    """Whether the Celery process was asked to stop."""
+    return bool(_stop_flag.value)
 
 
 @worker_shutting_down.connect
 def _tell_the_supervisors(**_: Any) -> None:
-    stopping.set()
+    _stop_flag.value = 1
 
 
 @worker_process_init.connect

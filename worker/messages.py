@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cache
 
 from store.queue import WAKE_UP
 from store.unit_of_work import Database
 from worker.app import app, stopping
-from worker.settings import WorkerSettings, new_worker_id
+from worker.settings import WorkerSettings, celery_id
 from worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -23,5 +24,5 @@ def _database() -> Database:
 @app.task(name=WAKE_UP, ignore_result=True)
 def wake_up(job_id: str) -> None:
     """Train the job if nobody else does. Safe to receive twice, late, or for a job that no longer exists."""
-    supervisor = Supervisor(_database(), WorkerSettings(), worker_id=new_worker_id(), stopping=stopping.is_set)
+    supervisor = Supervisor(_database(), WorkerSettings(), worker_id=celery_id(os.getppid()), stopping=stopping)
     supervisor.attend(job_id)

@@ -16,13 +16,25 @@ from store.records import Fence, MetricPoint, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
 
+_EVENTS_PER_VISIT = 100
+_EVENT_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Orders:
-    """What the record asks of a running trainer. `cut_by` is the task switch that ends the current visit at once."""
+    """What the record asks of a running trainer. `cut_by` is a task switch that ends the current visit at once."""
 
     desired_state: str
     cut_by: SwitchRecord | None
+
+
+@dataclass(frozen=True)
+class _Announced:
+    """The progress that was last announced by an event."""
+
+    visit_index: int = -1
+    step: int = 0
+    at: float = 0.0
 
 
 class Recorder:
@@ -34,6 +46,7 @@ class Recorder:
         self._metrics: list[MetricPoint] = []
         self._losses: Mapping[str, float] = {}
         self._last_flush = time.monotonic()
+        self._announced = _Announced()
 
     @property
     def seconds_since_flush(self) -> float:
@@ -92,7 +105,7 @@ class Recorder:
             self._write_metrics(work)
             job_id = self._fence.job_id
             work.jobs.record_progress(job_id, visit_index=visit.index, step=step, num_steps=num_steps)
-            if fisher is None:
+            if fisher is None and self._is_worth_an_event(visit, step, num_steps):
                 work.events.append(
                     job_id,
                     type="visit.progress",
@@ -105,7 +118,7 @@ class Recorder:
                         "losses": dict(self._losses),
                     },
                 )
-            else:
+            elif fisher is not None:
                 work.tasks.set_status(job_id, visit.task_index, "estimating_fisher")
                 work.events.append(
                     job_id,
@@ -129,16 +142,10 @@ class Recorder:
         with self._database.fenced(self._fence) as work:
             self._put_resume_point(work, point, blob_id)
 
-    def mark_cut(self, visit: Visit, *, step: int, by: SwitchRecord) -> None:
-        """Record at which step a task switch ended the visit, before the visit ends there."""
+    def mark_cut(self, visit: Visit, *, step: int) -> None:
+        """Record at which step task switches ended the visit, before the visit ends there."""
         with self._database.fenced(self._fence) as work:
-            work.switches.mark_cut(self._fence.job_id, visit_index=visit.index, step=step, by_sequence=by.sequence)
-            work.events.append(
-                self._fence.job_id,
-                type="switch.applied",
-                message=f"visit {visit.index} ends at step {step}: task switch {by.sequence}",
-                data={"visit_index": visit.index, "step": step, "sequence": by.sequence, "action": by.action},
-            )
+            self._use_up_cuts(work, visit, step)
 
     def commit_visit(
         self,
@@ -216,9 +223,7 @@ class Recorder:
 
     def _write_end_of_visit(self, work: Work, finished: VisitFinished, checkpoint_id: str) -> None:
         job_id, visit = self._fence.job_id, finished.visit
-        late = self._read_orders(work, visit).cut_by
-        if late is not None:  # it was meant for this visit, which ended by itself; the next one must not be cut
-            work.switches.mark_cut(job_id, visit_index=visit.index, step=finished.num_steps, by_sequence=late.sequence)
+        self._use_up_cuts(work, visit, finished.num_steps)
         work.switches.finish_visit(job_id, visit.index, num_steps=finished.num_steps)
         work.tasks.note_visit_done(
             job_id, visit.task_index, num_examples_seen=finished.num_examples_seen, checkpoint_id=checkpoint_id
@@ -245,6 +250,26 @@ class Recorder:
     def _write_metrics(self, work: Work) -> None:
         if self._metrics:
             work.metrics.put(self._fence.job_id, self._metrics)
+
+    def _is_worth_an_event(self, visit: Visit, step: int, num_steps: int) -> bool:
+        """At most a hundred per visit, or one every ten seconds: a job may run for weeks."""
+        last, now = self._announced, time.monotonic()
+        is_new = visit.index != last.visit_index or step - last.step >= num_steps / _EVENTS_PER_VISIT
+        if is_new or now - last.at >= _EVENT_SECONDS:
+            self._announced = _Announced(visit.index, step, now)
+            return True
+        return False
+
+    def _use_up_cuts(self, work: Work, visit: Visit, step: int) -> None:
+        """All of them: a second request that was meant for this visit must not cut the next one."""
+        while (switch := self._read_orders(work, visit).cut_by) is not None:
+            work.switches.mark_cut(self._fence.job_id, visit_index=visit.index, step=step, by_sequence=switch.sequence)
+            work.events.append(
+                self._fence.job_id,
+                type="switch.applied",
+                message=f"visit {visit.index} ends at step {step}: task switch {switch.sequence}",
+                data={"visit_index": visit.index, "step": step, "sequence": switch.sequence, "action": switch.action},
+            )
 
     def _read_orders(self, work: Work, visit: Visit) -> Orders:
         job = work.jobs.get(self._fence.job_id)

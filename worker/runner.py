@@ -175,28 +175,34 @@ class JobRunner:
 
     def _after_step(self, training: SupervisedRun, event: Stepped) -> None:
         if self._stop_asked:
-            self._recorder.save_resume_point(training.capture())
-            raise _Rest(Outcome.STOPPED)
+            self._stop_here(training)
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
             orders = self._recorder.flush(event.visit, step=event.step, num_steps=event.num_steps)
-            if orders.desired_state == DesiredState.PAUSE:
-                self._recorder.save_resume_point(training.capture())
-            self._obey(orders.desired_state)
-            if orders.cut_by is not None and event.step < event.num_steps:
-                self._recorder.mark_cut(event.visit, step=event.step, by=orders.cut_by)
+            self._obey_at(training, orders.desired_state)
+            if orders.cut_by and event.visit.max_steps is None and event.step < event.num_steps:
+                self._recorder.mark_cut(event.visit, step=event.step)
                 training.end_visit_now()
         if time.monotonic() - self._last_point >= self._settings.resume_seconds:
             self._recorder.save_resume_point(training.capture())
             self._last_point = time.monotonic()
 
     def _after_fisher_chunk(self, training: SupervisedRun, event: FisherProgress) -> None:
-        if self._recorder.seconds_since_flush < self._settings.flush_seconds:
-            return
-        step = training.step
-        progress = (event.num_done, event.num_examples)
-        orders = self._recorder.flush(event.visit, step=step, num_steps=step, fisher=progress)
-        if orders.desired_state == DesiredState.CANCEL:
-            self._obey(orders.desired_state)
+        if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
+            progress = (event.num_done, event.num_examples)
+            orders = self._recorder.flush(event.visit, step=training.step, num_steps=training.step, fisher=progress)
+            self._obey_at(training, orders.desired_state)
+        if self._stop_asked:
+            self._stop_here(training)
+
+    def _stop_here(self, training: SupervisedRun) -> None:
+        self._recorder.save_resume_point(training.capture())
+        raise _Rest(Outcome.STOPPED)
+
+    def _obey_at(self, training: SupervisedRun, desired_state: str) -> None:
+        """As `_obey`, in the middle of a visit: a pause keeps its place."""
+        if desired_state == DesiredState.PAUSE:
+            self._recorder.save_resume_point(training.capture())
+        self._obey(desired_state)
 
     def _obey(self, desired_state: str) -> None:
         """Bring the job to rest if its owner asked for it. Raises `_Rest` then."""

@@ -34,6 +34,7 @@ class Supervisor:
         self._settings = settings
         self._worker_id = worker_id
         self._stopping = stopping
+        self._num_crashes = 0
 
     def attend(self, job_id: str) -> None:
         """Train the job until it rests: finished, waiting, paused, or left to another worker."""
@@ -57,9 +58,10 @@ class Supervisor:
             return self._settle(fence, trainer.returncode, _tail(stderr))
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
-        """Keep the lease alive while the trainer runs; stop the trainer when the worker stops or its owner says so."""
+        """Keep the lease alive while the trainer runs; end it when the worker stops, its owner says so, or it hangs."""
         next_beat = time.monotonic() + self._settings.heartbeat_seconds
         kill_at: float | None = None
+        written = _Written()
         while trainer.poll() is None:
             now = time.monotonic()
             if kill_at is not None and now >= kill_at:
@@ -70,24 +72,29 @@ class Supervisor:
                 kill_at = now + self._settings.stop_grace_seconds
             if now >= next_beat:
                 next_beat = now + self._settings.heartbeat_seconds
-                desired = self._beat(fence)
-                if desired is None:
+                job = self._beat(fence)
+                if isinstance(job, Fenced):
                     return
-                if desired != DesiredState.RUN and kill_at is None:
-                    kill_at = now + self._settings.stop_grace_seconds
+                if job is not None:
+                    if job.desired_state != DesiredState.RUN and kill_at is None:
+                        kill_at = now + self._settings.stop_grace_seconds
+                    if written.seconds_since_change(job.version) > self._settings.stall_seconds:
+                        log.warning("job %s: the trainer has written nothing for a long time and is killed", fence.job_id)
+                        return
             _wait(trainer, _POLL_SECONDS)
 
-    def _beat(self, fence: Fence) -> str | None:
-        """Extend the lease. Returns the desired state, or None when another worker has taken the job over."""
+    def _beat(self, fence: Fence) -> JobRecord | Fenced | None:
+        """Extend the lease. Returns the job; or that another worker has taken it over; or None if nobody can tell now."""
         try:
             with self._database.write() as work:
-                return work.leases.extend(fence, ttl_seconds=self._settings.lease_seconds)
-        except Fenced:
+                work.leases.extend(fence, ttl_seconds=self._settings.lease_seconds)
+                return work.jobs.get(fence.job_id)
+        except Fenced as fenced:
             log.warning("job %s: epoch %d is stale; its trainer is killed", fence.job_id, fence.epoch)
-            return None
+            return fenced
         except StoreUnavailable as error:
             log.warning("job %s: heartbeat failed (%s); trying again", fence.job_id, error)
-            return DesiredState.RUN
+            return None
 
     def _settle(self, fence: Fence, status: int, tail: str) -> bool:
         """Move the job on according to the trainer's exit status. Returns whether to claim it again at once."""
@@ -115,26 +122,46 @@ class Supervisor:
         elif job.status == JobStatus.PAUSING:
             move(JobStatus.PAUSED, "paused")
         elif job.status in (JobStatus.STARTING, JobStatus.RUNNING):
-            if status == exit_codes.STOPPED:
-                move(JobStatus.QUEUED, "worker_stopping")
-                return False
-            limit = self._settings.max_attempts_without_progress
-            if status == exit_codes.CRASHED and job.attempts_since_progress >= _MAX_CRASHES_WITHOUT_PROGRESS:
-                move(
-                    JobStatus.FAILED,
-                    "trainer_crashed",
-                    _error("trainer_crashed", f"the trainer crashed twice at the same place: {tail}"),
-                )
-            elif job.attempts_since_progress >= limit:
-                move(
-                    JobStatus.FAILED,
-                    "worker_lost",
-                    _error("worker_lost", f"{limit} attempts in a row made no progress; the last ended with {_describe(status)}"),
-                )
-            else:
-                move(JobStatus.QUEUED, "trainer_lost")
-                return True
+            return self._settle_running(work, job, fence, status, tail)
         return False
+
+    def _settle_running(self, work: Work, job: JobRecord, fence: Fence, status: int, tail: str) -> bool:
+        """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
+        limit = self._settings.max_attempts_without_progress
+        if status == exit_codes.CRASHED:
+            self._num_crashes = 1 if job.attempts_since_progress == 1 else self._num_crashes + 1
+        if status == exit_codes.CRASHED and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
+            error = _error("trainer_crashed", f"the trainer crashed twice at the same place: {tail}")
+        elif status == exit_codes.RECORD_UNAVAILABLE:
+            work.jobs.note_progress_made(job.id)  # the job is not to blame: this attempt does not count
+            error = None
+        elif status != exit_codes.STOPPED and job.attempts_since_progress >= limit:
+            last = f"the last ended with {_describe(status)}"
+            error = _error("worker_lost", f"{limit} attempts in a row made no progress; {last} {tail}".rstrip())
+        else:
+            error = None
+        to = JobStatus.QUEUED if error is None else JobStatus.FAILED
+        reason = _REASONS.get(status, "trainer_lost") if error is None else error["code"]
+        work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
+        return error is None and status not in _REASONS
+
+
+_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.RECORD_UNAVAILABLE: "record_unavailable"}
+"""Why a job goes back to the queue without being claimed again at once."""
+
+
+class _Written:
+    """When a job's row last changed, as seen by one process."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._since = time.monotonic()
+
+    def seconds_since_change(self, version: int) -> float:
+        """Seconds since the version was first seen."""
+        if version != self._version:
+            self._version, self._since = version, time.monotonic()
+        return time.monotonic() - self._since
 
 
 def _start_trainer(fence: Fence, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -168,9 +195,10 @@ def _tail(stderr: IO[bytes]) -> str:
 
 
 def _describe(status: int) -> str:
-    if status < 0:
-        return f"signal {signal.Signals(-status).name}"
-    return f"exit status {status}"
+    if status >= 0:
+        return f"exit status {status}"
+    named = {number.value: number.name for number in signal.Signals}
+    return f"signal {named.get(-status, -status)}"
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class MatrixSummary:
 
     average: mean of R[L, j] over tasks seen.
     forgetting[j]: max of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
-    retention[j]: R[L, j] / R[row of the task's latest visit, j].
+    retention[j]: R[L, j] / R[row of the task's latest visit, j]; its mean is over the tasks not visited last.
     backward_transfer: mean of R[L, j] − R[row of the task's latest visit, j] over tasks not visited last.
     forward_transfer: mean of R[f − 1, j] − R[−1, j] over tasks first visited at f > 0.
     """
@@ -90,7 +90,7 @@ class ScoreMatrix:
             forgetting=forgetting,
             mean_forgetting=_mean([forgetting[task] for task in self.tasks if self._first_visit(task) < last]),
             retention=retention,
-            mean_retention=_mean(list(retention.values())),
+            mean_retention=_mean([retention[task] for task in left]),
             backward_transfer=_mean(
                 [_minus(self.score(last, task), self.score(self._latest_visit(task), task)) for task in left]
             ),

@@ -33,6 +33,7 @@ from ewc_core.supervised.evaluate import accuracy
 from ewc_core.supervised.learner import Learner
 
 LOG_EVERY = 20
+MAX_LOGGED_STEPS = 1000  # about, per visit: a job may take millions of steps
 _VISITED = "visited_tasks"
 
 
@@ -137,8 +138,9 @@ class SupervisedRun:
 
     def _train(self, visit: Visit, data: PermutedData, batches: ShuffledBatches, num_steps: int) -> Iterator[Event]:
         others = self._other_batches(visit)
+        log_every = max(LOG_EVERY, self.spec.training.num_epochs * batches.steps_per_epoch // MAX_LOGGED_STEPS)
         while self.step < num_steps and not self._ending:
-            is_logged = (self.step + 1) % LOG_EVERY == 0 or self.step + 1 == num_steps
+            is_logged = (self.step + 1) % log_every == 0 or self.step + 1 == num_steps
             penalties = {kind: learner.penalty() for kind, learner in self._learners.items()} if is_logged else {}
             losses = self._step(visit, data, batches.at(self.step), others)
             self.step += 1

@@ -169,6 +169,16 @@ class Jobs(Repository):
         )
         return builtins.list(self._connection.execute(query).scalars())
 
+    def num_queued_for(self, *, seconds: float) -> int:
+        """How many jobs should run and have been queued, unchanged, for longer than this."""
+        query = (
+            select(func.count())
+            .select_from(JobRow)
+            .where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
+            .where(JobRow.updated_at < db_now(-seconds))
+        )
+        return self._connection.execute(query).scalar_one()
+
     def mark_woken(self, job_id: str) -> None:
         """A wake-up for the job was published just now."""
         changes = {"woken_at": db_now(), "num_wake_ups": JobRow.num_wake_ups + 1}
@@ -178,7 +188,8 @@ class Jobs(Repository):
         """Make all queued jobs due again (a worker has come, or the broker has lost its messages); how many there are."""
         queued = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED.value).order_by(JobRow.id).with_for_update()
         ids = builtins.list(self._connection.execute(queued).scalars())
-        self._connection.execute(update(JobRow).where(JobRow.id.in_(ids)).values(woken_at=None, num_wake_ups=0))
+        again = update(JobRow).where(JobRow.status == JobStatus.QUEUED.value).values(woken_at=None, num_wake_ups=0)
+        self._connection.execute(again)
         return len(ids)
 
     def counts_by_status(self) -> dict[str, int]:
@@ -198,10 +209,9 @@ class Jobs(Repository):
             changes["started_at"] = self._now
         if to is JobStatus.QUEUED:
             changes.update(woken_at=None, num_wake_ups=0)
-            if job.status is JobStatus.FAILED:
-                changes["attempts_since_progress"] = 0
         if to in _RESTING:
             changes["desired_state"] = DesiredState.RUN.value
+            changes["attempts_since_progress"] = 0
         return changes
 
     def _record_transition(

@@ -164,3 +164,52 @@ def test_a_switch_that_asks_for_now_ends_the_visit_at_the_recorded_step(database
     with database.read() as work:
         visits = work.switches.visits(fence.job_id)
     assert [(visit.cut_at_step, visit.num_steps, visit.status) for visit in visits] == [(5, 5, "done"), (None, 46, "done")]
+
+
+def test_every_request_to_end_a_visit_is_used_up_by_that_visit(database, settings, claim, monkeypatch):
+    fence = claim(tasks=[{"dataset": "digits", "permutation": k} for k in range(3)])
+    flush = Recorder.flush
+
+    def switch_thrice_then_flush(self, visit, *, step, num_steps, fisher=None):
+        if visit.index == 0 and step == 5 and fisher is None:
+            with database.write() as work:
+                for _ in range(3):
+                    work.switches.append(fence.job_id, action="switch_now", origin="api")
+        return flush(self, visit, step=step, num_steps=num_steps, fisher=fisher)
+
+    monkeypatch.setattr(Recorder, "flush", switch_thrice_then_flush)
+    JobRunner(database, settings, fence).run()
+    with database.read() as work:
+        switches = work.switches.list(fence.job_id)
+    assert [switch.num_steps for switch in switches if switch.visit_index is not None] == [5, 46, 46]
+    assert {switch.status for switch in switches} == {"done"}
+
+
+@pytest.mark.parametrize("asked", ["stop", "pause"])
+def test_a_stop_or_pause_during_the_fisher_keeps_the_place_and_the_bits(database, settings, claim, monkeypatch, asked):
+    fence = claim()
+    runner = JobRunner(database, settings, fence)
+    flush = Recorder.flush
+
+    def interrupt_then_flush(self, visit, *, step, num_steps, fisher=None):
+        if fisher is not None and _job(database, fence).status is JobStatus.RUNNING:
+            if asked == "stop":
+                runner.stop()
+            else:
+                with database.write() as work:
+                    work.jobs.transition(fence.job_id, JobStatus.PAUSING, reason="requested", actor="tests")
+                    work.jobs.set_desired_state(fence.job_id, DesiredState.PAUSE)
+        return flush(self, visit, step=step, num_steps=num_steps, fisher=fisher)
+
+    monkeypatch.setattr(Recorder, "flush", interrupt_then_flush)
+    runner.run()
+    monkeypatch.undo()
+    with database.write() as work:
+        point = work.resume_points.get(fence.job_id)
+        work.jobs.transition(fence.job_id, JobStatus.QUEUED, reason="tests", actor="tests")
+        work.leases.release(fence)
+    assert (point.visit_index, point.step) == (0, 46)
+    JobRunner(database, settings, claim(fence.job_id)).run()
+    whole = claim()
+    JobRunner(database, settings, whole).run()
+    assert _job(database, fence).weights_sha256 == _job(database, whole).weights_sha256

@@ -84,3 +84,13 @@ def test_a_job_that_is_not_there_or_not_queued_is_left_alone(database, settings,
         work.jobs.transition(job_id, JobStatus.PAUSED, reason="paused", actor="tests")
     assert attend().status is JobStatus.PAUSED
     Supervisor(database, settings, worker_id="worker-1", stopping=lambda: False).attend("job_does_not_exist")
+
+
+def test_a_trainer_that_writes_nothing_is_killed_and_replaced(attend):
+    job = attend("import time; time.sleep(600)", heartbeat_seconds=0.05, stall_seconds=0.2, max_attempts_without_progress=2)
+    assert (job.attempt, job.error["code"]) == (2, "worker_lost")
+
+
+def test_an_unreachable_record_is_not_the_jobs_fault(attend):
+    job = attend(f"import sys; sys.exit({exit_codes.RECORD_UNAVAILABLE})", max_attempts_without_progress=1)
+    assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)

@@ -31,7 +31,7 @@ def test_three_tasks_visited_once() -> None:
     assert summary.forgetting == {0: pytest.approx(0.3), 1: pytest.approx(0.05), 2: None}
     assert summary.mean_forgetting == pytest.approx(0.175)
     assert summary.retention == {0: pytest.approx(0.6 / 0.9), 1: pytest.approx(0.9 / 0.95), 2: 1.0}
-    assert summary.mean_retention == pytest.approx((0.6 / 0.9 + 0.9 / 0.95 + 1.0) / 3)
+    assert summary.mean_retention == pytest.approx((0.6 / 0.9 + 0.9 / 0.95) / 2)
     assert summary.backward_transfer == pytest.approx(((0.6 - 0.9) + (0.9 - 0.95)) / 2)
     assert summary.forward_transfer == pytest.approx(((0.2 - 0.1) + (0.05 - 0.1)) / 2)
     assert [matrix.average(visit) for visit in range(3)] == [pytest.approx(0.9), pytest.approx(0.875), summary.average]
@@ -60,7 +60,7 @@ def test_one_task_has_an_average_and_nothing_to_forget() -> None:
         forgetting={0: None},
         mean_forgetting=None,
         retention={0: 1.0},
-        mean_retention=1.0,
+        mean_retention=None,
         backward_transfer=None,
         forward_transfer=None,
     )
