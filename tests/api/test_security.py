@@ -39,6 +39,7 @@ def test_every_v1_operation_needs_a_key(anonymous, app):
         "Bearer é".encode("latin-1"),
         "Bearer \x7f",
     ],
+    ids=["no-key", "empty-key", "other-scheme", "malformed", "unknown", "not-ascii", "control-character"],
 )
 def test_a_wrong_key_opens_nothing_and_the_body_is_not_looked_at(anonymous, header):
     response = anonymous.post("/v1/jobs", content="{", headers={"Authorization": header})
