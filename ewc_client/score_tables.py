@@ -146,7 +146,7 @@ def _verdict(matrix: Matrix) -> list[Text]:
     known = [f"{kind} {percent(value)} %" for kind, value in kept.items() if value is not None]
     if len(known) < 2:
         return []
-    return [Text(), Text(f"Retained on average of the earlier tasks: {', '.join(known)}.", style="bold")]
+    return [Text(), Text(f"Earlier tasks retained, on average: {', '.join(known)}.", style="bold")]
 
 
 def _plain_table(title: Text) -> Table:

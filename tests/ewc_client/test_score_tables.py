@@ -61,7 +61,7 @@ def test_forgotten_and_retained_stand_under_their_tasks() -> None:
 
 def test_the_last_sentence_compares_what_is_retained() -> None:
     assert printed(matrix(3, LOST)).splitlines()[-1] == (
-        "Retained on average of the earlier tasks: ewc 99.0 %, naive 80.0 %, joint 100 %."
+        "Earlier tasks retained, on average: ewc 99.0 %, naive 80.0 %, joint 100 %."
     )
 
 
