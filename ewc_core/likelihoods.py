@@ -23,7 +23,7 @@ def probabilities(logits: Tensor) -> Tensor:
 def fisher_seeds(logits: Tensor) -> Tensor:
     """Gradients to backpropagate so that their squares sum to the exact Fisher: [n, K] -> [K, n, K].
 
-    Equation: seed_c = √p_c · (p − e_c), that is √p_c times the gradient of −log p_c by the logits (paper.md 1.3).
+    Equation: seed_c = √p_c · (p − e_c), that is √p_c times the gradient of −log p_c by the logits.
     Per example, never averaged; computed in float64, returned in the logits' dtype.
     """
     p = probabilities(logits)

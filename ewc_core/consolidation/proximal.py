@@ -1,6 +1,6 @@
 """The implicit step on the merged penalty: stable for any precision.
 
-θ ← (θ + ηPm) / (1 + ηP) = θ + w (m − θ) with w = ηP / (1 + ηP) in [0, 1] (paper.md 2.4). With a data step
+θ ← (θ + ηPm) / (1 + ηP) = θ + w (m − θ) with w = ηP / (1 + ηP) in [0, 1]. With a data step
 θ ← θ − ηg before it, the fixed point is g + P(θ − m) = 0 for every η, per coordinate.
 """
 

@@ -31,7 +31,7 @@ def exact_fisher(network: nn.Module, inputs: Tensor, *, chunk_bytes: int = DEFAU
 def exact_fisher_steps(
     network: nn.Module, read: ReadInputs, num_examples: int, *, chunk_bytes: int = DEFAULT_CHUNK_BYTES
 ) -> Generator[int, None, dict[str, Tensor]]:
-    """F = (1/N) Σ_n Σ_c p(c|x_n) (∂ log p(c|x_n) / ∂θ)², by parameter name, in the parameters' dtype (paper.md 1.2).
+    """F = (1/N) Σ_n Σ_c p(c|x_n) (∂ log p(c|x_n) / ∂θ)², by parameter name, in the parameters' dtype (Kirkpatrick et al. 2017).
 
     A mean over examples of per-example squares under the model's own labels; sums are kept in float64. Linear layers
     use their closed form, every other parameter per-example gradients by vmap. `read(start, stop)` gives inputs;

@@ -131,7 +131,7 @@ def test_it_sees_no_labels() -> None:
 
 
 def test_squaring_the_batch_mean_would_shrink_it() -> None:
-    """The popular mistake is far from this Fisher: it is about 1/B of it (paper.md 1.2, BATCHED)."""
+    """The popular mistake is far from this Fisher: it is about 1/B of it."""
     network, inputs = NETWORKS["linear"], inputs_for("linear", num_examples=32)
     bias = dict(network.named_parameters())["bias"]
     generator = torch.Generator().manual_seed(0)
