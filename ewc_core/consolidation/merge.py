@@ -32,8 +32,8 @@ class Quadratic:
 def merge(constraints: Sequence[Constraint], layout: ParameterLayout, *, dtype: torch.dtype = torch.float32) -> Quadratic | None:
     """The sum of the constraints as one centred quadratic, or None when it is nowhere positive.
 
-    Equation (a sum of quadratics is a quadratic): P = Σ λ_k F_k; m = Σ λ_k F_k θ*_k / P; c' = ½ Σ_k Σ_i λ_k F_k (θ*_k − m)². Accumulated in
-    float64 in task order, whatever the order given, then cast: the same constraints give the same bits.
+    A sum of quadratics is a quadratic: P = Σ λ_k F_k; m = Σ λ_k F_k θ*_k / P; c' = ½ Σ_k Σ_i λ_k F_k (θ*_k − m)².
+    Accumulated in float64 in task order, whatever the order given, then cast: the same constraints give the same bits.
 
     Raises:
         ParameterMismatch: a constraint does not fit the layout.
