@@ -68,7 +68,7 @@ def _start_celery(settings: WorkerSettings) -> subprocess.Popen[bytes]:
         "--loglevel=INFO",
         f"--hostname=ewc-{new_worker_id()}-{int(time.time())}@%h",
     ]
-    return subprocess.Popen([*command, *options], preexec_fn=die_with_parent, start_new_session=True)  # noqa: S603
+    return subprocess.Popen([*command, *options], preexec_fn=die_with_parent, start_new_session=True)  # noqa: S603 (our own command)
 
 
 def _stop_celery(celery: subprocess.Popen[bytes], settings: WorkerSettings) -> None:

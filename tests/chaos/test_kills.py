@@ -25,7 +25,7 @@ SPEC = JobSpec.model_validate(
     {
         "seed": 3,
         "network": {"hidden_sizes": [64, 64]},
-        "training": {"num_epochs": max(24, 4 * NUM_KILLS), "batch_size": 32},
+        "training": {"num_epochs": max(40, 4 * NUM_KILLS), "batch_size": 32},
         "method": {"kind": "ewc", "ewc_lambda": 100.0},
         "controls": ["naive"],
         "tasks": [{"dataset": "digits", "permutation": k} for k in range(3)],
