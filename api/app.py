@@ -58,7 +58,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # The last one added is the outermost: every answer, 413 included, gets its request id and its line in the log.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestContext)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI documents this way
     return app
 
 

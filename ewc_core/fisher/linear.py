@@ -44,7 +44,7 @@ def traced(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, list[LinearTra
         yield traces
     finally:
         for handle in handles:
-            handle.remove()  # type: ignore[attr-defined]
+            handle.remove()  # type: ignore[attr-defined]  # torch types it as object
 
 
 def closed_form_layers(network: nn.Module, leaves: Mapping[str, Tensor], inputs: Tensor) -> dict[str, nn.Linear]:

@@ -39,7 +39,7 @@ def build_network(spec: MLPSpec, *, num_features: int, num_classes: int, generat
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     # skip_init: the usual constructor would draw from the global generator.
-    layer: nn.Linear = skip_init(nn.Linear, inputs, outputs, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = skip_init(nn.Linear, inputs, outputs, dtype=torch.float32)  # type: ignore[no-untyped-call]  # untyped in torch
     bound = 1.0 / math.sqrt(inputs)
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

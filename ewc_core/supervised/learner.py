@@ -63,7 +63,7 @@ class Learner:
         value = float(loss.detach())
         if not -torch.inf < value < torch.inf:
             raise NonFiniteError(f"the loss is {value}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         self._step()
         return value
 
