@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ewc_core.specs import DatasetName, JobSpec, dataset_files_missing
+from ewc_core.specs import DatasetName, SupervisedSpec, dataset_files_missing
 from store.job_states import FINISHED, JobStatus
 from store.queue import WakeUps
 from store.records import EventRecord
@@ -32,10 +32,10 @@ started = time.perf_counter()
 import torch
 from pathlib import Path
 from ewc_core.events import VisitStarted
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import run
 torch.use_deterministic_algorithms(True)
-spec = JobSpec.model_validate_json(sys.stdin.read())
+spec = SupervisedSpec.model_validate_json(sys.stdin.read())
 torch.set_num_threads(spec.num_threads)
 first = None
 for event in run(spec, data_dir=Path(sys.argv[1]) if sys.argv[1] else None):
@@ -68,10 +68,10 @@ def measure(*, repeats: int, data_dir: Path | None) -> dict[str, Any]:
     }
 
 
-def _spec(data_dir: Path | None) -> JobSpec:
+def _spec(data_dir: Path | None) -> SupervisedSpec:
     mnist = not dataset_files_missing(DatasetName.MNIST, data_dir)
     tasks = [{"dataset": "mnist" if mnist else "digits", "permutation": k} for k in range(3)]
-    return JobSpec.model_validate(
+    return SupervisedSpec.model_validate(
         {
             "network": {"hidden_sizes": [400, 400]},
             "training": {"num_epochs": 1 if mnist else 60},
@@ -81,14 +81,14 @@ def _spec(data_dir: Path | None) -> JobSpec:
     )
 
 
-def _through_the_core(spec: JobSpec, data_dir: Path | None) -> tuple[float, float]:
+def _through_the_core(spec: SupervisedSpec, data_dir: Path | None) -> tuple[float, float]:
     command = [sys.executable, "-c", _CORE_ALONE, str(data_dir or "")]
     done = subprocess.run(command, input=spec.model_dump_json(), cwd=REPOSITORY, capture_output=True, text=True, check=True)  # noqa: S603 (our own code)
     start, seconds = done.stdout.split()
     return float(start), float(seconds)
 
 
-def _through_the_service(spec: JobSpec, data_dir: Path | None) -> tuple[float, float]:
+def _through_the_service(spec: SupervisedSpec, data_dir: Path | None) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as directory, _worker(Path(directory), data_dir) as (database, wake_ups):
         with database.write() as work:
             job = work.jobs.create(spec, owner="benchmark")

@@ -9,12 +9,12 @@ import torch
 
 from ewc_core.events import Evaluated
 from ewc_core.metrics import ScoreMatrix
-from ewc_core.specs import DatasetName, EwcMethod, JobSpec, MLPSpec, OptimiserName, PermutedTask, TrainingSpec
+from ewc_core.specs import DatasetName, EwcMethod, SupervisedSpec, MLPSpec, OptimiserName, PermutedTask, TrainingSpec
 from ewc_core.supervised import run
 
 torch.set_num_threads(1)  # the core leaves this to its caller; small networks gain nothing from more
 
-spec = JobSpec(
+spec = SupervisedSpec(
     seed=0,
     network=MLPSpec(hidden_sizes=[2000]),
     training=TrainingSpec(optimiser=OptimiserName.SGD, learning_rate=1.0, batch_size=32, num_epochs=15),

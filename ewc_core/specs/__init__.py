@@ -1,33 +1,117 @@
 """Job specs: one definition for HTTP, database, worker and Python. Nothing here imports torch."""
 
+from ewc_core.specs.analysis import (
+    AnalysisQuestion,
+    AnalysisSpec,
+    CapacityAnalysis,
+    OverlapAnalysis,
+    PerturbationAnalysis,
+)
+from ewc_core.specs.association import (
+    AssociationRule,
+    AssociationSpec,
+    CascadeRule,
+    EwcRule,
+    GradientDescentRule,
+    OnlineEwcRule,
+    rule_title,
+)
 from ewc_core.specs.base import Spec
-from ewc_core.specs.datasets import DATASETS, DatasetInfo, DatasetName, dataset_files_missing
-from ewc_core.specs.job import Control, JobSpec, check_next_task
-from ewc_core.specs.method import EwcMethod, JointMethod, L2Method, MethodSpec, NaiveMethod, PenaltyStep
-from ewc_core.specs.network import MLPSpec, NetworkSpec, count_parameters
-from ewc_core.specs.tasks import PermutedTask, TaskSpec
+from ewc_core.specs.datasets import (
+    DATASETS,
+    ArraysDataset,
+    DatasetInfo,
+    DatasetName,
+    DatasetSpec,
+    LikelihoodName,
+    OpenMLDataset,
+    PluginDataset,
+    dataset_files_missing,
+    dataset_info,
+    dataset_title,
+)
+from ewc_core.specs.heads import HeadKind, HeadSpec
+from ewc_core.specs.job import JOB_SPEC, JobSpec
+from ewc_core.specs.method import (
+    DropoutMethod,
+    EwcMethod,
+    FisherEstimator,
+    JointMethod,
+    L2Method,
+    MasMethod,
+    MethodSpec,
+    NaiveMethod,
+    OnlineEwcMethod,
+    PenaltyStep,
+    SiMethod,
+)
+from ewc_core.specs.network import ConvSpec, MLPSpec, NetworkSpec, PluginNetworkSpec, conv_input_channels, count_parameters
+from ewc_core.specs.supervised import Control, SupervisedSpec, check_next_task, num_outputs_needed
+from ewc_core.specs.sweep import Choices, FloatRange, IntRange, SearchRange, SweepSpec
+from ewc_core.specs.tasks import PermutedTask, PlainTask, RotatedTask, SplitTask, TaskSpec, task_shape
 from ewc_core.specs.training import OptimiserName, TrainingSpec
 
 __all__ = [
     "DATASETS",
+    "JOB_SPEC",
+    "AnalysisQuestion",
+    "AnalysisSpec",
+    "ArraysDataset",
+    "AssociationRule",
+    "AssociationSpec",
+    "CapacityAnalysis",
+    "CascadeRule",
+    "Choices",
     "Control",
+    "ConvSpec",
     "DatasetInfo",
     "DatasetName",
+    "DatasetSpec",
+    "DropoutMethod",
     "EwcMethod",
+    "EwcRule",
+    "FisherEstimator",
+    "FloatRange",
+    "GradientDescentRule",
+    "HeadKind",
+    "HeadSpec",
+    "IntRange",
     "JobSpec",
     "JointMethod",
     "L2Method",
+    "LikelihoodName",
     "MLPSpec",
+    "MasMethod",
     "MethodSpec",
     "NaiveMethod",
     "NetworkSpec",
+    "OnlineEwcMethod",
+    "OnlineEwcRule",
+    "OpenMLDataset",
     "OptimiserName",
+    "OverlapAnalysis",
     "PenaltyStep",
     "PermutedTask",
+    "PerturbationAnalysis",
+    "PlainTask",
+    "PluginDataset",
+    "PluginNetworkSpec",
+    "RotatedTask",
+    "SearchRange",
+    "SiMethod",
     "Spec",
+    "SplitTask",
+    "SupervisedSpec",
+    "SweepSpec",
     "TaskSpec",
     "TrainingSpec",
     "check_next_task",
+    "conv_input_channels",
     "count_parameters",
     "dataset_files_missing",
+    "dataset_info",
+    "dataset_title",
+    "num_outputs_needed",
+    "rule_title",
+    "task_shape",
 ]

@@ -1,28 +1,105 @@
-"""The data sets that the product knows by name: their shapes, and the files that they need."""
+"""Data sets that job specs can name, and where each comes from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from ewc_core.specs.base import Spec
+
+ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
+
+
+class LikelihoodName(StrEnum):
+    """What the network's outputs say about targets: classes, independent 0/1 labels, or real numbers of unit variance."""
+
+    CATEGORICAL = "categorical"
+    BERNOULLI = "bernoulli"
+    GAUSSIAN = "gaussian"
 
 
 class DatasetName(StrEnum):
-    """Names of data sets in job specs."""
+    """Names of the built-in data sets."""
 
     DIGITS = "digits"
     MNIST = "mnist"
+    FASHION_MNIST = "fashion-mnist"
+
+
+class ArraysDataset(Spec):
+    """The user's own arrays: a file in the data directory, with a path relative to it.
+
+    `.npz` and `.safetensors` hold `train_inputs` and `train_targets`, and `test_inputs` and `test_targets`; or `inputs`
+    and `targets`, of which a fixed fifth becomes the test set. `.parquet` holds one example a row: columns `target` (or
+    `target_0`, `target_1`, ...), optionally `split` ("train" or "test"), and every other column is a feature.
+    """
+
+    kind: Literal["arrays"] = "arrays"
+    path: Annotated[str, Field(min_length=1, max_length=255)]
+    likelihood: LikelihoodName = LikelihoodName.CATEGORICAL
+
+    @field_validator("path")
+    @classmethod
+    def _path_stays_in_the_data_directory(cls, path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+            raise ValueError(f"path {path!r} must be relative to the data directory and must not leave it")
+        if parts.suffix not in ARRAY_SUFFIXES:
+            raise ValueError(f"path {path!r} must end in one of {', '.join(ARRAY_SUFFIXES)}")
+        return path
+
+
+class OpenMLDataset(Spec):
+    """A classification data set of openml.org by name, fetched once into the data directory."""
+
+    kind: Literal["openml"] = "openml"
+    name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.\-]+$")]
+    version: int = Field(default=1, ge=1, le=10_000)
+
+
+class PluginDataset(Spec):
+    """A data set made by an installed package: an entry point of the group `ewc.task_sources`, called with `options`."""
+
+    kind: Literal["plugin"] = "plugin"
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=32)
+
+
+def _kind_of_dataset(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "builtin"
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind if isinstance(kind, str) else None
+
+
+DatasetSpec = Annotated[
+    Annotated[DatasetName, Tag("builtin")]
+    | Annotated[ArraysDataset, Tag("arrays")]
+    | Annotated[OpenMLDataset, Tag("openml")]
+    | Annotated[PluginDataset, Tag("plugin")],
+    Discriminator(
+        _kind_of_dataset,
+        custom_error_type="dataset_kind",
+        custom_error_message="a data set is a built-in name, or an object whose 'kind' is 'arrays', 'openml' or 'plugin'",
+    ),
+]
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What can be said of a data set without loading it.
+    """What can be said of a built-in data set without loading it.
 
-    `files` are relative to the data directory; none means that an installed package carries the data.
+    `input_shape` is that of one example: (channels, height, width). `files` are relative to the data directory; none
+    means that an installed package carries the data.
     """
 
     name: DatasetName
     title: str
+    input_shape: tuple[int, ...]
     num_features: int
     num_classes: int
     num_training_examples: int
@@ -30,10 +107,16 @@ class DatasetInfo:
     files: tuple[str, ...] = ()
 
 
+def _idx_files(folder: str) -> tuple[str, ...]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return tuple(f"{folder}/{name}-ubyte.gz" for name in names)
+
+
 DATASETS: dict[DatasetName, DatasetInfo] = {
     DatasetName.DIGITS: DatasetInfo(
         name=DatasetName.DIGITS,
         title="8x8 handwritten digits (carried by scikit-learn)",
+        input_shape=(1, 8, 8),
         num_features=64,
         num_classes=10,
         num_training_examples=1437,
@@ -42,23 +125,44 @@ DATASETS: dict[DatasetName, DatasetInfo] = {
     DatasetName.MNIST: DatasetInfo(
         name=DatasetName.MNIST,
         title="28x28 handwritten digits (four IDX files in the data directory)",
+        input_shape=(1, 28, 28),
         num_features=784,
         num_classes=10,
         num_training_examples=60000,
         num_test_examples=10000,
-        files=(
-            "mnist/train-images-idx3-ubyte.gz",
-            "mnist/train-labels-idx1-ubyte.gz",
-            "mnist/t10k-images-idx3-ubyte.gz",
-            "mnist/t10k-labels-idx1-ubyte.gz",
-        ),
+        files=_idx_files("mnist"),
+    ),
+    DatasetName.FASHION_MNIST: DatasetInfo(
+        name=DatasetName.FASHION_MNIST,
+        title="28x28 pictures of clothing (four IDX files in the data directory)",
+        input_shape=(1, 28, 28),
+        num_features=784,
+        num_classes=10,
+        num_training_examples=60000,
+        num_test_examples=10000,
+        files=_idx_files("fashion-mnist"),
     ),
 }
 
 
-def dataset_files_missing(name: DatasetName, data_dir: Path | None) -> list[str]:
+def dataset_info(dataset: DatasetSpec) -> DatasetInfo | None:
+    """What is known of a data set before it is loaded: None unless it is a built-in one."""
+    return DATASETS[dataset] if isinstance(dataset, DatasetName) else None
+
+
+def dataset_title(dataset: DatasetSpec) -> str:
+    """A short name for people."""
+    if isinstance(dataset, ArraysDataset):
+        return PurePosixPath(dataset.path).stem
+    return dataset.name if isinstance(dataset, OpenMLDataset | PluginDataset) else dataset.value
+
+
+def dataset_files_missing(dataset: DatasetSpec, data_dir: Path | None) -> list[str]:
     """Files of the data set that are not in `data_dir` (all of them when there is no data directory)."""
-    files = DATASETS[name].files
+    if isinstance(dataset, DatasetName):
+        files = list(DATASETS[dataset].files)
+    else:
+        files = [dataset.path] if isinstance(dataset, ArraysDataset) else []
     if data_dir is None:
-        return list(files)
+        return files
     return [file for file in files if not (data_dir / file).is_file()]

@@ -27,6 +27,21 @@ class PenaltyStep(StrEnum):
     PROXIMAL = "proximal"
 
 
+class FisherEstimator(StrEnum):
+    """How the Fisher diagonal is estimated; always per example, never from a squared batch mean.
+
+    `exact`: every label, weighted by the model. `sampled`: one label drawn from the model. `rademacher`: one backward
+    pass with random signs; unbiased, a little less noisy than `sampled`. `empirical`: the observed label (not the
+    Fisher: it vanishes as the loss does). `reversed`: the observed label with negated logits (EWC-DR).
+    """
+
+    EXACT = "exact"
+    SAMPLED = "sampled"
+    RADEMACHER = "rademacher"
+    EMPIRICAL = "empirical"
+    REVERSED = "reversed"
+
+
 class NaiveMethod(Spec):
     """Plain training, task after task: the lower bound."""
 
@@ -41,15 +56,73 @@ class L2Method(Spec):
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 
-class EwcMethod(Spec):
-    """Elastic weight consolidation with the exact Fisher and one constraint per task.
+class DropoutMethod(Spec):
+    """Plain training with dropout and early stopping, as the paper's comparison has it.
 
-    `fisher_num_examples` None means every training example of the task.
+    After every epoch the mean validation error over all tasks seen is taken. When it has been above the best for
+    `patience` epochs in a row, the visit ends; the weights of the best epoch are restored at its end in any case.
+    Needs `training.num_validation_examples`.
+    """
+
+    kind: Literal["dropout"] = "dropout"
+    input_rate: float = Field(default=0.2, ge=0.0, lt=1.0)
+    hidden_rate: float = Field(default=0.5, ge=0.0, lt=1.0)
+    patience: int = Field(default=5, ge=1, le=1000)
+
+
+class _FisherMethod(Spec):
+    ewc_lambda: Lambda
+    fisher_estimator: FisherEstimator = FisherEstimator.EXACT
+    fisher_num_examples: Annotated[int, Field(ge=1)] | None = None
+    precision_floor: float = Field(default=0.0, ge=0.0, le=1e6)
+    penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
+
+
+class EwcMethod(_FisherMethod):
+    """Elastic weight consolidation, one constraint per task.
+
+    `constraints` "separate" ties each task to its own anchor (Kirkpatrick et al.), "latest" ties the sum of all Fishers
+    to the latest anchor (Huszár). `fisher_num_examples` None means every training example of the task.
+    `precision_floor` is added to the precision of every parameter once a task is consolidated.
     """
 
     kind: Literal["ewc"] = "ewc"
-    ewc_lambda: Lambda
-    fisher_num_examples: Annotated[int, Field(ge=1)] | None = None
+    constraints: Literal["separate", "latest"] = "separate"
+
+
+class OnlineEwcMethod(_FisherMethod):
+    """Online EWC (Schwarz et al. 2018): one running Fisher F̃ ← fisher_decay · F̃ + F, tied to the latest anchor.
+
+    The decay is applied once per consolidation. With `normalise` every task's Fisher is divided by its mean first, so
+    that tasks of different scale weigh equally; `ewc_lambda` is then relative to a mean precision of 1.
+    """
+
+    kind: Literal["online_ewc"] = "online_ewc"
+    fisher_decay: float = Field(default=1.0, gt=0.0, le=1.0)
+    normalise: bool = False
+
+
+class SiMethod(Spec):
+    """Synaptic Intelligence (Zenke et al. 2017): importance is a parameter's share in lowering the loss along the path.
+
+    Penalty strength · Σ Ω (θ − θ*)², without ½ as its authors write it; Ω = Σ_tasks max(ω, 0) / (Δ² + damping).
+    """
+
+    kind: Literal["si"] = "si"
+    strength: Lambda = 0.1
+    damping: float = Field(default=0.1, gt=0.0, le=1e6)
+    penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
+
+
+class MasMethod(Spec):
+    """Memory Aware Synapses (Aljundi et al. 2018): importance is the mean over examples of |∂ ‖outputs‖² / ∂θ|.
+
+    Penalty strength · Σ Ω (θ − θ*)², without ½ as its authors write it; Ω is summed over tasks.
+    """
+
+    kind: Literal["mas"] = "mas"
+    strength: Lambda = 1.0
+    num_examples: Annotated[int, Field(ge=1)] | None = None
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 
@@ -59,4 +132,7 @@ class JointMethod(Spec):
     kind: Literal["joint"] = "joint"
 
 
-MethodSpec = Annotated[NaiveMethod | L2Method | EwcMethod | JointMethod, Field(discriminator="kind")]
+MethodSpec = Annotated[
+    NaiveMethod | L2Method | DropoutMethod | EwcMethod | OnlineEwcMethod | SiMethod | MasMethod | JointMethod,
+    Field(discriminator="kind"),
+]

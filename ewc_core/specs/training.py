@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,16 +15,25 @@ class OptimiserName(StrEnum):
 
     SGD = "sgd"
     ADAM = "adam"
+    RMSPROP = "rmsprop"
 
 
 class TrainingSpec(Spec):
-    """One visit: `num_epochs` passes over the task's training examples in minibatches, the loss a mean over the minibatch."""
+    """One visit: `num_epochs` passes over the task's training examples in minibatches, the loss a mean over the minibatch.
+
+    `num_validation_examples` of each task's training examples are held out: never trained on, never in a Fisher. Early
+    stopping and λ searches look at them; `evaluate_on` "validation" keeps the test set out of sight altogether. With
+    `evaluate_every` all tasks seen are evaluated each time that many steps of a visit are done, as curves.
+    """
 
     optimiser: OptimiserName = OptimiserName.ADAM
     learning_rate: float = Field(default=1e-3, gt=0.0, le=10.0)
     momentum: float = Field(default=0.0, ge=0.0, lt=1.0, description="sgd only")
     batch_size: int = Field(default=128, ge=1, le=65536)
     num_epochs: int = Field(default=1, ge=1, le=10000)
+    num_validation_examples: int = Field(default=0, ge=0, le=1_000_000)
+    evaluate_on: Literal["test", "validation"] = "test"
+    evaluate_every: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _momentum_belongs_to_sgd(self) -> TrainingSpec:
@@ -31,4 +41,10 @@ class TrainingSpec(Spec):
             raise ValueError(
                 f"momentum {self.momentum} has no effect with optimiser {self.optimiser.value!r}; use 'sgd' or leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _validation_needs_examples(self) -> TrainingSpec:
+        if self.evaluate_on == "validation" and self.num_validation_examples == 0:
+            raise ValueError("evaluate_on 'validation' needs num_validation_examples > 0")
         return self

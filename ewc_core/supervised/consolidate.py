@@ -11,11 +11,11 @@ from ewc_core.consolidation import Constraint
 from ewc_core.data import PermutedData
 from ewc_core.fisher import FisherInfo, exact_fisher_steps
 from ewc_core.seeding import derive_seed
-from ewc_core.specs import EwcMethod, JobSpec, L2Method
+from ewc_core.specs import EwcMethod, SupervisedSpec, L2Method
 
 
 def consolidation_steps(
-    spec: JobSpec, network: nn.Module, data: PermutedData, *, task_index: int, visit_index: int
+    spec: SupervisedSpec, network: nn.Module, data: PermutedData, *, task_index: int, visit_index: int
 ) -> Generator[tuple[int, int], None, Constraint | None]:
     """Make the constraint that the spec's method wants, or None for methods without one.
 
@@ -35,7 +35,7 @@ def consolidation_steps(
 
 
 def _fisher_examples(
-    spec: JobSpec, method: EwcMethod, data: PermutedData, *, task_index: int, visit_index: int
+    spec: SupervisedSpec, method: EwcMethod, data: PermutedData, *, task_index: int, visit_index: int
 ) -> tuple[Tensor, int | None]:
     """Indices of the training examples to use, and the seed that drew them (None: all of them)."""
     if method.fisher_num_examples is None or method.fisher_num_examples >= data.num_training_examples:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ewc_core.errors import SpecError
 from ewc_core.events import Event, Visit
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised.train import SupervisedRun
 
 
-def run(spec: JobSpec, *, data_dir: Path | None = None) -> Iterator[Event]:
+def run(spec: SupervisedSpec, *, data_dir: Path | None = None) -> Iterator[Event]:
     """Learn all tasks of a closed spec, one visit each, yielding events as `ewc_core.events` describes.
 
     Raises:

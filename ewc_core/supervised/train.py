@@ -26,7 +26,7 @@ from ewc_core.events import (
 from ewc_core.networks import MLP, build_network
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
-from ewc_core.specs import DATASETS, DatasetName, EwcMethod, JobSpec, L2Method, PenaltyStep, TaskSpec
+from ewc_core.specs import DATASETS, DatasetName, EwcMethod, SupervisedSpec, L2Method, PenaltyStep, TaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import consolidation_steps
 from ewc_core.supervised.evaluate import accuracy
@@ -44,7 +44,7 @@ class SupervisedRun:
     restored. Global torch state (threads, determinism, generators) is the caller's and is not touched.
     """
 
-    def __init__(self, spec: JobSpec, *, data_dir: Path | None) -> None:
+    def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None) -> None:
         self.spec = spec
         self.visit_index = 0
         self.step = 0
@@ -60,7 +60,7 @@ class SupervisedRun:
     @classmethod
     def restore(
         cls,
-        spec: JobSpec,
+        spec: SupervisedSpec,
         *,
         data_dir: Path | None,
         tasks: Sequence[TaskSpec],

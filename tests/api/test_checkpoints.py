@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from store.blobs import CHUNK_SIZE
 from tests.api.lives import SPEC, add_checkpoint
 
@@ -20,7 +20,7 @@ OWNER = "downloads"
 @pytest.fixture(scope="module")
 def checkpoint(database):
     with database.write() as work:
-        job_id = work.jobs.create(JobSpec.model_validate(SPEC), owner=OWNER).id
+        job_id = work.jobs.create(SupervisedSpec.model_validate(SPEC), owner=OWNER).id
     return add_checkpoint(database, job_id, DATA)
 
 

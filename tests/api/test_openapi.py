@@ -9,7 +9,7 @@ from api.app import create_app
 from api.openapi import FILE, text
 from api.settings import ApiSettings
 from api.task_switches.schemas import TaskSwitchRequest
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 
 OPERATIONS = {
     "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",
@@ -63,7 +63,7 @@ def test_every_post_takes_an_idempotency_key_and_every_v1_operation_an_api_key(d
 
 def test_the_examples_of_requests_are_valid(document):
     operations = _operations(document)
-    for name, adapter in [("create_job", TypeAdapter(JobSpec)), ("create_task_switch", TypeAdapter(TaskSwitchRequest))]:
+    for name, adapter in [("create_job", TypeAdapter(SupervisedSpec)), ("create_task_switch", TypeAdapter(TaskSwitchRequest))]:
         examples = operations[name]["requestBody"]["content"]["application/json"]["examples"]
         assert examples
         for example in examples.values():

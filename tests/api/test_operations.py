@@ -8,7 +8,7 @@ from sqlalchemy import text
 from api.app import create_app
 from api.jobs.schemas import PERMUTED_DIGITS
 from api.problems import BY_CODE
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from migrations import HEAD, run
 from store.job_states import ALLOWED_MOVES, JobStatus
 from store.unit_of_work import Database
@@ -97,4 +97,4 @@ def test_the_catalogue_says_what_can_be_asked_for(client):
 
 
 def test_the_example_of_the_documentation_can_be_run():
-    assert JobSpec.model_validate(PERMUTED_DIGITS).methods == ["ewc", "naive", "joint"]
+    assert SupervisedSpec.model_validate(PERMUTED_DIGITS).methods == ["ewc", "naive", "joint"]

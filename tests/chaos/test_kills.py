@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.unit_of_work import Database
 from tests.chaos.fleet import REPOSITORY, Worker, freeze_between_writes, is_finished, job_of, kill_one_at_random, wait_for
 
 NUM_KILLS = int(os.environ.get("EWC_TEST_KILLS", "5"))
-SPEC = JobSpec.model_validate(
+SPEC = SupervisedSpec.model_validate(
     {
         "seed": 3,
         "network": {"hidden_sizes": [64, 64]},
@@ -35,11 +35,11 @@ _UNDISTURBED = """
 import sys, torch
 from ewc_core.consolidation.constraint import weights_sha256
 from ewc_core.events import Consolidated
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import run
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
-spec = JobSpec.model_validate_json(sys.stdin.read())
+spec = SupervisedSpec.model_validate_json(sys.stdin.read())
 anchors = [event.constraint.anchor for event in run(spec) if isinstance(event, Consolidated)]
 print(weights_sha256(anchors[-1]))
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.json"))
 
@@ -17,7 +17,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_is_a_valid_closed_job_with_controls(path: Path) -> None:
-    spec = JobSpec.model_validate_json(path.read_bytes())
+    spec = SupervisedSpec.model_validate_json(path.read_bytes())
     assert spec.stream == "closed"
     assert spec.controls
     assert len(spec.tasks) == 5

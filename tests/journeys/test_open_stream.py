@@ -12,7 +12,7 @@ from ewc_core.data import PermutedData, load_source
 from ewc_core.fisher.exact import exact_fisher
 from ewc_core.networks.mlp import build_network
 from ewc_core.seeding import generator
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from tests.journeys.service import Service
 
 SPEC = {
@@ -102,7 +102,7 @@ def test_a_stored_fisher_read_by_range_equals_a_recomputation_from_its_anchor(se
     tasks = [{"dataset": "digits", "permutation": k} for k in range(2)]
     job_id = _submit(service, stream="closed", tasks=tasks)
     service.wait_for_status(job_id, "succeeded")
-    spec = JobSpec.model_validate(service.job(job_id)["spec"])
+    spec = SupervisedSpec.model_validate(service.job(job_id)["spec"])
     for summary in service.http.get(f"/jobs/{job_id}/checkpoints").json()["data"]:
         checkpoint = service.http.get(f"/checkpoints/{summary['id']}").json()
         stored = {tensor["name"]: _read_tensor(service, checkpoint, tensor) for tensor in checkpoint["tensors"]}

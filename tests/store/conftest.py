@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ewc_core.specs import EwcMethod, JobSpec, PermutedTask
+from ewc_core.specs import EwcMethod, SupervisedSpec, PermutedTask
 from store.base import db_now
 from store.records import Fence, JobRecord
 from store.tables import LeaseRow
@@ -17,10 +17,10 @@ from store.unit_of_work import Database
 OWNER = "alice"
 
 
-def make_spec(*, num_tasks: int = 2, **changes: object) -> JobSpec:
+def make_spec(*, num_tasks: int = 2, **changes: object) -> SupervisedSpec:
     """A small spec with one task per permutation."""
     tasks = [PermutedTask(dataset="digits", permutation=index) for index in range(num_tasks)]
-    return JobSpec.model_validate({"method": EwcMethod(ewc_lambda=100.0), "tasks": tasks, "stream": "open", **changes})
+    return SupervisedSpec.model_validate({"method": EwcMethod(ewc_lambda=100.0), "tasks": tasks, "stream": "open", **changes})
 
 
 def make_job(database: Database, *, owner: str = OWNER, **changes: object) -> JobRecord:

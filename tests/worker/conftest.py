@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from store.records import Fence
 from store.unit_of_work import Database
 from worker.settings import WorkerSettings
@@ -44,7 +44,7 @@ def claim(database: Database) -> Claim:
     def _claim(job_id: str | None = None, **changes: object) -> Fence:
         with database.write() as work:
             if job_id is None:
-                job_id = work.jobs.create(JobSpec.model_validate({**SPEC, **changes}), owner="tests").id
+                job_id = work.jobs.create(SupervisedSpec.model_validate({**SPEC, **changes}), owner="tests").id
             fence = work.leases.claim(job_id, worker_id="worker-1", ttl_seconds=60)
         assert fence is not None
         return fence

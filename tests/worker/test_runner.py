@@ -8,7 +8,7 @@ import torch
 from ewc_core.consolidation.constraint import Constraint, weights_sha256
 from ewc_core.errors import BlobCorrupt, Fenced
 from ewc_core.events import Consolidated
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import run
 from store.blobs import read_blob
 from store.job_states import DesiredState, JobStatus
@@ -26,7 +26,7 @@ def _job(database, fence):
 def test_a_finished_job_leaves_checkpoints_scores_and_a_hash_equal_to_the_core_alone(database, settings, claim):
     fence = claim()
     assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
-    constraints = [event.constraint for event in run(JobSpec.model_validate(SPEC)) if isinstance(event, Consolidated)]
+    constraints = [event.constraint for event in run(SupervisedSpec.model_validate(SPEC)) if isinstance(event, Consolidated)]
     with database.read() as work:
         job = work.jobs.get(fence.job_id)
         checkpoints = sorted(work.checkpoints.list(job.id).items, key=lambda checkpoint: checkpoint.visit_index)

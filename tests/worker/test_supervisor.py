@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from tests.worker.conftest import SPEC
 from worker import exit_codes, supervisor
@@ -16,7 +16,7 @@ from worker.supervisor import Supervisor
 @pytest.fixture
 def job_id(database):
     with database.write() as work:
-        return work.jobs.create(JobSpec.model_validate(SPEC), owner="tests").id
+        return work.jobs.create(SupervisedSpec.model_validate(SPEC), owner="tests").id
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from store.tables import JobRow
 from tests.worker.conftest import SPEC
 from worker.settings import celery_id
@@ -27,7 +27,7 @@ def deaf(database, settings):
 
 def _queue_a_job_an_hour_ago(database) -> str:
     with database.write() as work:
-        job_id = work.jobs.create(JobSpec.model_validate(SPEC), owner="tests").id
+        job_id = work.jobs.create(SupervisedSpec.model_validate(SPEC), owner="tests").id
         work.connection.execute(JobRow.__table__.update().values(updated_at=work.now.replace(year=work.now.year - 1)))
     return job_id
 
@@ -39,14 +39,14 @@ def test_a_job_that_waits_beside_a_free_slot_means_a_deaf_celery(database, deaf)
 
 def test_a_fresh_job_means_nothing(database, deaf):
     with database.write() as work:
-        work.jobs.create(JobSpec.model_validate(SPEC), owner="tests")
+        work.jobs.create(SupervisedSpec.model_validate(SPEC), owner="tests")
     assert not deaf(30.0)
 
 
 def test_a_busy_celery_is_not_deaf(database, deaf):
     _queue_a_job_an_hour_ago(database)
     with database.write() as work:
-        held = work.jobs.create(JobSpec.model_validate(SPEC), owner="tests").id
+        held = work.jobs.create(SupervisedSpec.model_validate(SPEC), owner="tests").id
         work.leases.claim(held, worker_id=celery_id(CELERY_PID), ttl_seconds=60)
     assert not deaf(30.0)
 

@@ -8,14 +8,14 @@ from typing import Any
 from ewc_core.consolidation import Constraint, weights_sha256
 from ewc_core.events import Consolidated, Event, Stepped, Visit
 from ewc_core.resume import ResumePoint
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import SupervisedRun
 
 A_B_A = (0, 1, 0)
 STEPS_PER_VISIT = 8
 
 
-def job(method: dict[str, Any] | None = None, **changes: Any) -> JobSpec:
+def job(method: dict[str, Any] | None = None, **changes: Any) -> SupervisedSpec:
     """Two permuted digits tasks, eight steps per visit, a tiny network, every control that differs from the method."""
     method = {"kind": "ewc", "ewc_lambda": 100.0} if method is None else method
     body: dict[str, Any] = {
@@ -25,15 +25,15 @@ def job(method: dict[str, Any] | None = None, **changes: Any) -> JobSpec:
         "training": {"learning_rate": 0.01, "batch_size": 200},
         "tasks": [{"kind": "permuted", "dataset": "digits", "permutation": index} for index in range(2)],
     }
-    return JobSpec.model_validate({**body, **changes})
+    return SupervisedSpec.model_validate({**body, **changes})
 
 
-def visit_of(spec: JobSpec, index: int, task_index: int, max_steps: int | None = None) -> Visit:
+def visit_of(spec: SupervisedSpec, index: int, task_index: int, max_steps: int | None = None) -> Visit:
     """A visit to a task of the spec."""
     return Visit(index=index, task_index=task_index, task=spec.tasks[task_index], max_steps=max_steps)
 
 
-def learn_all(spec: JobSpec, order: Sequence[int] = A_B_A) -> tuple[SupervisedRun, list[Event]]:
+def learn_all(spec: SupervisedSpec, order: Sequence[int] = A_B_A) -> tuple[SupervisedRun, list[Event]]:
     """Visit the tasks in `order`, uninterrupted; the run and everything that it yielded."""
     run = SupervisedRun(spec, data_dir=None)
     events = [event for index, task in enumerate(order) for event in run.learn(visit_of(spec, index, task))]
@@ -48,7 +48,7 @@ def digests(run: SupervisedRun) -> dict[str, str]:
 class Interrupted:
     """Visits tasks, but throws the run away at chosen steps (counted over the job) and continues from bytes."""
 
-    def __init__(self, spec: JobSpec, order: Sequence[int], at_steps: set[int]) -> None:
+    def __init__(self, spec: SupervisedSpec, order: Sequence[int], at_steps: set[int]) -> None:
         self.spec = spec
         self.run = SupervisedRun(spec, data_dir=None)
         self.events: list[Event] = []

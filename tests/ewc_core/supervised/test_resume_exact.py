@@ -135,10 +135,10 @@ torch.set_num_threads(1)
 from ewc_core.consolidation import Constraint, weights_sha256
 from ewc_core.events import Visit
 from ewc_core.resume import ResumePoint
-from ewc_core.specs import JobSpec
+from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import SupervisedRun
 folder = Path(sys.argv[1])
-spec = JobSpec.model_validate_json((folder / "spec").read_bytes())
+spec = SupervisedSpec.model_validate_json((folder / "spec").read_bytes())
 point = ResumePoint.from_bytes((folder / "point").read_bytes())
 constraints = [Constraint.from_bytes((folder / "constraint").read_bytes())]
 run = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks, constraints=constraints, point=point)

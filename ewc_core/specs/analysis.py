@@ -1,0 +1,60 @@
+"""The spec of an analysis: a question about what a job has learned, answered as a job of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ewc_core.specs.base import Spec
+from ewc_core.specs.supervised import JobName, Metadata
+
+TaskIndex = Annotated[int, Field(ge=0, le=9999)]
+
+
+class OverlapAnalysis(Spec):
+    """Fisher overlap 1 − d² of two tasks per layer, with its chance level (other parameters' Fishers, shuffled) and its
+    ceiling (two halves of one task's examples). Both Fishers are taken at the same parameters: those after the last
+    visit (`at` None) or after the visit `at`."""
+
+    kind: Literal["overlap"] = "overlap"
+    first_task: TaskIndex = 0
+    second_task: TaskIndex = 1
+    at_visit: TaskIndex | None = None
+    num_examples: Annotated[int, Field(ge=2)] | None = None
+
+
+class PerturbationAnalysis(Spec):
+    """Loss and score of one task under Gaussian noise on the parameters: uniform, shaped like the inverse Fisher, and in
+    the null space of the Fisher, each beside the predicted increase ½ Σ F · Var."""
+
+    kind: Literal["perturbation"]
+    task: TaskIndex = 0
+    sigmas: list[Annotated[float, Field(gt=0.0, le=100.0)]] = Field(
+        default=[0.001, 0.003, 0.01, 0.03, 0.1], min_length=1, max_length=32
+    )
+    num_draws: int = Field(default=20, ge=2, le=1000)
+    ridge: float = Field(default=1e-8, gt=0.0, le=1e6)
+    null_quantile: float = Field(default=0.5, gt=0.0, lt=1.0)
+    num_examples: Annotated[int, Field(ge=1)] | None = None
+
+
+class CapacityAnalysis(Spec):
+    """Per layer, the share of movable directions that the merged precision has frozen."""
+
+    kind: Literal["capacity"]
+
+
+AnalysisQuestion = Annotated[OverlapAnalysis | PerturbationAnalysis | CapacityAnalysis, Field(discriminator="kind")]
+
+
+class AnalysisSpec(Spec):
+    """One question about the job `job_id` as its record stands when the analysis runs."""
+
+    kind: Literal["analysis"]
+    name: JobName | None = None
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    num_threads: int = Field(default=1, ge=1, le=64)
+    job_id: Annotated[str, Field(min_length=1, max_length=64)]
+    question: AnalysisQuestion
+    metadata: Metadata = Field(default={}, max_length=16)

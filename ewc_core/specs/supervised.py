@@ -1,0 +1,134 @@
+"""The spec of a supervised job: one network, one ordered sequence of tasks, one method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ewc_core.errors import SpecError
+from ewc_core.specs.base import Spec
+from ewc_core.specs.heads import HeadKind, HeadSpec
+from ewc_core.specs.method import DropoutMethod, MethodSpec
+from ewc_core.specs.network import MAX_PARAMETERS, MLPSpec, NetworkSpec, PluginNetworkSpec, count_parameters
+from ewc_core.specs.tasks import SplitTask, TaskSpec, task_shape
+from ewc_core.specs.training import TrainingSpec
+
+Control = Literal["naive", "joint"]
+JobName = Annotated[str, Field(min_length=1, max_length=128)]
+Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
+MAX_TASKS = 1000
+
+
+class SupervisedSpec(Spec):
+    """One network, one ordered sequence of tasks, one method.
+
+    `controls` are trained beside the method on the same minibatches, so that its scores never stand alone.
+    With `stream` "open" more tasks may be announced while the job runs; a closed stream ends after the last task.
+    The same spec and seed give the same bits for one `num_threads` on one type of CPU; `device` "cuda" promises no bits.
+    """
+
+    kind: Literal["supervised"] = "supervised"
+    name: JobName | None = None
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    num_threads: int = Field(default=1, ge=1, le=64)
+    device: Literal["cpu", "cuda"] = "cpu"
+    network: NetworkSpec = MLPSpec()
+    heads: HeadSpec = HeadSpec()
+    training: TrainingSpec = TrainingSpec()
+    method: MethodSpec
+    controls: list[Control] = Field(default=[], max_length=2)
+    tasks: list[TaskSpec] = Field(min_length=1, max_length=MAX_TASKS)
+    stream: Literal["closed", "open"] = "closed"
+    metadata: Metadata = Field(default={}, max_length=16)
+
+    @property
+    def methods(self) -> list[str]:
+        """Kinds of everything that is trained: the method first, then the controls."""
+        return [self.method.kind, *self.controls]
+
+    @model_validator(mode="after")
+    def _controls_differ(self) -> SupervisedSpec:
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError(f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_fit_together(self) -> SupervisedSpec:
+        for index in range(1, len(self.tasks)):
+            _require_fit(self.heads, self.tasks[:index], self.tasks[index], f"tasks.{index}")
+        return self
+
+    @model_validator(mode="after")
+    def _dropout_has_what_it_needs(self) -> SupervisedSpec:
+        if isinstance(self.method, DropoutMethod):
+            if self.training.num_validation_examples == 0:
+                raise ValueError("method 'dropout' stops early and needs training.num_validation_examples > 0")
+            if isinstance(self.network, PluginNetworkSpec):
+                raise ValueError("method 'dropout' puts dropout into networks of kind 'mlp' and 'conv', not into a plug-in's")
+        return self
+
+    @model_validator(mode="after")
+    def _network_has_a_bearable_size(self) -> SupervisedSpec:
+        shape = task_shape(self.tasks[0])
+        num_outputs = num_outputs_needed(self.heads, self.tasks)
+        if shape is None or num_outputs is None:
+            return self
+        size = count_parameters(self.network, input_shape=shape[0], num_outputs=num_outputs)
+        if size is not None and size > MAX_PARAMETERS:
+            sizes = {name: value for name, value in self.network.model_dump().items() if name != "kind"}
+            raise ValueError(f"network with {sizes} has {size} parameters; at most {MAX_PARAMETERS} are allowed")
+        return self
+
+
+def num_outputs_needed(heads: HeadSpec, tasks: Sequence[TaskSpec]) -> int | None:
+    """Outputs that the network of a job with these tasks must have; None where the data must be loaded to know.
+
+    Raises:
+        ValueError: `heads.num_outputs` is less than the tasks need.
+    """
+    shapes = [task_shape(task) for task in tasks]
+    sizes = [shape[1] for shape in shapes if shape is not None]
+    if len(sizes) != len(shapes):
+        return heads.num_outputs
+    needed = max(sizes) if heads.kind is HeadKind.SHARED else sum(sizes)
+    if heads.num_outputs is not None and heads.num_outputs < needed:
+        raise ValueError(f"heads.num_outputs is {heads.num_outputs}, but the tasks need {needed} outputs")
+    return heads.num_outputs or needed
+
+
+def check_next_task(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSpec) -> None:
+    """Check that an announced task fits the network of a running job, as far as the specs alone say.
+
+    Raises:
+        SpecError: the task's inputs or outputs do not fit, or there are too many tasks.
+    """
+    if len(seen) >= MAX_TASKS:
+        raise SpecError(f"the job has {len(seen)} tasks; at most {MAX_TASKS} are allowed", field="task")
+    try:
+        _require_fit(spec.heads, seen, task, "task")
+        reserved = num_outputs_needed(spec.heads, spec.tasks)
+        if reserved is not None:
+            num_outputs_needed(HeadSpec(kind=spec.heads.kind, num_outputs=reserved), [*seen, task])
+    except ValueError as error:
+        raise SpecError(str(error), field="task.dataset") from error
+
+
+def _require_fit(heads: HeadSpec, seen: Sequence[TaskSpec], task: TaskSpec, field: str) -> None:
+    first, shape = task_shape(seen[0]), task_shape(task)
+    if first is not None and shape is not None:
+        differs = first[0] != shape[0] or (heads.kind is HeadKind.SHARED and first[1] != shape[1])
+        if differs:
+            raise ValueError(
+                f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, but the first task "
+                f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]} outputs; one network learns them all"
+            )
+    if heads.kind is HeadKind.GROWING and isinstance(task, SplitTask):
+        for other in seen:
+            if isinstance(other, SplitTask) and other.dataset == task.dataset and set(other.classes) & set(task.classes):
+                shared = sorted(set(other.classes) & set(task.classes))
+                raise ValueError(
+                    f"{field}.classes: {shared} belong to the earlier task {other.title!r}; with heads.kind 'growing' every task "
+                    "brings classes of its own (a task that comes back is a revisit)"
+                )
