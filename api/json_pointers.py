@@ -9,6 +9,8 @@ from typing import Any
 from api.problems import ProblemItem
 
 _DISCRIMINATORS = ("kind", "action")
+_DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin")
+"""Tags of unions whose discriminator may be left out of the body."""
 _LEADING_PATH = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)*")
 
 
@@ -28,20 +30,23 @@ def problem_item(error: Mapping[str, Any], body: Any) -> ProblemItem:
     detail = str(error["msg"]).removeprefix("Value error, ")
     if place != "body":
         return ProblemItem(parameter=".".join(str(part) for part in location), code=error["type"], detail=detail)
-    path, value = _path_in_body(location, body)
+    path, value = _path_in_body(location, body, is_missing=error["type"] == "missing")
     if error["type"] == "value_error":
         path = [*path, *_path_in_message(detail, value)]
     return ProblemItem(pointer=pointer(path), code=error["type"], detail=detail)
 
 
-def _path_in_body(location: Sequence[str | int], body: Any) -> tuple[list[str | int], Any]:
-    """Pydantic puts the tag of a discriminated union into the location, where the body has no such level: leave it out."""
+def _path_in_body(location: Sequence[str | int], body: Any, *, is_missing: bool) -> tuple[list[str | int], Any]:
+    """Pydantic puts the tag of a discriminated union into the location, where the body has no such level: leave it out.
+
+    The last part of a missing field's location is that field, never a tag.
+    """
     path: list[str | int] = []
     value = body
-    for part in location:
+    for position, part in enumerate(location):
+        if not (is_missing and position == len(location) - 1) and _is_tag(part, value):
+            continue
         if isinstance(value, Mapping):
-            if any(value.get(name) == part for name in _DISCRIMINATORS) and part != location[-1]:
-                continue
             value = value.get(part)
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
@@ -49,6 +54,14 @@ def _path_in_body(location: Sequence[str | int], body: Any) -> tuple[list[str | 
             value = None
         path.append(part)
     return path, value
+
+
+def _is_tag(part: str | int, value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return part in _DEFAULT_TAGS
+    if part in value:
+        return False
+    return part in _DEFAULT_TAGS or any(value.get(name) == part for name in _DISCRIMINATORS)
 
 
 def _path_in_message(message: str, value: Any) -> list[str | int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from ewc_core.specs import JobSpec, TaskSpec
+from ewc_core.errors import SpecError
+from ewc_core.specs import JobSpec, SupervisedSpec, TaskSpec
 from store.job_states import JobStatus
 
 T = TypeVar("T")
@@ -55,6 +56,17 @@ class JobRecord:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def supervised(self) -> SupervisedSpec:
+        """The spec of a supervised job.
+
+        Raises:
+            SpecError: the job is of another kind, which has no tasks.
+        """
+        if not isinstance(self.spec, SupervisedSpec):
+            raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}, which has no tasks; expected 'supervised'")
+        return self.spec
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,15 @@ class ConstraintRecord:
     visit_index: int
     checkpoint_id: str
     ewc_lambda: float
+    weight: float
     info: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ResultRecord:
+    job_id: str
+    body: Mapping[str, Any]
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -148,7 +168,7 @@ class EvaluationRecord:
     method: str
     after_visit: int
     task_index: int
-    accuracy: float
+    score: float
     num_examples: int
     at: datetime
 

@@ -35,6 +35,7 @@ from store.repositories.idempotency import Idempotency
 from store.repositories.jobs import Jobs
 from store.repositories.leases import Leases
 from store.repositories.metrics import Metrics
+from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
@@ -75,6 +76,10 @@ class Work:
     @cached_property
     def resume_points(self) -> ResumePoints:
         return ResumePoints(self)
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self)
 
     @cached_property
     def evaluations(self) -> Evaluations:

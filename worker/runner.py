@@ -132,7 +132,7 @@ class JobRunner:
     def _end_of_stream(self, work: Work, job: JobRecord) -> None:
         latest = work.checkpoints.latest(job.id)
         if latest is not None:
-            work.jobs.set_result(job.id, weights_sha256=latest.weights_sha256)
+            work.jobs.set_weights(job.id, weights_sha256=latest.weights_sha256)
         if job.stream == "open":
             self._move(work, JobStatus.WAITING, "no_task_left")
         else:

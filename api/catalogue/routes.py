@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import get_args
 
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
@@ -15,32 +16,56 @@ from api.services import ServicesDep
 from api.task_switches.schemas import TaskSwitchRequest
 from ewc_core.specs import (
     DATASETS,
+    JOB_SPEC,
+    ArraysDataset,
+    ConvSpec,
+    DropoutMethod,
     EwcMethod,
-    JobSpec,
     JointMethod,
     L2Method,
+    MasMethod,
     MLPSpec,
     NaiveMethod,
+    OnlineEwcMethod,
+    OpenMLDataset,
     PermutedTask,
+    PlainTask,
+    PluginDataset,
+    PluginNetworkSpec,
+    RotatedTask,
+    SiMethod,
+    SplitTask,
     dataset_files_missing,
 )
 from store.job_states import FINISHED, JobStatus, allowed_from
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=AuthenticatedRoute)
-NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec,)
-METHODS: tuple[type[BaseModel], ...] = (NaiveMethod, L2Method, EwcMethod, JointMethod)
-TASKS: tuple[type[BaseModel], ...] = (PermutedTask,)
+NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec, ConvSpec, PluginNetworkSpec)
+METHODS: tuple[type[BaseModel], ...] = (
+    NaiveMethod,
+    L2Method,
+    DropoutMethod,
+    EwcMethod,
+    OnlineEwcMethod,
+    SiMethod,
+    MasMethod,
+    JointMethod,
+)
+TASKS: tuple[type[BaseModel], ...] = (PermutedTask, PlainTask, RotatedTask, SplitTask)
+
+DATASET_KINDS: tuple[type[BaseModel], ...] = (ArraysDataset, OpenMLDataset, PluginDataset)
 
 
 @router.get("", operation_id="get_catalogue")
 def get(_caller: Reader, services: ServicesDep) -> Catalogue:
     """Networks, methods, tasks, data sets and job states, each with what is needed to ask for it."""
     return Catalogue(
-        job=JobSpec.model_json_schema(),
+        job=JOB_SPEC.json_schema(),
         task_switch=TypeAdapter(TaskSwitchRequest).json_schema(),
         networks=[_kind(spec) for spec in NETWORKS],
         methods=[_kind(spec) for spec in METHODS],
         tasks=[_kind(spec) for spec in TASKS],
+        dataset_kinds=[_kind(spec) for spec in DATASET_KINDS],
         datasets=_datasets(services.settings.data_dir),
         job_states=[_state(status) for status in JobStatus],
     )
@@ -48,7 +73,9 @@ def get(_caller: Reader, services: ServicesDep) -> Catalogue:
 
 def _kind(spec: type[BaseModel]) -> Kind:
     return Kind(
-        kind=spec.model_fields["kind"].default, description=inspect.getdoc(spec) or "", json_schema=spec.model_json_schema()
+        kind=get_args(spec.model_fields["kind"].annotation)[0],
+        description=inspect.getdoc(spec) or "",
+        json_schema=spec.model_json_schema(),
     )
 
 

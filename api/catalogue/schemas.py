@@ -22,6 +22,7 @@ class Dataset(Resource):
 
     name: str
     title: str
+    input_shape: Sequence[int]
     num_features: int
     num_classes: int
     num_training_examples: int
@@ -48,5 +49,6 @@ class Catalogue(Resource):
     networks: Sequence[Kind]
     methods: Sequence[Kind]
     tasks: Sequence[Kind]
+    dataset_kinds: Sequence[Kind]
     datasets: Sequence[Dataset]
     job_states: Sequence[JobState]

@@ -23,7 +23,7 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     tasks = [MatrixTask(index=task.task_index, name=task.name) for task in work.tasks.list(job.id)]
     methods: dict[str, MethodMatrix] = {}
     for kind in job.spec.methods:
-        scores = {(e.after_visit, e.task_index): e.accuracy for e in evaluations if e.method == kind}
+        scores = {(e.after_visit, e.task_index): e.score for e in evaluations if e.method == kind}
         methods[kind] = MethodMatrix(
             role="method" if kind == job.spec.method.kind else "control",
             rows=_rows(scores, len(visits), len(tasks)),

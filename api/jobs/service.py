@@ -8,7 +8,7 @@ from pathlib import Path
 from api.jobs.schemas import Job, JobError, Lease, Progress, Transition
 from api.security import Caller
 from ewc_core.errors import DatasetUnavailable
-from ewc_core.specs import JobSpec, TaskSpec, dataset_files_missing
+from ewc_core.specs import JobSpec, SupervisedSpec, TaskSpec, dataset_files_missing, dataset_title
 from store.job_states import HELD
 from store.records import JobRecord, SwitchRecord
 from store.unit_of_work import Work
@@ -29,7 +29,7 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
     Raises:
         DatasetUnavailable: a task's data set has files, and they are not in the data directory.
     """
-    for index, task in enumerate(spec.tasks):
+    for index, task in enumerate(spec.tasks if isinstance(spec, SupervisedSpec) else []):
         require_dataset(task, data_dir, field=f"tasks.{index}.dataset")
     return work.jobs.create(spec, owner=caller.owner, request_id=request_id)
 
@@ -40,7 +40,7 @@ def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> Non
     if missing:
         where = "EWC_DATA_DIR is not set" if data_dir is None else "they are not in the folder that EWC_DATA_DIR names"
         raise DatasetUnavailable(
-            f"data set {task.dataset.value!r} needs the files {', '.join(missing)}, but {where}", field=field
+            f"data set {dataset_title(task.dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
         )
 
 

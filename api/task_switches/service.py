@@ -66,7 +66,7 @@ def _write(work: Work, job: JobRecord, request: TaskSwitchRequest, data_dir: Pat
     now = False
     match request:
         case AppendTask():
-            task_index = _add_task(work, job.id, request, data_dir)
+            task_index = _add_task(work, job, request, data_dir)
             now = request.now and in_progress
         case RevisitTask():
             task_index = _known_task(work, job.id, request)
@@ -86,10 +86,10 @@ def _visits_around_now(work: Work, job_id: str) -> tuple[bool, bool]:
     return "active" in statuses, "pending" in statuses
 
 
-def _add_task(work: Work, job_id: str, request: AppendTask, data_dir: Path | None) -> int:
-    check_next_task([task.spec for task in work.tasks.list(job_id)], request.task)
+def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | None) -> int:
+    check_next_task(job.supervised, [task.spec for task in work.tasks.list(job.id)], request.task)
     require_dataset(request.task, data_dir, field="task.dataset")
-    return work.tasks.add(job_id, request.task).task_index
+    return work.tasks.add(job.id, request.task).task_index
 
 
 def _known_task(work: Work, job_id: str, request: RevisitTask) -> int:

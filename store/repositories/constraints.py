@@ -6,8 +6,9 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from ewc_core.errors import NotFound
 from store.records import ConstraintRecord
 from store.repositories.repository import Repository
 from store.tables import ConstraintRow
@@ -19,16 +20,29 @@ class Constraints(Repository):
     def put(
         self, job_id: str, *, task_index: int, visit_index: int, checkpoint_id: str, ewc_lambda: float, info: Mapping[str, Any]
     ) -> ConstraintRecord:
-        """Store the constraint of a task in place of the one that the task has, if any."""
+        """Store the constraint of a task in place of the one that the task has, if any; its weight is 1 again."""
         row: dict[str, Any] = {
             "job_id": job_id,
             "task_index": task_index,
             "visit_index": visit_index,
             "checkpoint_id": checkpoint_id,
             "ewc_lambda": ewc_lambda,
+            "weight": 1.0,
             "info": dict(info),
         }
         self._insert_or_replace(ConstraintRow, [row], key=("job_id", "task_index"))
+        return ConstraintRecord(**row)
+
+    def set_weight(self, job_id: str, *, task_index: int, weight: float) -> ConstraintRecord:
+        """Let the constraint of a task count `weight` times from the next visit on; 0 forgets the task.
+
+        Raises:
+            NotFound: the job has no constraint of this task.
+        """
+        where = (ConstraintRow.job_id == job_id, ConstraintRow.task_index == task_index)
+        if self._connection.execute(update(ConstraintRow).where(*where).values(weight=weight)).rowcount == 0:
+            raise NotFound("constraint", f"{job_id}/{task_index}")
+        row = self._connection.execute(select(ConstraintRow).where(*where)).mappings().one()
         return ConstraintRecord(**row)
 
     def list(self, job_id: str) -> builtins.list[ConstraintRecord]:

@@ -15,7 +15,7 @@ from store.tables import EvaluationRow
 
 
 class Evaluations(Repository):
-    """Accuracy in [0, 1] of a method on a task after a visit; after_visit -1 is the untrained network."""
+    """Scores of a method on a task after a visit (accuracy in [0, 1], or R² for real-valued targets); after_visit -1 is the untrained network."""
 
     def put_row(
         self, job_id: str, *, method: str, after_visit: int, scores: Mapping[int, float], num_examples: Mapping[int, int]
@@ -28,7 +28,7 @@ class Evaluations(Repository):
         for task_index, score in scores.items():
             if not math.isfinite(score):
                 raise NonFiniteError(
-                    f"accuracy of {method} on task {task_index} after visit {after_visit} is {score}; expected a finite number"
+                    f"the score of {method} on task {task_index} after visit {after_visit} is {score}; expected a finite number"
                 )
         rows = [
             {
@@ -36,7 +36,7 @@ class Evaluations(Repository):
                 "method": method,
                 "after_visit": after_visit,
                 "task_index": task_index,
-                "accuracy": float(score),
+                "score": float(score),
                 "num_examples": num_examples[task_index],
                 "at": self._now,
             }
@@ -50,7 +50,7 @@ class Evaluations(Repository):
             EvaluationRow.method,
             EvaluationRow.after_visit,
             EvaluationRow.task_index,
-            EvaluationRow.accuracy,
+            EvaluationRow.score,
             EvaluationRow.num_examples,
             EvaluationRow.at,
         )

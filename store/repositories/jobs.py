@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
-from ewc_core.specs import JobSpec
+from ewc_core.specs import JOB_SPEC, JobSpec, SupervisedSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
@@ -31,12 +31,16 @@ class Jobs(Repository):
         job_id = new_id("job")
         row = _new_job(job_id, spec, owner, request_id)
         self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
-        for task in spec.tasks:
+        tasks = spec.tasks if isinstance(spec, SupervisedSpec) else []
+        for task in tasks:
             record = self._work.tasks.add(job_id, task)
             self._work.switches.append_from_spec(job_id, task_index=record.task_index)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
         self._work.events.append(
-            job_id, type="job.created", message=f"job created with {len(spec.tasks)} tasks", data={"num_tasks": len(spec.tasks)}
+            job_id,
+            type="job.created",
+            message=f"{spec.kind} job created" + (f" with {len(tasks)} tasks" if tasks else ""),
+            data={"kind": spec.kind, "num_tasks": len(tasks)},
         )
         return self.get(job_id)
 
@@ -140,15 +144,15 @@ class Jobs(Repository):
         self._update(job_id, desired_state=DesiredState(desired).value)
         return self.get(job_id)
 
-    def record_progress(self, job_id: str, *, visit_index: int, step: int, num_steps: int) -> None:
-        """Where the training stands."""
+    def record_progress(self, job_id: str, *, visit_index: int | None, step: int, num_steps: int) -> None:
+        """Where the training stands; a job without tasks has no visits."""
         self._update(job_id, visit_index=visit_index, step=step, num_steps=num_steps)
 
     def note_progress_made(self, job_id: str) -> None:
         """Something durable was achieved (a resume point, a finished visit): the count of fruitless attempts starts anew."""
         self._update(job_id, attempts_since_progress=0)
 
-    def set_result(self, job_id: str, *, weights_sha256: str) -> None:
+    def set_weights(self, job_id: str, *, weights_sha256: str) -> None:
         """The hash of the method's final weights."""
         self._update(job_id, weights_sha256=weights_sha256)
 
@@ -254,7 +258,7 @@ def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> 
         "status": JobStatus.QUEUED.value,
         "status_reason": SUBMITTED,
         "desired_state": DesiredState.RUN.value,
-        "stream": spec.stream,
+        "stream": spec.stream if isinstance(spec, SupervisedSpec) else "closed",
         "attempt": 0,
         "attempts_since_progress": 0,
         "last_event_seq": 0,
@@ -267,6 +271,6 @@ def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> 
 
 def _record(row: RowMapping) -> JobRecord:
     fields = {name: value for name, value in row.items() if name not in ("woken_at", "num_wake_ups")}
-    fields["spec"] = JobSpec.model_validate(fields["spec"])
+    fields["spec"] = JOB_SPEC.validate_python(fields["spec"])
     fields["status"] = JobStatus(fields["status"])
     return JobRecord(**fields)

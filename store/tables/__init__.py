@@ -6,6 +6,8 @@ from store.tables.blobs import BlobChunkRow, BlobRow
 from store.tables.jobs import JobRow, TransitionRow
 from store.tables.learning import CheckpointRow, ConstraintRow, ResumePointRow
 from store.tables.observations import EvaluationRow, EventRow, MetricRow
+from store.tables.results import ResultRow
+from store.tables.sweeps import SweepRow, TrialRow
 from store.tables.tasks import SwitchRow, TaskRow
 from store.tables.workers import LeaseRow, WorkerRow
 
@@ -22,9 +24,12 @@ __all__ = [
     "JobRow",
     "LeaseRow",
     "MetricRow",
+    "ResultRow",
     "ResumePointRow",
+    "SweepRow",
     "SwitchRow",
     "TaskRow",
     "TransitionRow",
+    "TrialRow",
     "WorkerRow",
 ]

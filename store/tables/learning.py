@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import Float, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.base import JSON_VALUE, Base, UtcTime
@@ -29,7 +29,10 @@ class CheckpointRow(Base):
 
 
 class ConstraintRow(Base):
-    """The constraint of one task: Fisher and anchor are tensors of its checkpoint. At most one per task."""
+    """The constraint of one task: Fisher and anchor are tensors of its checkpoint. At most one per task.
+
+    `weight` multiplies `ewc_lambda` from the next visit on: 1 as consolidated, 0 when the task is to be forgotten.
+    """
 
     __tablename__ = "constraints"
     __table_args__ = (Index(None, "checkpoint_id"),)
@@ -39,6 +42,7 @@ class ConstraintRow(Base):
     visit_index: Mapped[int]
     checkpoint_id: Mapped[str] = mapped_column(Text, ForeignKey("checkpoints.id"))
     ewc_lambda: Mapped[float] = mapped_column(Float)
+    weight: Mapped[float] = mapped_column(Float, server_default=text("1"))
     info: Mapped[dict[str, Any]] = mapped_column(JSON_VALUE)
 
 

@@ -42,7 +42,10 @@ class MetricRow(Base):
 
 
 class EvaluationRow(Base):
-    """One entry of a method's score matrix: accuracy on a task after a visit (-1: the untrained network)."""
+    """One entry of a method's score matrix: the score on a task after a visit (-1: the untrained network).
+
+    Accuracy in [0, 1], or R² (at most 1) for real-valued targets.
+    """
 
     __tablename__ = "evaluations"
 
@@ -50,6 +53,6 @@ class EvaluationRow(Base):
     method: Mapped[str] = mapped_column(Text, primary_key=True)
     after_visit: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     task_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    accuracy: Mapped[float] = mapped_column(Float)
+    score: Mapped[float] = mapped_column(Float)
     num_examples: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)

@@ -21,12 +21,20 @@ BODY = {
         (("body", "tasks", 1, "dataset"), "/tasks/1/dataset"),
         (("body", "missing"), "/missing"),
         (("body", "method", "ewc", "missing"), "/method/missing"),
-        (("body", "method", "ewc"), "/method/ewc"),
+        (("body", "method", "ewc"), "/method"),
+        (("body", "supervised", "tasks", 1, "permuted", "dataset", "builtin"), "/tasks/1/dataset"),
+        (("body", "supervised", "network", "mlp", "hidden_sizes", 0), "/network/hidden_sizes/0"),
+        (("body", "supervised"), ""),
         (("body",), ""),
     ],
 )
 def test_a_location_becomes_a_pointer_without_the_tag_of_the_union(location, expected):
     assert problem_item({"loc": location, "type": "some_type", "msg": "no"}, BODY).pointer == expected
+
+
+def test_a_missing_field_is_named_even_when_a_tag_has_its_name():
+    error = {"loc": ("body", "supervised", "method", "ewc", "ewc"), "type": "missing", "msg": "no"}
+    assert problem_item(error, BODY).pointer == "/method/ewc"
 
 
 def test_a_check_over_several_fields_points_to_the_field_that_its_message_starts_with():

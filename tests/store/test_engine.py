@@ -131,7 +131,7 @@ def test_a_time_in_another_timezone_comes_back_as_utc(database):
 
 def test_ping_and_revision_of_a_migrated_database(database):
     database.ping()
-    assert database.schema_revision() == "0001"
+    assert database.schema_revision() == "0002"
 
 
 def test_a_database_without_tables_has_no_revision_and_says_that_it_is_unusable(bare_database_url):
