@@ -29,16 +29,16 @@ def proximal_step(values: Tensor, centre: Tensor, weight: Tensor) -> None:
 
 
 def is_weight_refreshed(step: int) -> bool:
-    """Whether step `step` of a visit (from 1) computes Adam's weight anew: the first 16, then every eighth.
+    """Whether step `step` of a visit (from 1) computes an adaptive weight anew: the first 16, then every eighth.
 
-    √v̂ is an average over the steps so far, so after the first few it hardly moves in eight, and at rest not at all:
-    the fixed point is the same. Computing it costs five times as much as using it.
+    √v̂ is an average over the steps so far (β₂ = 0.999 for Adam, α = 0.99 for RMSProp), so after the first few it hardly
+    moves in eight, and at rest not at all: the fixed point is the same. Computing it costs five times as much as using it.
     """
     return step <= FIRST_STEPS or step % REFRESH_EVERY == 0
 
 
 class AdaptiveWeight:
-    """The weight for Adam, with Adam's own step size per coordinate: η = lr/d, d = √v̂ + eps: w = lr·P/(d + lr·P).
+    """The weight for Adam and RMSProp, with their own step size per coordinate: η = lr/d, d = √v̂ + eps: w = lr·P/(d + lr·P).
 
     v̂ must come from the data gradient alone; a scalar step size beside an adaptive data step would change what is
     minimised.
@@ -49,8 +49,11 @@ class AdaptiveWeight:
         self._strength = strength.to(quadratic.precision.dtype)
         self._strength_and_eps = (strength + eps).to(quadratic.precision.dtype)
 
-    def compute(self, second_moment: Tensor, *, bias_correction: float, out: Tensor) -> None:
-        """Write w into `out`; v̂ = second_moment / bias_correction, with bias_correction = 1 − β₂^t."""
+    def compute(self, second_moment: Tensor, *, bias_correction: float = 1.0, out: Tensor) -> None:
+        """Write w into `out`; v̂ = second_moment / bias_correction.
+
+        `bias_correction` is 1 − β₂^t for Adam, and 1 for RMSProp (not centred, eps outside the root), which corrects none.
+        """
         torch.sqrt(second_moment, out=out)
         torch.add(self._strength_and_eps, out, alpha=bias_correction**-0.5, out=out)
         torch.div(self._strength, out, out=out)
