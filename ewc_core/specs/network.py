@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from ewc_core.specs.base import Spec
 
 MAX_PARAMETERS = 50_000_000
+NETWORK_PLUGINS = "ewc.networks"  # the entry point group
 Size = Annotated[int, Field(ge=1, le=16384)]
 
 
@@ -76,7 +77,9 @@ def conv_input_channels(network: ConvSpec, input_shape: tuple[int, ...]) -> int:
         ValueError: the inputs are no images [channels, height, width], or too small.
     """
     if len(input_shape) != 3:
-        raise ValueError(f"network.kind 'conv' needs images [channels, height, width], the task's inputs have shape {input_shape}")
+        raise ValueError(
+            f"network.kind 'conv' needs images [channels, height, width], the task's inputs have shape {input_shape}"
+        )
     if min(input_shape[-2:]) >> len(network.channels) < 1:
         raise ValueError(
             f"network.channels {network.channels} halve the image {len(network.channels)} times; "

@@ -1,0 +1,35 @@
+"""Plug-ins: what installed packages offer under an entry point group, loaded by name."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ewc_core.errors import SpecError
+from ewc_core.specs.plugins import installed_plugins
+
+
+def load_plugin(group: str, name: str, *, field: str) -> Any:
+    """The object that the entry point `name` of `group` stands for; its package is imported.
+
+    Raises:
+        SpecError: at `field`: no such entry point, several packages with one of this name, or the import fails.
+    """
+    found = list(entry_points(group=group, name=name))
+    if not found:
+        known = ", ".join(installed_plugins(group)) or "none"
+        raise SpecError(f"no installed package has a plug-in {name!r} of group {group!r}; installed: {known}", field=field)
+    if len({entry_point.value for entry_point in found}) > 1:
+        sources = ", ".join(sorted(map(_source, found)))
+        raise SpecError(f"plug-in {name!r} of group {group!r} is offered more than once: {sources}; uninstall one", field=field)
+    try:
+        return found[0].load()
+    except Exception as error:  # a user's module is imported: whatever it raises is the plug-in's error
+        raise SpecError(
+            f"plug-in {name!r} ({_source(found[0])}) cannot be loaded: {type(error).__name__}: {error}", field=field
+        ) from error
+
+
+def _source(entry_point: EntryPoint) -> str:
+    package = entry_point.dist.name if entry_point.dist is not None else "unknown package"
+    return f"{entry_point.value} of {package}"
