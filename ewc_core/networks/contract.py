@@ -79,7 +79,10 @@ def try_out(network: nn.Module, name: str, *, input_shape: tuple[int, ...], num_
         raise _broken(name, "its outputs changed although its parameters did not; keep nothing from one call to the next")
     if not again.requires_grad:
         raise _broken(name, "its outputs carry no gradient to its parameters")
-    again.sum().backward()  # type: ignore[no-untyped-call]  # untyped in torch
+    try:
+        again.sum().backward()  # type: ignore[no-untyped-call]  # untyped in torch
+    except RuntimeError as error:
+        raise _broken(name, f"its backward pass raised {type(error).__name__}: {error}") from error
     if not torch.isfinite(flat.gradient).all():
         raise _broken(name, "the gradient of its outputs is not finite")
 

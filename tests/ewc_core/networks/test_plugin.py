@@ -1,0 +1,160 @@
+"""Networks of installed packages, and what they must hold to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from ewc_core.errors import SpecError
+from ewc_core.networks import DropoutRates, build_network
+from ewc_core.params import FlatParameters
+from ewc_core.specs import PluginNetworkSpec, count_parameters
+from ewc_core.specs.plugins import installed_plugins
+from tests.ewc_core.networks import offered
+
+NAMES = sorted(name for name in vars(offered) if name.islower() and not name.startswith("_"))
+Install = Callable[[str, str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Makes packages with entry points, as an installer would leave them."""
+
+    def _install(package: str, entry_points: str) -> None:
+        info = tmp_path / package / f"{package}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ewc.networks]\n{entry_points}\n")
+        monkeypatch.syspath_prepend(str(info.parent))
+
+    return _install
+
+
+@pytest.fixture
+def _offered(install: Install) -> None:
+    install("offered", "\n".join(f"{name} = {offered.__name__}:{name}" for name in NAMES))
+
+
+def _build(name: str, seed: int = 0, **options: object) -> nn.Module:
+    spec = PluginNetworkSpec(kind="plugin", name=name, options=options)
+    return build_network(spec, input_shape=(2, 2), num_outputs=3, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.usefixtures("_offered")
+@pytest.mark.parametrize("name", ["plain", "tied", "frozen_batch_norm"])
+def test_a_good_network_maps_inputs_to_outputs_and_its_parameters_can_be_flat(name: str) -> None:
+    network = _build(name)
+    assert network.training
+    inputs = torch.rand(5, 2, 2, generator=torch.Generator().manual_seed(1))
+    outputs = network(inputs)
+    assert outputs.shape == (5, 3)
+    flat = FlatParameters(network)
+    assert torch.equal(network(inputs), outputs)
+    network(inputs).sum().backward()
+    assert flat.gradient.any()
+
+
+@pytest.mark.usefixtures("_offered")
+def test_initial_weights_follow_from_the_generator_and_the_global_one_is_left_alone() -> None:
+    networks = []
+    for global_seed, seed in ((1, 0), (2, 0), (2, 1)):
+        torch.manual_seed(global_seed)
+        before = torch.get_rng_state()
+        networks.append(_build("plain", seed))
+        assert torch.equal(torch.get_rng_state(), before)
+    first, second, other = (list(network.parameters()) for network in networks)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+@pytest.mark.usefixtures("_offered")
+def test_a_tied_weight_stays_tied() -> None:
+    network = _build("tied")
+    flat = FlatParameters(network)
+    assert "again.weight" not in flat.layout.names
+    flat.values.mul_(2.0)
+    weights = network.state_dict()
+    assert torch.equal(weights["inner.weight"], weights["again.weight"])
+
+
+@pytest.mark.usefixtures("_offered")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_network", r"returned function, expected a torch\.nn\.Module"),
+        ("no_parameters", "Flatten has no parameters"),
+        ("lazy", "'weight' has no size yet"),
+        ("double", r"'head\.weight' is torch\.float64 on cpu, expected torch\.float32"),
+        ("frozen", r"'head\.bias' requires no gradient; register a constant as a buffer"),
+        ("huge", "has 50000015 parameters; at most 50000000"),
+        ("one_output_more", r"float32 of shape \[3, 4\] for inputs of shape \[3, 2, 2\] in eval mode, expected .* \[3, 3\]"),
+        ("double_outputs", r"returned torch\.float64"),
+        ("a_pair", "returned tuple"),
+        ("zero_over_zero", "NaN or infinity"),
+        ("two_examples_only", r"raised RuntimeError for inputs of shape \[3, 2, 2\] in eval mode"),
+        ("batch_norm", r"changes its buffers 2\.num_batches_tracked, 2\.running_mean, 2\.running_var, .*GroupNorm or LayerNorm"),
+        ("batch_norm_in_eval_mode", r"running_mean.* stays in eval mode when train\(\) is called"),
+        ("batch_statistics", "change with the other examples of the minibatch"),
+        ("dropout", "draws from torch's global generator"),
+        ("shared_memory", r"'again\.weight' and 'inner\.weight' share memory; .*use one nn\.Parameter under both names"),
+        ("repeated_value", r"'head\.bias' of shape \[3\] repeats one value in memory"),
+        ("always_the_same", "every call must make a new network"),
+        ("other_randomness", "two calls with one seed gave different weights"),
+        ("detached", "no gradient to its parameters"),
+        ("no_backward", "its backward pass raised RuntimeError"),
+        ("infinite_gradient", "gradient of its outputs is not finite"),
+        ("counting", "keep nothing from one call to the next"),
+        ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width'"),
+    ],
+)
+def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: str) -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(SpecError, match=f"plug-in network '{name}'.*{said}") as refused:
+        _build(name)
+    assert refused.value.field == "network"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.usefixtures("_offered")
+def test_the_spec_keeps_its_options_whatever_the_plug_in_does_with_them() -> None:
+    spec = PluginNetworkSpec(kind="plugin", name="changes_its_options", options={"sizes": [2]})
+    build_network(spec, input_shape=(2, 2), num_outputs=3, generator=torch.Generator().manual_seed(0))
+    assert spec.options == {"sizes": [2]}
+
+
+@pytest.mark.usefixtures("_offered")
+def test_no_dropout_is_put_into_a_plug_ins_network() -> None:
+    spec = PluginNetworkSpec(kind="plugin", name="plain")
+    with pytest.raises(SpecError, match="not into a plug-in's"):
+        build_network(spec, input_shape=(2, 2), num_outputs=3, generator=torch.Generator(), dropout=DropoutRates(0.0, 0.5))
+
+
+@pytest.mark.usefixtures("_offered")
+def test_an_unknown_name_is_refused_with_the_names_that_are_installed() -> None:
+    assert set(NAMES) <= set(installed_plugins("ewc.networks"))
+    with pytest.raises(SpecError, match="no installed package has a plug-in 'absent'.*installed: .*plain, .*tied") as refused:
+        _build("absent")
+    assert refused.value.field == "network.name"
+
+
+def test_a_package_that_cannot_be_imported_is_named(install: Install) -> None:
+    install("damaged", "nowhere = not_a_module_of_anyone:network")
+    with pytest.raises(SpecError, match="not_a_module_of_anyone:network of damaged.* cannot be loaded: ModuleNotFoundError"):
+        _build("nowhere")
+
+
+def test_a_name_that_two_packages_offer_is_refused(install: Install) -> None:
+    install("first", f"twice = {offered.__name__}:plain")
+    install("second", f"twice = {offered.__name__}:tied")
+    with pytest.raises(SpecError, match=r"offered more than once: .*:plain of first, .*:tied of second") as refused:
+        _build("twice")
+    assert refused.value.field == "network.name"
+
+
+def test_the_size_of_a_plug_ins_network_is_not_known_from_its_spec() -> None:
+    spec = PluginNetworkSpec(kind="plugin", name="anything")
+    assert count_parameters(spec, input_shape=(2, 2), num_outputs=3) is None
