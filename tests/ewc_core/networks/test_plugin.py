@@ -136,14 +136,14 @@ def test_no_dropout_is_put_into_a_plug_ins_network() -> None:
 @pytest.mark.usefixtures("_offered")
 def test_an_unknown_name_is_refused_with_the_names_that_are_installed() -> None:
     assert set(NAMES) <= set(installed_plugins("ewc.networks"))
-    with pytest.raises(SpecError, match="no installed package has a plug-in 'absent'.*installed: .*plain, .*tied") as refused:
+    with pytest.raises(SpecError, match=r"no installed package has a plug-in 'absent'.*installed: .*plain, .*tied") as refused:
         _build("absent")
     assert refused.value.field == "network.name"
 
 
 def test_a_package_that_cannot_be_imported_is_named(install: Install) -> None:
     install("damaged", "nowhere = not_a_module_of_anyone:network")
-    with pytest.raises(SpecError, match="not_a_module_of_anyone:network of damaged.* cannot be loaded: ModuleNotFoundError"):
+    with pytest.raises(SpecError, match=r"not_a_module_of_anyone:network of damaged.* cannot be loaded: ModuleNotFoundError"):
         _build("nowhere")
 
 
