@@ -1,83 +1,113 @@
-"""Data sets by name, as they are before any task reshuffles their features."""
+"""Data sets by spec, each loaded at most once, and the tasks made of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ewc_core.data.idx import read_idx
-from ewc_core.errors import DatasetUnavailable, StateFormatError
-from ewc_core.seeding import generator
-from ewc_core.specs import DATASETS, DatasetName, dataset_files_missing
+from ewc_core.data.arrays import load_arrays
+from ewc_core.data.builtin import load_builtin
+from ewc_core.data.held_out import split_off_validation
+from ewc_core.data.openml import load_openml
+from ewc_core.data.permuted import permutation_of, square_permutation_of
+from ewc_core.data.plugin import load_plugin_source
+from ewc_core.data.rotated import Rotation
+from ewc_core.data.source import DataSource
+from ewc_core.data.split import label_table, rows_of
+from ewc_core.data.task_data import Part, SplitName, TaskData
+from ewc_core.errors import SpecError
+from ewc_core.specs import (
+    ArraysDataset,
+    DatasetName,
+    DatasetSpec,
+    OpenMLDataset,
+    PermutedTask,
+    RotatedTask,
+    SplitTask,
+    TaskSpec,
+    dataset_title,
+)
 
 
-@dataclass(frozen=True)
-class DataSource:
-    """One data set: inputs uint8 [n, features] in 0..`largest`, labels int64 [n].
+class Sources:
+    """The data sets of one job: tasks on the same data set share its tensors."""
 
-    Kept as bytes: a minibatch becomes float32 in [0, 1] when it is read.
-    """
+    def __init__(self, data_dir: Path | None) -> None:
+        """`data_dir` is the folder of data sets; only the digits and plug-ins do without one."""
+        self._data_dir = data_dir
+        self._sources: dict[str, DataSource] = {}
+        self._training_rows: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
-    train_inputs: Tensor
-    train_labels: Tensor
-    test_inputs: Tensor
-    test_labels: Tensor
-    largest: int
+    def task(self, spec: TaskSpec, *, num_validation_examples: int = 0) -> TaskData:
+        """The examples of a task, of which `num_validation_examples` training examples are held out.
 
-    @property
-    def num_features(self) -> int:
-        """Inputs per example."""
-        return self.train_inputs.shape[1]
+        The held-out examples are the same in every task and job on a data set. A split task gets those of its classes.
 
+        Raises:
+            DatasetUnavailable: files are missing, no such plug-in is installed, OpenML cannot be reached.
+            StateFormatError: a file is damaged.
+            SpecError: the arrays, or what the task does with them, do not fit. `field` is a path within the task's spec.
+        """
+        source = self._source(spec.dataset)
+        parts = self._parts(source, num_validation_examples, dataset_title(spec.dataset))
+        if isinstance(spec, SplitTask):
+            labels = label_table(source, spec.classes)
+            parts = {split: Part(part.inputs, part.targets, rows_of(labels, part)) for split, part in parts.items()}
+            _require_examples(parts, spec, num_validation_examples)
+            return TaskData(source, parts, labels=labels, num_outputs=len(spec.classes))
+        return TaskData(source, parts, transform=_transform(spec, source))
 
-def load_source(name: DatasetName, data_dir: Path | None) -> DataSource:
-    """Load a data set; `data_dir` is needed only by those that have files.
+    def _source(self, dataset: DatasetSpec) -> DataSource:
+        key = dataset.value if isinstance(dataset, DatasetName) else dataset.model_dump_json()
+        if key not in self._sources:
+            self._sources[key] = _load(dataset, self._data_dir)
+        return self._sources[key]
 
-    Raises:
-        DatasetUnavailable: files are missing; the message names them.
-        StateFormatError: a file is damaged or is not what its name says.
-    """
-    if name is DatasetName.DIGITS:
-        return _digits()
-    missing = dataset_files_missing(name, data_dir)
-    if data_dir is None or missing:
-        raise DatasetUnavailable(
-            f"data set {name.value!r} needs {', '.join(missing)} in the data directory "
-            f"({data_dir if data_dir is not None else 'none is set'}); the service takes it from EWC_DATA_DIR"
-        )
-    return _mnist(data_dir)
-
-
-def _digits() -> DataSource:
-    from sklearn.datasets import load_digits  # here: the import takes a second, and MNIST jobs do not need it
-
-    bunch = load_digits()
-    inputs = torch.from_numpy(bunch.data).to(torch.uint8)
-    labels = torch.from_numpy(bunch.target).to(torch.int64)
-    order = torch.randperm(len(labels), generator=generator(0, "digits", "split"))
-    train, test = (
-        order[: DATASETS[DatasetName.DIGITS].num_training_examples],
-        order[DATASETS[DatasetName.DIGITS].num_training_examples :],
-    )
-    return DataSource(inputs[train], labels[train], inputs[test], labels[test], largest=16)
-
-
-def _mnist(data_dir: Path) -> DataSource:
-    train_inputs, train_labels, test_inputs, test_labels = (data_dir / file for file in DATASETS[DatasetName.MNIST].files)
-    return DataSource(*_idx_pair(train_inputs, train_labels), *_idx_pair(test_inputs, test_labels), largest=255)
+    def _parts(self, source: DataSource, num_validation_examples: int, title: str) -> dict[SplitName, Part]:
+        inputs, targets = source.train_inputs.flatten(1), source.train_targets
+        test = Part(source.test_inputs.flatten(1), source.test_targets, None)
+        if num_validation_examples == 0:
+            nothing = torch.empty(0, dtype=torch.int64)
+            return {"train": Part(inputs, targets, None), "validation": Part(inputs, targets, nothing), "test": test}
+        sizes = len(targets), num_validation_examples
+        if num_validation_examples >= len(targets):
+            raise SpecError(
+                f"{num_validation_examples} validation examples are to be held out, but {title!r} has "
+                f"{len(targets)} training examples, of which at least one must be left",
+                field="dataset",
+            )
+        if sizes not in self._training_rows:  # shared, because a job may have a thousand tasks
+            self._training_rows[sizes] = split_off_validation(*sizes)
+        train, validation = self._training_rows[sizes]
+        return {"train": Part(inputs, targets, train), "validation": Part(inputs, targets, validation), "test": test}
 
 
-def _idx_pair(images_path: Path, labels_path: Path) -> tuple[Tensor, Tensor]:
-    info = DATASETS[DatasetName.MNIST]
-    images = read_idx(images_path, num_dimensions=3).flatten(1)
-    labels = read_idx(labels_path, num_dimensions=1).to(torch.int64)
-    if images.shape[1] != info.num_features:
-        raise StateFormatError(f"{images_path.name}: {images.shape[1]} pixels per image, expected {info.num_features}")
-    if len(images) != len(labels):
-        raise StateFormatError(f"{images_path.name} has {len(images)} images, {labels_path.name} has {len(labels)} labels")
-    if int(labels.max()) >= info.num_classes:
-        raise StateFormatError(f"{labels_path.name}: label {int(labels.max())} found, expected 0 to {info.num_classes - 1}")
-    return images, labels
+def _load(dataset: DatasetSpec, data_dir: Path | None) -> DataSource:
+    if isinstance(dataset, DatasetName):
+        return load_builtin(dataset, data_dir)
+    if isinstance(dataset, ArraysDataset):
+        return load_arrays(dataset, data_dir)
+    return load_openml(dataset, data_dir) if isinstance(dataset, OpenMLDataset) else load_plugin_source(dataset)
+
+
+def _transform(spec: TaskSpec, source: DataSource) -> Callable[[Tensor], Tensor] | None:
+    if isinstance(spec, PermutedTask) and spec.square is not None:
+        return partial(torch.index_select, dim=1, index=square_permutation_of(spec.permutation, source.input_shape, spec.square))
+    if isinstance(spec, PermutedTask) and spec.permutation != 0:
+        return partial(torch.index_select, dim=1, index=permutation_of(spec.permutation, source.num_features))
+    if isinstance(spec, RotatedTask):
+        rotation = Rotation(spec.degrees, source.input_shape)
+        return rotation if spec.degrees % 360.0 != 0.0 else None
+    return None
+
+
+def _require_examples(parts: dict[SplitName, Part], spec: SplitTask, num_validation_examples: int) -> None:
+    for split, part in parts.items():
+        if len(part) == 0 and (split != "validation" or num_validation_examples > 0):
+            raise SpecError(
+                f"the {split} part of {dataset_title(spec.dataset)!r} has no example of classes {spec.classes}", field="classes"
+            )

@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, field_validator
 from ewc_core.specs.base import Spec
 
 ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
+TASK_SOURCE_PLUGINS = "ewc.task_sources"
 
 
 class LikelihoodName(StrEnum):

@@ -1,0 +1,37 @@
+"""A data set in memory, as it is before any task selects or transforms its examples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ewc_core.specs import LikelihoodName
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Inputs [n, *input_shape], contiguous: uint8 (divided by `largest` when a task reads them) or float32 (as they are).
+
+    Targets are int64 [n], labels 0 to num_outputs - 1 (categorical), or float32 [n, num_outputs] (Bernoulli: 0 or 1;
+    Gaussian: finite). `largest` is None for float32 inputs. Whoever makes one has checked all of this.
+    """
+
+    train_inputs: Tensor
+    train_targets: Tensor
+    test_inputs: Tensor
+    test_targets: Tensor
+    likelihood: LikelihoodName
+    num_outputs: int
+    largest: int | None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.train_inputs.shape[1:])
+
+    @property
+    def num_features(self) -> int:
+        """Numbers in one input."""
+        return math.prod(self.input_shape)
