@@ -3,7 +3,8 @@
 EWCClientError
 ├── ConfigurationError          nobody said which service to ask, or with which key
 ├── ServiceUnreachableError     no answer, after every retry
-├── IntegrityError              downloaded bytes are not what the service says they are
+├── IntegrityError              downloaded bytes are not what the service or the publisher says they are
+├── DownloadError               no mirror gave a file of a public data set
 ├── JobFailedError              `wait(check=True)`: the job failed
 ├── JobCancelledError           `wait(check=True)`: the job was cancelled
 └── ApiError                    the service answered with a problem (RFC 9457)
@@ -41,7 +42,11 @@ class ServiceUnreachableError(EWCClientError):
 
 
 class IntegrityError(EWCClientError):
-    """Downloaded bytes are not what the service says they are."""
+    """Downloaded bytes are not what the service, or the publisher of a data set, says they are."""
+
+
+class DownloadError(EWCClientError):
+    """No mirror gave a file of a public data set, or it cannot be written."""
 
 
 class JobFailedError(EWCClientError):

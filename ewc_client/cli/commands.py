@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ewc_client.cli import checkpoints, exit_codes, jobs, keys, submit, switches, up, watch
+from ewc_client.cli import checkpoints, data, exit_codes, jobs, keys, submit, switches, up, watch
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 
@@ -34,6 +34,7 @@ app.command("retry")(jobs.retry)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
 app.add_typer(keys.app, name="keys")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:
