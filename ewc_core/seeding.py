@@ -6,8 +6,10 @@ Nothing random has to be stored to resume a run: the same job seed and the same 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 PathPart = str | int
 
@@ -26,4 +28,6 @@ def derive_seed(seed: int, *path: PathPart) -> int:
 
 def generator(seed: int, *path: PathPart) -> torch.Generator:
     """A CPU generator seeded with `derive_seed(seed, *path)`; the global generator is left alone."""
+    import torch  # here, because seeds are also derived where torch is not loaded
+
     return torch.Generator().manual_seed(derive_seed(seed, *path))

@@ -46,6 +46,7 @@ from ewc_core.specs.method import (
     SiMethod,
 )
 from ewc_core.specs.network import ConvSpec, MLPSpec, NetworkSpec, PluginNetworkSpec, conv_input_channels, count_parameters
+from ewc_core.specs.searched_fields import Scalar
 from ewc_core.specs.supervised import Control, SupervisedSpec, check_next_task, num_outputs_needed
 from ewc_core.specs.sweep import Choices, FloatRange, IntRange, SearchRange, SweepSpec
 from ewc_core.specs.tasks import PermutedTask, PlainTask, RotatedTask, SplitTask, TaskSpec, task_shape
@@ -97,6 +98,7 @@ __all__ = [
     "PluginDataset",
     "PluginNetworkSpec",
     "RotatedTask",
+    "Scalar",
     "SearchRange",
     "SiMethod",
     "Spec",

@@ -1,0 +1,81 @@
+"""A whole sweep in one process, without the service."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from ewc_core.errors import NonFiniteError
+from ewc_core.events import Evaluated
+from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
+from ewc_core.supervised import run
+from ewc_core.sweep.proposer import Trial, best, propose
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial is about to be trained."""
+
+    number: int
+    parameters: Mapping[str, Scalar]
+    job: SupervisedSpec
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial has its score, or none with the reason in `error`: its training diverged."""
+
+    trial: Trial
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class SweepFinished:
+    """Nothing is left to try. `best` and the job to judge it by on test data are None when every trial failed."""
+
+    trials: Sequence[Trial]
+    best: Trial | None
+    final_job: SupervisedSpec | None
+
+
+SweepEvent = TrialStarted | TrialFinished | SweepFinished
+
+
+def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequence[Trial] = ()) -> Iterator[SweepEvent]:
+    """Train trial after trial, going on behind the `finished` ones of an earlier call.
+
+    Raises:
+        SpecError: a data set is unavailable, or values that are valid alone make no valid job together.
+    """
+    trials = list(finished)
+    while (parameters := propose(spec, trials, ())) is not None:
+        number = 1 + max((trial.number for trial in trials), default=-1)
+        job = spec.trial_job(parameters)
+        yield TrialStarted(number, parameters, job)
+        try:
+            score, error = validation_score(job, data_dir=data_dir), None
+        except NonFiniteError as diverged:
+            score, error = None, str(diverged)
+        trials.append(Trial(number, parameters, score))
+        yield TrialFinished(trials[-1], error)
+    winner = best(trials)
+    yield SweepFinished(trials, winner, None if winner is None else spec.final_job(winner.parameters))
+
+
+def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None) -> float:
+    """Train a trial's job; the mean over its tasks of the method's score after the last visit.
+
+    Raises:
+        SpecError: a data set is unavailable.
+        NonFiniteError: training diverged.
+    """
+    score = math.nan
+    for event in run(job, data_dir=data_dir):
+        if isinstance(event, Evaluated) and event.method == job.method.kind:
+            score = fmean(event.scores.values())
+    if not math.isfinite(score):
+        raise NonFiniteError(f"the mean validation score is {score}; expected a finite number")
+    return score
