@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from api.analyses.routes import router as analyses
 from api.api_keys.routes import router as api_keys
 from api.body_limit import BodyLimit
 from api.bootstrap import make_bootstrap_key
@@ -25,6 +26,7 @@ from api.operations.routes import router as operations
 from api.problem_handlers import install
 from api.readiness import require_schema
 from api.request_context import RequestContext
+from api.results.routes import router as results
 from api.services import Services
 from api.settings import ApiSettings
 from api.sweeper import Sweeper
@@ -34,7 +36,21 @@ from api.workers.routes import router as workers
 from store.queue import WakeUps
 from store.unit_of_work import Database
 
-_ROUTERS = (jobs, task_switches, tasks, events, metrics, evaluations, checkpoints, catalogue, workers, api_keys, operations)
+_ROUTERS = (
+    jobs,
+    task_switches,
+    tasks,
+    events,
+    metrics,
+    evaluations,
+    checkpoints,
+    results,
+    analyses,
+    catalogue,
+    workers,
+    api_keys,
+    operations,
+)
 _DESCRIPTION = "Train one network on a sequence of tasks without forgetting the earlier ones (elastic weight consolidation)."
 
 

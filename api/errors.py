@@ -8,6 +8,11 @@ ApiError
 ├── InvalidHeader         a request header whose value cannot be read
 ├── RangeNotSatisfiable   a byte range that the content does not have
 ├── SwitchNotPossible     "switch now" with nothing to switch from or to
+├── WrongJobKind          a question that jobs of this kind have no answer to
+├── NoResult              a job that has found nothing yet
+├── NotLearned            a question about a task or visit that has not been learned yet
+├── NoConstraint          a weight for a task that has no constraint of its own
+├── JobFinished           a change to a job that trains no more
 └── NotReady              something that the service needs is not reachable
 """
 
@@ -94,6 +99,47 @@ class SwitchNotPossible(ApiError):
     """There is no visit to end, or no visit to switch to."""
 
     code = "switch_not_possible"
+
+
+class WrongJobKind(ApiError):
+    """What is asked for belongs to jobs of another kind."""
+
+    code = "wrong_job_kind"
+
+    def __init__(self, job_id: str, kind: str, message: str) -> None:
+        super().__init__(f"job {job_id} is of kind {kind!r}: {message}", members={"kind": kind})
+
+
+class NoResult(ApiError):
+    """The job has no result yet; `status` says whether one can still come."""
+
+    code = "no_result"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"job {job_id} is {status!r} and has no result; it has one once it has succeeded", members={"status": status}
+        )
+
+
+class NotLearned(ApiError):
+    """A task or visit has to be finished before the question can be answered."""
+
+    code = "not_learned"
+
+
+class NoConstraint(ApiError):
+    """The task has no constraint of its own, so there is none to weigh."""
+
+    code = "no_constraint"
+
+
+class JobFinished(ApiError):
+    """The job has come to its end: no visit follows that the change could count in."""
+
+    code = "job_finished"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(f"job {job_id} is {status!r}: no visit follows in which this could count", members={"status": status})
 
 
 class NotReady(ApiError):

@@ -11,6 +11,8 @@ from api.problems import ProblemItem
 _DISCRIMINATORS = ("kind", "action")
 _DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin")
 """Tags of unions whose discriminator may be left out of the body."""
+_UNKNOWN_TAG = ("union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind")
+"""Errors of a discriminator with a value that no member of its union has."""
 _LEADING_PATH = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)*")
 
 
@@ -33,6 +35,8 @@ def problem_item(error: Mapping[str, Any], body: Any) -> ProblemItem:
     path, value = _path_in_body(location, body, is_missing=error["type"] == "missing")
     if error["type"] == "value_error":
         path = [*path, *_path_in_message(detail, value)]
+    if error["type"] in _UNKNOWN_TAG and isinstance(value, Mapping):
+        path = [*path, *(name for name in _DISCRIMINATORS if name in value)]
     return ProblemItem(pointer=pointer(path), code=error["type"], detail=detail)
 
 
@@ -65,7 +69,10 @@ def _is_tag(part: str | int, value: Any) -> bool:
 
 
 def _path_in_message(message: str, value: Any) -> list[str | int]:
-    """Checks over several fields start their message with the dotted path of the field that they refuse."""
+    """Checks over several fields start their message with the dotted path of the field that they refuse.
+
+    A field that the body leaves out has a default: then the pointer leads to what it would be in.
+    """
     match = _LEADING_PATH.match(message)
     if match is None:
         return []
@@ -78,5 +85,5 @@ def _path_in_message(message: str, value: Any) -> list[str | int]:
             path.append(int(part))
             value = value[int(part)]
         else:
-            return []
+            break
     return path

@@ -15,15 +15,30 @@ FILE = Path(__file__).resolve().parents[1] / "openapi.json"
 TAGS = [
     {"name": "jobs", "description": "Submit jobs and move them through their life."},
     {"name": "task switches", "description": "Announce tasks while a job runs."},
-    {"name": "tasks", "description": "The learning problems of a job."},
+    {"name": "tasks", "description": "The learning problems of a job, and how strongly each holds the network."},
     {"name": "events", "description": "What happens to a job, as it happens."},
     {"name": "metrics", "description": "Training curves."},
     {"name": "evaluations", "description": "How well each task seen so far is retained."},
     {"name": "checkpoints", "description": "The anchor and the Fisher of every consolidated task."},
+    {"name": "results", "description": "What association and analysis jobs have found."},
+    {"name": "analyses", "description": "Questions about what a job has learned."},
     {"name": "catalogue", "description": "What can be asked of this service."},
     {"name": "API keys", "description": "Who may call."},
     {"name": "operations", "description": "For those who run the service."},
 ]
+_CONFLICTING = {
+    "create_job",
+    "cancel_job",
+    "pause_job",
+    "resume_job",
+    "retry_job",
+    "create_task_switch",
+    "reweight_task",
+    "forget_task",
+    "get_matrix",
+    "get_result",
+    "create_analysis",
+}
 _OF_EVERY_V1_OPERATION = {"401", "403", "422", "500", "503"}
 
 
@@ -70,7 +85,7 @@ def _problem_statuses(path: str, operation: dict[str, Any]) -> set[str]:
         statuses.add("400")
     if "{" in path:
         statuses.add("404")
-    if path.endswith(("/cancel", "/pause", "/resume", "/retry")) or operation["operationId"] == "create_task_switch":
+    if operation["operationId"] in _CONFLICTING:
         statuses.add("409")
     if path.endswith("/content"):
         statuses.add("416")

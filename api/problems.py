@@ -124,6 +124,37 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "Nothing to switch",
             "`switch_now` ends the visit that is in progress and goes on with the next one; one of the two is not there.",
         ),
+        _of(
+            http.WrongJobKind,
+            409,
+            "Wrong kind of job",
+            "Jobs of this kind (`kind`) have no such thing. Only supervised jobs have tasks, task switches, a score matrix, "
+            "constraints and analyses; only association and analysis jobs have a result.",
+        ),
+        _of(
+            http.NoResult,
+            404,
+            "No result yet",
+            "The job has not found anything yet. Follow it, and ask again when its status is succeeded.",
+        ),
+        _of(
+            http.NotLearned,
+            409,
+            "Not learned yet",
+            "The question is about a task or a visit of the job that is not finished yet. Ask again when it is.",
+        ),
+        _of(
+            http.NoConstraint,
+            409,
+            "No constraint",
+            "The task has no constraint of its own: it is not consolidated yet, or the job's method keeps none per task.",
+        ),
+        _of(
+            http.JobFinished,
+            409,
+            "Job finished",
+            "The job's `status` is final or about to be: a changed weight counts from the next visit on, and none follows.",
+        ),
         _of(http.NotReady, 503, "Not ready", "Something that the service needs is not reachable; `checks` says what."),
     ]
 )

@@ -9,7 +9,7 @@ from typing import get_args
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
-from api.catalogue.schemas import Catalogue, Dataset, JobState, Kind
+from api.catalogue.schemas import Catalogue, Dataset, JobState, Kind, Plugins
 from api.jobs.moves import moves_from
 from api.security import AuthenticatedRoute, Reader
 from api.services import ServicesDep
@@ -17,7 +17,10 @@ from api.task_switches.schemas import TaskSwitchRequest
 from ewc_core.specs import (
     DATASETS,
     JOB_SPEC,
+    AnalysisSpec,
     ArraysDataset,
+    AssociationSpec,
+    CapacityAnalysis,
     ConvSpec,
     DropoutMethod,
     EwcMethod,
@@ -28,18 +31,25 @@ from ewc_core.specs import (
     NaiveMethod,
     OnlineEwcMethod,
     OpenMLDataset,
+    OverlapAnalysis,
     PermutedTask,
+    PerturbationAnalysis,
     PlainTask,
     PluginDataset,
     PluginNetworkSpec,
     RotatedTask,
     SiMethod,
     SplitTask,
+    SupervisedSpec,
     dataset_files_missing,
 )
+from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
+from ewc_core.specs.network import NETWORK_PLUGINS
+from ewc_core.specs.plugins import installed_plugins
 from store.job_states import FINISHED, JobStatus, allowed_from
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=AuthenticatedRoute)
+JOB_KINDS: tuple[type[BaseModel], ...] = (SupervisedSpec, AssociationSpec, AnalysisSpec)
 NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec, ConvSpec, PluginNetworkSpec)
 METHODS: tuple[type[BaseModel], ...] = (
     NaiveMethod,
@@ -52,21 +62,24 @@ METHODS: tuple[type[BaseModel], ...] = (
     JointMethod,
 )
 TASKS: tuple[type[BaseModel], ...] = (PermutedTask, PlainTask, RotatedTask, SplitTask)
-
 DATASET_KINDS: tuple[type[BaseModel], ...] = (ArraysDataset, OpenMLDataset, PluginDataset)
+ANALYSES: tuple[type[BaseModel], ...] = (OverlapAnalysis, PerturbationAnalysis, CapacityAnalysis)
 
 
 @router.get("", operation_id="get_catalogue")
 def get(_caller: Reader, services: ServicesDep) -> Catalogue:
-    """Networks, methods, tasks, data sets and job states, each with what is needed to ask for it."""
+    """Networks, methods, tasks, data sets, analyses, plug-ins and job states, each with what is needed to ask for it."""
     return Catalogue(
         job=JOB_SPEC.json_schema(),
         task_switch=TypeAdapter(TaskSwitchRequest).json_schema(),
+        job_kinds=[_kind(spec) for spec in JOB_KINDS],
         networks=[_kind(spec) for spec in NETWORKS],
         methods=[_kind(spec) for spec in METHODS],
         tasks=[_kind(spec) for spec in TASKS],
         dataset_kinds=[_kind(spec) for spec in DATASET_KINDS],
         datasets=_datasets(services.settings.data_dir),
+        analyses=[_kind(spec) for spec in ANALYSES],
+        plugins=Plugins(networks=installed_plugins(NETWORK_PLUGINS), task_sources=installed_plugins(TASK_SOURCE_PLUGINS)),
         job_states=[_state(status) for status in JobStatus],
     )
 

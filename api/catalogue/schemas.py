@@ -31,6 +31,13 @@ class Dataset(Resource):
     missing_files: Sequence[str]
 
 
+class Plugins(Resource):
+    """Names that installed packages offer: of networks, and of data sets (`task_sources`)."""
+
+    networks: Sequence[str]
+    task_sources: Sequence[str]
+
+
 class JobState(Resource):
     """A job status: which can follow it, and which requests its owner can make."""
 
@@ -46,9 +53,12 @@ class Catalogue(Resource):
     object: Literal["catalogue"] = "catalogue"
     job: Mapping[str, Any]
     task_switch: Mapping[str, Any]
+    job_kinds: Sequence[Kind]
     networks: Sequence[Kind]
     methods: Sequence[Kind]
     tasks: Sequence[Kind]
     dataset_kinds: Sequence[Kind]
     datasets: Sequence[Dataset]
+    analyses: Sequence[Kind]
+    plugins: Plugins
     job_states: Sequence[JobState]

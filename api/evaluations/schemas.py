@@ -23,7 +23,7 @@ class MatrixVisit(Resource):
 
 
 class MatrixRow(Resource):
-    """Accuracies in [0, 1] after a visit (-1: the untrained network), one per task; null where nothing was measured.
+    """Scores after a visit (-1: the untrained network), one per task; null where nothing was measured.
 
     A score before a task's first visit says how well the network does without having seen the task.
     """
@@ -58,11 +58,14 @@ class MethodMatrix(Resource):
 
 
 class Matrix(Resource):
-    """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first."""
+    """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first.
+
+    `metric` is the unit of every score: "accuracy" in [0, 1], or "r2", at most 1, where targets are real numbers.
+    """
 
     object: Literal["matrix"] = "matrix"
     job_id: str
-    metric: Literal["accuracy"] = "accuracy"
+    metric: Literal["accuracy", "r2"]
     tasks: Sequence[MatrixTask]
     visits: Sequence[MatrixVisit]
     methods: Mapping[str, MethodMatrix]

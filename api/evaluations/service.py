@@ -5,32 +5,52 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
+from api.jobs.kinds import require_supervised
 from ewc_core.metrics import ScoreMatrix
-from store.records import JobRecord, SwitchRecord
+from ewc_core.specs import LikelihoodName
+from store.records import ConstraintRecord, JobRecord, SwitchRecord, TaskRecord
 from store.unit_of_work import Work
 
 Scores = Mapping[tuple[int, int], float]
-"""Accuracy by (after_visit, task_index)."""
+"""Score by (after_visit, task_index)."""
 
 
 def matrix_body(work: Work, job: JobRecord) -> Matrix:
-    """The matrices of the job's method and its controls, as far as they are known."""
+    """The matrices of the job's method and its controls, as far as they are known.
+
+    Raises:
+        WrongJobKind: the job has no tasks to score.
+    """
+    spec = require_supervised(job, "a score matrix")
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
     evaluations = work.evaluations.list(job.id)
     visits = [visit for visit in work.switches.visits(job.id) if visit.status == "done"]
-    tasks = [MatrixTask(index=task.task_index, name=task.name) for task in work.tasks.list(job.id)]
+    known = work.tasks.list(job.id)
+    tasks = [MatrixTask(index=task.task_index, name=task.name) for task in known]
     methods: dict[str, MethodMatrix] = {}
-    for kind in job.spec.methods:
+    for kind in spec.methods:
         scores = {(e.after_visit, e.task_index): e.score for e in evaluations if e.method == kind}
         methods[kind] = MethodMatrix(
-            role="method" if kind == job.spec.method.kind else "control",
+            role="method" if kind == spec.method.kind else "control",
             rows=_rows(scores, len(visits), len(tasks)),
             summary=_summary(ScoreMatrix(scores, [_task_of(visit) for visit in visits]), len(tasks)),
         )
     numbered = [MatrixVisit(index=index, task_index=_task_of(visit)) for index, visit in enumerate(visits)]
-    return Matrix(job_id=job.id, tasks=tasks, visits=numbered, methods=methods)
+    metric = metric_of(known, work.constraints.list(job.id))
+    return Matrix(job_id=job.id, metric=metric, tasks=tasks, visits=numbered, methods=methods)
+
+
+def metric_of(tasks: Sequence[TaskRecord], constraints: Sequence[ConstraintRecord]) -> Literal["accuracy", "r2"]:
+    """What the scores are: R² for real-valued targets, else accuracy.
+
+    A task on the user's own arrays says so itself; for a plug-in's data only the constraint knows, once there is one.
+    """
+    likelihoods = {constraint.info.get("likelihood") for constraint in constraints}
+    likelihoods |= {getattr(task.spec.dataset, "likelihood", None) for task in tasks}
+    return "r2" if LikelihoodName.GAUSSIAN in likelihoods else "accuracy"
 
 
 def matrix_csv(matrix: Matrix) -> str:

@@ -14,7 +14,8 @@ from store.job_states import JobStatus
 
 
 class Progress(Resource):
-    """Where the job is. `step` of `num_steps` belongs to the visit; `num_visits` counts those announced so far."""
+    """Where the job is. `step` of `num_steps` belongs to the visit, or to the whole of a job without visits; `num_visits`
+    counts those announced so far."""
 
     visit_index: int | None
     task_index: int | None
@@ -51,8 +52,18 @@ class Transition(Resource):
     epoch: int | None
 
 
+class JobWarning(Resource):
+    """Something about the job that its owner should know while it runs on. One per `code`: the latest."""
+
+    code: str
+    message: str
+    visit_index: int | None
+    at: datetime
+
+
 class Job(Record):
-    """A job and its life so far."""
+    """A job and its life so far. Jobs of the kinds `association` and `analysis` have no tasks and no visits: their
+    `progress` has steps only, and what they find is at `links.result`."""
 
     object: Literal["job"] = "job"
     name: str | None
@@ -68,6 +79,7 @@ class Job(Record):
     progress: Progress
     attempt: int
     error: JobError | None
+    warnings: Sequence[JobWarning]
     weights_sha256: str | None
     lease: Lease | None
     transitions: Sequence[Transition]
@@ -95,7 +107,40 @@ OPEN_STREAM: dict[str, Any] = {
     "tasks": [{"dataset": "digits", "permutation": 0}],
     "stream": "open",
 }
+SPLIT_DIGITS: dict[str, Any] = {
+    "heads": {"kind": "multi"},
+    "method": {"kind": "ewc", "ewc_lambda": 1000.0, "fisher_estimator": "sampled"},
+    "controls": ["naive"],
+    "tasks": [
+        {"kind": "split", "dataset": "digits", "classes": [0, 1]},
+        {"kind": "split", "dataset": "digits", "classes": [2, 3]},
+    ],
+}
+OWN_ARRAYS: dict[str, Any] = {
+    "network": {"hidden_sizes": [64]},
+    "method": {"kind": "online_ewc", "ewc_lambda": 100.0, "fisher_decay": 0.9},
+    "tasks": [
+        {"kind": "plain", "dataset": {"kind": "arrays", "path": "sensors/january.npz", "likelihood": "gaussian"}},
+        {"kind": "plain", "dataset": {"kind": "arrays", "path": "sensors/february.npz", "likelihood": "gaussian"}},
+    ],
+}
+ASSOCIATION: dict[str, Any] = {
+    "kind": "association",
+    "num_synapses": 200,
+    "num_patterns": 600,
+    "num_repeats": 50,
+    "rules": [{"kind": "gd"}, {"kind": "ewc"}, {"kind": "online_ewc", "fisher_decay": 0.99}],
+}
+ANALYSIS: dict[str, Any] = {
+    "kind": "analysis",
+    "job_id": "job_01M82HVNC2Q700QHGDAFKR25MV",
+    "question": {"kind": "overlap", "first_task": 0, "second_task": 1},
+}
 JOB_EXAMPLES: dict[str, Any] = {
     "permuted_digits": {"summary": "The permuted digits experiment with its lower and upper bound", "value": PERMUTED_DIGITS},
     "open_stream": {"summary": "One task now, more to be announced while the job runs", "value": OPEN_STREAM},
+    "split_digits": {"summary": "Two classes at a time, each task with outputs of its own", "value": SPLIT_DIGITS},
+    "own_arrays": {"summary": "Regression on files of your own in the data directory", "value": OWN_ARRAYS},
+    "association": {"summary": "How long a readout remembers random patterns, rule by rule", "value": ASSOCIATION},
+    "analysis": {"summary": "Which layers two tasks of an earlier job share", "value": ANALYSIS},
 }

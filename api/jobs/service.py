@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.jobs.schemas import Job, JobError, Lease, Progress, Transition
+from api.analyses.checks import analysed_job, require_answerable
+from api.jobs.needs import require_dataset, require_network
+from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.security import Caller
-from ewc_core.errors import DatasetUnavailable
-from ewc_core.specs import JobSpec, SupervisedSpec, TaskSpec, dataset_files_missing, dataset_title
+from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
 from store.job_states import HELD
-from store.records import JobRecord, SwitchRecord
+from store.records import EventRecord, JobRecord, SwitchRecord
 from store.unit_of_work import Work
 
-_PARTS = {
+_PARTS = {"events": "events", "metrics": "metrics"}
+_PARTS_OF_SUPERVISED = {
+    **_PARTS,
     "tasks": "tasks",
     "task_switches": "task-switches",
-    "events": "events",
-    "metrics": "metrics",
     "matrix": "evaluations/matrix",
     "checkpoints": "checkpoints",
+    "analyses": "analyses",
 }
+_PARTS_OF_OTHERS = {**_PARTS, "result": "result"}
 
 
 def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | None, request_id: str) -> JobRecord:
@@ -28,20 +31,17 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
 
     Raises:
         DatasetUnavailable: a task's data set has files, and they are not in the data directory.
+        SpecError: a plug-in that is not installed; an analysis of something that is not there.
+        NotLearned: an analysis of something that is not learned yet.
     """
-    for index, task in enumerate(spec.tasks if isinstance(spec, SupervisedSpec) else []):
-        require_dataset(task, data_dir, field=f"tasks.{index}.dataset")
+    if isinstance(spec, SupervisedSpec):
+        require_network(spec.network, field="network")
+        for index, task in enumerate(spec.tasks):
+            require_dataset(task, data_dir, field=f"tasks.{index}.dataset")
+    elif isinstance(spec, AnalysisSpec):
+        analysed = analysed_job(work, spec.job_id, owner=caller.owner)
+        require_answerable(work, analysed, spec.question, field="question.")
     return work.jobs.create(spec, owner=caller.owner, request_id=request_id)
-
-
-def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> None:
-    """Raises DatasetUnavailable, naming `field`, when files of the task's data set are missing."""
-    missing = dataset_files_missing(task.dataset, data_dir)
-    if missing:
-        where = "EWC_DATA_DIR is not set" if data_dir is None else "they are not in the folder that EWC_DATA_DIR names"
-        raise DatasetUnavailable(
-            f"data set {dataset_title(task.dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
-        )
 
 
 def job_body(work: Work, job: JobRecord) -> Job:
@@ -61,12 +61,24 @@ def job_body(work: Work, job: JobRecord) -> Job:
         progress=_progress(job, work.switches.visits(job.id)),
         attempt=job.attempt,
         error=JobError.model_validate(dict(job.error)) if job.error is not None else None,
+        warnings=[_warning(event) for event in work.events.warnings(job.id)],
         weights_sha256=job.weights_sha256,
         lease=_lease(work, job),
         transitions=[Transition.model_validate(vars(move)) for move in work.jobs.transitions(job.id)],
         request_id=job.request_id,
-        links={"self": f"/v1/jobs/{job.id}", **{name: f"/v1/jobs/{job.id}/{path}" for name, path in _PARTS.items()}},
+        links=_links(job),
     )
+
+
+def _links(job: JobRecord) -> dict[str, str]:
+    parts = _PARTS_OF_SUPERVISED if isinstance(job.spec, SupervisedSpec) else _PARTS_OF_OTHERS
+    path = f"/v1/jobs/{job.id}"
+    return {"self": path, **{name: f"{path}/{part}" for name, part in parts.items()}}
+
+
+def _warning(event: EventRecord) -> JobWarning:
+    code, visit_index = str(event.data.get("code", "unknown")), event.data.get("visit_index")
+    return JobWarning(code=code, message=event.message, visit_index=visit_index, at=event.at)
 
 
 def _progress(job: JobRecord, visits: Sequence[SwitchRecord]) -> Progress:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.errors import SwitchNotPossible
+from api.jobs.kinds import require_supervised
 from api.jobs.moves import moves_from
-from api.jobs.service import require_dataset
+from api.jobs.needs import require_dataset
 from api.security import Caller
 from api.task_switches.schemas import AppendTask, CloseStream, RevisitTask, SwitchNow, TaskSwitchRequest
 from ewc_core.errors import SpecError, StreamClosed
@@ -23,12 +24,14 @@ def receive_switch(work: Work, job_id: str, request: TaskSwitchRequest, *, calle
 
     Raises:
         NotFound: no such job of this owner.
+        WrongJobKind: the job has no tasks.
         StreamClosed: the job takes no such switch any more.
         SequenceConflict: another switch came first.
         SpecError: the task does not fit, or there is no task to revisit.
         SwitchNotPossible: "switch now" with no visit in progress, or none after it.
     """
     job = work.jobs.get(job_id, owner=caller.owner, lock=True)
+    require_supervised(job, "task switches")
     _require_open(work, job, request)
     switch = _write(work, job, request, data_dir)
     work.events.append(

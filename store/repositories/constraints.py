@@ -45,6 +45,12 @@ class Constraints(Repository):
         row = self._connection.execute(select(ConstraintRow).where(*where)).mappings().one()
         return ConstraintRecord(**row)
 
+    def find(self, job_id: str, task_index: int) -> ConstraintRecord | None:
+        """The constraint of a task, or None while it has none."""
+        query = select(ConstraintRow).where(ConstraintRow.job_id == job_id, ConstraintRow.task_index == task_index)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return None if row is None else ConstraintRecord(**row)
+
     def list(self, job_id: str) -> builtins.list[ConstraintRecord]:
         """The constraints in the order of their tasks."""
         query = select(ConstraintRow).where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)

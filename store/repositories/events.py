@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from ewc_core.errors import NotFound
 from store.records import EventRecord
 from store.repositories.repository import Repository
 from store.tables import EventRow, JobRow
+
+WARNING = "job.warning"
+"""Type of the events by which training warns; their data name a `code`."""
 
 
 class Events(Repository):
@@ -41,6 +44,19 @@ class Events(Repository):
     def page(self, job_id: str, *, after_seq: int = 0, limit: int = 100) -> list[EventRecord]:
         """The events that follow `after_seq`, oldest first."""
         query = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > after_seq).order_by(EventRow.seq).limit(limit)
+        return [EventRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def warnings(self, job_id: str) -> list[EventRecord]:
+        """The latest event of type `job.warning` for each `code` in their data, oldest first; at most 20.
+
+        Cost: reads the job's own events (at most about a hundred per visit), and nothing of other jobs.
+        """
+        latest = (
+            select(func.max(EventRow.seq))
+            .where(EventRow.job_id == job_id, EventRow.type == WARNING)
+            .group_by(EventRow.data["code"].as_string())
+        )
+        query = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq.in_(latest)).order_by(EventRow.seq).limit(20)
         return [EventRecord(**row) for row in self._connection.execute(query).mappings()]
 
     def last_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:

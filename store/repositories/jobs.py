@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JOB_SPEC, JobSpec, SupervisedSpec
@@ -74,10 +74,34 @@ class Jobs(Repository):
         Raises:
             InvalidCursor: a cursor that is no job of this owner.
         """
-        position = tuple_(JobRow.created_at, JobRow.id)
-        query = select(JobRow).where(JobRow.owner == owner).limit(limit + 1)
+        query = select(JobRow).where(JobRow.owner == owner)
         if status is not None:
             query = query.where(JobRow.status == JobStatus(status).value)
+        return self._page(query, owner=owner, limit=limit, after=after, before=before)
+
+    def list_analyses(self, job: JobRecord, *, limit: int, after: str | None = None) -> Page[JobRecord]:
+        """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
+
+        Cost: no index knows whom an analysis is about. The index on (owner, created_at) leads to the owner's jobs that
+        are no older than `job`; the database reads the spec of each, until the page is full. Nothing leaves the database
+        but the page.
+
+        Raises:
+            InvalidCursor: `after` is no job of this owner.
+        """
+        query = select(JobRow).where(
+            JobRow.owner == job.owner,
+            JobRow.created_at >= job.created_at,
+            JobRow.spec["kind"].as_string() == "analysis",
+            JobRow.spec["job_id"].as_string() == job.id,
+        )
+        return self._page(query, owner=job.owner, limit=limit, after=after)
+
+    def _page(
+        self, query: Select[Any], *, owner: str, limit: int, after: str | None = None, before: str | None = None
+    ) -> Page[JobRecord]:
+        position = tuple_(JobRow.created_at, JobRow.id)
+        query = query.limit(limit + 1)
         if after is not None:
             query = query.where(position < self._position(after, owner))
         if before is not None:

@@ -16,6 +16,7 @@ SPEC: dict[str, Any] = {
     "controls": ["naive"],
     "tasks": [{"dataset": "digits"}, {"dataset": "digits", "permutation": 1}],
 }
+ASSOCIATION: dict[str, Any] = {"kind": "association", "num_synapses": 20, "num_patterns": 40, "num_repeats": 2}
 WORKER = "wrk_test"
 _S = JobStatus
 _STEPS_TO = {
@@ -51,12 +52,14 @@ def bring_to(database: Database, job_id: str, status: JobStatus, *, ttl_seconds:
         if status is JobStatus.WAITING:
             for visit in visits:
                 work.switches.finish_visit(job_id, visit.visit_index, num_steps=10)
-        elif status is not JobStatus.STARTING:
+        elif status is not JobStatus.STARTING and visits:
             work.switches.start_visit(job_id, 0)
             work.jobs.record_progress(job_id, visit_index=0, step=3, num_steps=10)
 
 
-def add_checkpoint(database: Database, job_id: str, data: bytes, *, visit_index: int = 0) -> CheckpointRecord:
+def add_checkpoint(
+    database: Database, job_id: str, data: bytes, *, visit_index: int = 0, task_index: int = 0
+) -> CheckpointRecord:
     """Store `data` as the content of a checkpoint."""
     blob_id = stage_blob(database, data, fence=None, media_type="application/vnd.safetensors")
     with database.write() as work:
@@ -64,12 +67,47 @@ def add_checkpoint(database: Database, job_id: str, data: bytes, *, visit_index:
         return work.checkpoints.add(
             job_id,
             visit_index=visit_index,
-            task_index=0,
+            task_index=task_index,
             method="ewc",
             blob_id=blob_id,
             weights_sha256=sha256(b"weights").hexdigest(),
             tensors=[{"name": "anchor.0.weight", "dtype": "F32", "shape": [2, 2], "begin": 8, "end": 24}],
         )
+
+
+def finish_visit(
+    database: Database, job_id: str, visit_index: int, *, constraint: bool = True, likelihood: str = "categorical"
+) -> None:
+    """The visit, which is on the task of the same index, is over: checkpoint, and constraint if the method has them."""
+    checkpoint = add_checkpoint(database, job_id, b"tensors", visit_index=visit_index, task_index=visit_index)
+    info = {"estimator": "exact", "likelihood": likelihood, "num_examples": 1437, "seed": None, "scale": "mean"}
+    with database.write() as work:
+        if constraint:
+            work.constraints.put(
+                job_id,
+                task_index=visit_index,
+                visit_index=visit_index,
+                checkpoint_id=checkpoint.id,
+                ewc_lambda=100.0,
+                info=info,
+            )
+        work.tasks.note_visit_done(job_id, visit_index, num_examples_seen=1437, checkpoint_id=checkpoint.id)
+        work.switches.finish_visit(job_id, visit_index, num_steps=10)
+
+
+def warn(database: Database, job_id: str, code: str, message: str, *, visit_index: int) -> None:
+    """A warning as training writes it."""
+    with database.write() as work:
+        data = {"code": code, "method": "ewc", "visit_index": visit_index}
+        work.events.append(job_id, type="job.warning", level="warn", message=message, data=data)
+
+
+def find(database: Database, job_id: str, body: dict[str, Any]) -> None:
+    """A job without tasks has come to its result."""
+    bring_to(database, job_id, JobStatus.RUNNING)
+    with database.write() as work:
+        work.results.put(job_id, body)
+        work.jobs.transition(job_id, JobStatus.SUCCEEDED, reason="computed", actor=WORKER)
 
 
 def add_events(database: Database, job_id: str, num_events: int) -> None:

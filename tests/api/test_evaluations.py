@@ -7,9 +7,10 @@ import io
 
 import pytest
 
+from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from store.records import MetricPoint
-from tests.api.lives import bring_to
+from tests.api.lives import ASSOCIATION, bring_to, finish_visit
 
 
 @pytest.fixture
@@ -80,6 +81,26 @@ def test_a_job_that_has_not_begun_has_an_empty_matrix(client, submit):
         "average": None, "forgetting": [None, None], "average_forgetting": None, "retention": [None, None],
         "average_retention": None, "backward_transfer": None, "forward_transfer": None,
     }  # fmt: skip
+
+
+def test_a_job_without_tasks_has_no_matrix_but_a_result(client):
+    job_id = client.post("/v1/jobs", json=ASSOCIATION).json()["id"]
+    response = client.get(f"/v1/jobs/{job_id}/evaluations/matrix")
+    assert (response.status_code, response.json()["code"], response.json()["kind"]) == (409, "wrong_job_kind", "association")
+
+
+def test_scores_on_real_valued_targets_are_r2(client, submit, database):
+    job_id = submit()
+    finish_visit(database, job_id, 0, likelihood="gaussian")
+    assert client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["metric"] == "r2"
+
+
+def test_own_arrays_say_themselves_that_their_targets_are_real_numbers(client, owner, database):
+    task = {"kind": "plain", "dataset": {"kind": "arrays", "path": "mine.npz", "likelihood": "gaussian"}}
+    with database.write() as work:
+        spec = SupervisedSpec.model_validate({"method": {"kind": "naive"}, "tasks": [task]})
+        job_id = work.jobs.create(spec, owner=owner).id
+    assert client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["metric"] == "r2"
 
 
 def test_curves_come_by_method_and_name_and_can_be_narrowed(client, submit, database):

@@ -7,7 +7,7 @@ import pytest
 from api.app import create_app
 from store.job_states import JobStatus
 from tests.api.conftest import TestClient, make_key, settings_for
-from tests.api.lives import SPEC, bring_to
+from tests.api.lives import ASSOCIATION, SPEC, bring_to, warn
 
 
 def test_a_submitted_job_is_queued_and_says_where_everything_is(client):
@@ -120,3 +120,44 @@ def test_a_data_set_without_its_files_is_refused_by_field_and_variable(database_
     assert problem["errors"][0]["pointer"] == "/tasks/0/dataset"
     assert "EWC_DATA_DIR" in problem["detail"]
     assert "mnist/train-images-idx3-ubyte.gz" in problem["detail"]
+
+
+def test_a_job_without_tasks_is_a_job_like_any_other(client, database):
+    response = client.post("/v1/jobs", json={**ASSOCIATION, "name": "patterns"})
+    assert response.status_code == 201
+    job = response.json()
+    assert (job["name"], job["status"], job["stream"], job["spec"]["kind"]) == ("patterns", "queued", "closed", "association")
+    assert job["progress"] == {"visit_index": None, "task_index": None, "step": None, "num_steps": None, "num_visits": 0}
+    assert sorted(job["links"]) == ["events", "metrics", "result", "self"]
+    for part in ("tasks", "task-switches", "checkpoints", "analyses"):
+        listed = client.get(f"/v1/jobs/{job['id']}/{part}")
+        assert (listed.status_code, listed.json()["data"]) == (200, []), part
+    assert [one["id"] for one in client.get("/v1/jobs").json()["data"]] == [job["id"]]
+    bring_to(database, job["id"], JobStatus.RUNNING)
+    with database.write() as work:
+        work.jobs.record_progress(job["id"], visit_index=None, step=3, num_steps=8)
+    progress = client.get(f"/v1/jobs/{job['id']}").json()["progress"]
+    assert (progress["visit_index"], progress["step"], progress["num_steps"]) == (None, 3, 8)
+    assert client.post(f"/v1/jobs/{job['id']}/pause").status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body", [{"action": "append", "task": {"dataset": "digits"}}, {"action": "switch_now"}, {"action": "close"}]
+)
+def test_a_job_without_tasks_takes_no_task_switch(client, body):
+    job_id = client.post("/v1/jobs", json=ASSOCIATION).json()["id"]
+    response = client.post(f"/v1/jobs/{job_id}/task-switches", json=body)
+    assert (response.status_code, response.json()["code"]) == (409, "wrong_job_kind")
+
+
+def test_a_job_shows_the_latest_warning_of_each_code(client, submit, database):
+    job_id = submit()
+    assert client.get(f"/v1/jobs/{job_id}").json()["warnings"] == []
+    tag = client.get(f"/v1/jobs/{job_id}").headers["ETag"]
+    for visit_index in (0, 1):
+        warn(database, job_id, "explicit_step_unstable", f"diverges in visit {visit_index}", visit_index=visit_index)
+    warn(database, job_id, "capacity_nearly_used", "92 % frozen", visit_index=1)
+    response = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": tag})
+    shown = [(one["code"], one["message"], one["visit_index"]) for one in response.json()["warnings"]]
+    assert shown == [("explicit_step_unstable", "diverges in visit 1", 1), ("capacity_nearly_used", "92 % frozen", 1)]
+    assert client.get("/v1/jobs").json()["data"][0]["warnings"] == response.json()["warnings"]

@@ -43,6 +43,20 @@ def test_a_check_over_several_fields_points_to_the_field_that_its_message_starts
     assert (item.pointer, item.detail) == ("/tasks/1/dataset", "tasks.1.dataset: 'y' has 784 features")
 
 
+def test_a_value_that_no_member_of_a_union_has_is_pointed_to_where_it_is_given():
+    body = {"tasks": [{"kind": "sorted"}, "digits"]}
+    pointers = [
+        problem_item({"loc": ("body", "supervised", "tasks", index), "type": "task_kind", "msg": "no"}, body).pointer
+        for index in range(2)
+    ]
+    assert pointers == ["/tasks/0/kind", "/tasks/1"]
+
+
+def test_a_check_on_a_field_that_the_body_leaves_out_points_to_what_it_would_be_in():
+    error = {"loc": ("body", "supervised"), "type": "value_error", "msg": "Value error, network.channels [16, 32] halve"}
+    assert problem_item(error, {"network": {"kind": "conv"}}).pointer == "/network"
+
+
 def test_a_message_that_starts_with_no_field_points_to_the_place_of_the_check():
     assert problem_item({"loc": ("body",), "type": "value_error", "msg": "Value error, there are too many"}, BODY).pointer == ""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
+from api.analyses.schemas import AnalysisRequest
 from api.app import create_app
 from api.openapi import FILE, text
 from api.settings import ApiSettings
 from api.task_switches.schemas import TaskSwitchRequest
-from ewc_core.specs import SupervisedSpec
+from ewc_core.specs import JOB_SPEC
 
 OPERATIONS = {
     "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",
     "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
     "list_checkpoints", "get_checkpoint", "download_checkpoint", "get_catalogue", "list_workers",
+    "get_result", "create_analysis", "list_analyses", "reweight_task", "forget_task",
     "create_api_key", "list_api_keys", "revoke_api_key", "get_health", "get_readiness", "get_version", "get_problem_type",
 }  # fmt: skip
 
@@ -63,11 +65,18 @@ def test_every_post_takes_an_idempotency_key_and_every_v1_operation_an_api_key(d
 
 def test_the_examples_of_requests_are_valid(document):
     operations = _operations(document)
-    for name, adapter in [("create_job", TypeAdapter(SupervisedSpec)), ("create_task_switch", TypeAdapter(TaskSwitchRequest))]:
+    requests = {
+        "create_job": JOB_SPEC,
+        "create_task_switch": TypeAdapter(TaskSwitchRequest),
+        "create_analysis": TypeAdapter(AnalysisRequest),
+    }
+    for name, adapter in requests.items():
         examples = operations[name]["requestBody"]["content"]["application/json"]["examples"]
         assert examples
         for example in examples.values():
             adapter.validate_python(example["value"])
+    jobs = operations["create_job"]["requestBody"]["content"]["application/json"]["examples"].values()
+    assert {example["value"].get("kind", "supervised") for example in jobs} == {"supervised", "association", "analysis"}
     switches = operations["create_task_switch"]["requestBody"]["content"]["application/json"]["examples"].values()
     assert {example["value"]["action"] for example in switches} == {"append", "revisit", "switch_now", "close"}
 

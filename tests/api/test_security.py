@@ -83,7 +83,12 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
     bring_to(database, job_id, JobStatus.RUNNING)
     key_id = client.get("/v1/api-keys").json()["data"][0]["id"]
     ids = {"job_id": job_id, "checkpoint_id": add_checkpoint(database, job_id, b"content").id, "key_id": key_id}
-    bodies = {"create_task_switch": {"action": "revisit", "task_index": 0}}
+    places = {"task_index": "0"}
+    bodies = {
+        "create_task_switch": {"action": "revisit", "task_index": 0},
+        "create_analysis": {"kind": "capacity"},
+        "reweight_task": {"weight": 1.0},
+    }
     bob = caller()
     before = client.get(f"/v1/jobs/{job_id}").json()
     num_walked = 0
@@ -92,8 +97,8 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
             continue
         for method, operation in operations.items():
             body = bodies.get(operation["operationId"])
-            theirs = bob.request(method.upper(), path.format(**ids), json=body)
-            nobodys = bob.request(method.upper(), path.format(**dict.fromkeys(ids, "absent")), json=body)
+            theirs = bob.request(method.upper(), path.format(**ids, **places), json=body)
+            nobodys = bob.request(method.upper(), path.format(**dict.fromkeys(ids, "absent"), **places), json=body)
             assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found"), path
             assert _anonymised(theirs.json(), ids) == _anonymised(nobodys.json(), ids), path
             num_walked += 1

@@ -147,7 +147,7 @@ def test_a_switch_with_the_next_sequence_number_is_taken_and_any_other_refused(c
         ({"action": "append", "task": {"dataset": "mnist"}}, "invalid_spec", "/task/dataset"),
         ({"action": "append", "task": {"dataset": "cifar"}}, "invalid_request", "/task/dataset"),
         ({"action": "append"}, "invalid_request", "/task"),
-        ({"action": "jump"}, "invalid_request", ""),
+        ({"action": "jump"}, "invalid_request", "/action"),
         ({"action": "close", "now": True}, "invalid_request", "/now"),
         ({"action": "revisit", "task_index": -1}, "invalid_request", "/task_index"),
         ({}, "invalid_request", ""),

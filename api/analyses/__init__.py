@@ -1,0 +1,1 @@
+"""Questions about what a job has learned, answered as jobs of their own."""

@@ -1,0 +1,65 @@
+"""Whether a job can be asked a question at all."""
+
+from __future__ import annotations
+
+from api.errors import NotLearned
+from ewc_core.errors import NotFound, SpecError
+from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, OverlapAnalysis, SupervisedSpec
+from store.records import JobRecord
+from store.unit_of_work import Work
+
+
+def analysed_job(work: Work, job_id: str, *, owner: str) -> JobRecord:
+    """The job that the spec of an analysis names.
+
+    Raises:
+        SpecError: at `job_id`: no such job of this owner, or one that has no tasks.
+    """
+    try:
+        job = work.jobs.get(job_id, owner=owner)
+    except NotFound as error:
+        raise SpecError(f"job_id: {error}", field="job_id") from error
+    if not isinstance(job.spec, SupervisedSpec):
+        raise SpecError(
+            f"job_id: job {job_id} is of kind {job.spec.kind!r}; only supervised jobs can be analysed", field="job_id"
+        )
+    return job
+
+
+def require_answerable(work: Work, job: JobRecord, question: AnalysisQuestion, *, field: str = "") -> None:
+    """Check that the record holds what the question is about. `field` is where the question stands, such as `question.`.
+
+    Raises:
+        SpecError: a task or visit that the job does not have.
+        NotLearned: a task or visit that is not finished yet, or a job without any constraint.
+    """
+    if isinstance(question, CapacityAnalysis):
+        _require_constraint(work, job)
+    elif isinstance(question, OverlapAnalysis):
+        _require_learned(work, job, question.first_task, field=f"{field}first_task")
+        _require_learned(work, job, question.second_task, field=f"{field}second_task")
+        if question.at_visit is not None:
+            _require_finished_visit(work, job, question.at_visit, field=f"{field}at_visit")
+    else:
+        _require_learned(work, job, question.task, field=f"{field}task")
+
+
+def _require_learned(work: Work, job: JobRecord, task_index: int, *, field: str) -> None:
+    tasks = work.tasks.list(job.id)
+    if task_index >= len(tasks):
+        raise SpecError(f"job {job.id} has no task {task_index}: it has tasks 0 to {len(tasks) - 1}", field=field)
+    if tasks[task_index].checkpoint_id is None:
+        raise NotLearned(f"task {task_index} of job {job.id} has not been learned yet: no visit to it is finished")
+
+
+def _require_finished_visit(work: Work, job: JobRecord, visit_index: int, *, field: str) -> None:
+    visits = work.switches.visits(job.id)
+    if visit_index >= len(visits):
+        raise SpecError(f"job {job.id} has no visit {visit_index}: it has visits 0 to {len(visits) - 1}", field=field)
+    if visits[visit_index].status != "done":
+        raise NotLearned(f"visit {visit_index} of job {job.id} is not finished yet")
+
+
+def _require_constraint(work: Work, job: JobRecord) -> None:
+    if not work.constraints.list(job.id):
+        raise NotLearned(f"job {job.id} has no consolidated task: nothing holds its network yet")

@@ -1,0 +1,32 @@
+"""The bodies of analyses."""
+
+from __future__ import annotations
+
+from api.analyses.schemas import Analysis
+from api.jobs.schemas import JobError
+from api.results.schemas import result_body
+from ewc_core.specs import AnalysisSpec
+from store.records import JobRecord
+from store.unit_of_work import Work
+
+
+def analysis_body(work: Work, job: JobRecord) -> Analysis:
+    """A job of kind `analysis` as an answer to the job that it is about."""
+    spec = job.spec
+    if not isinstance(spec, AnalysisSpec):
+        raise TypeError(f"job {job.id} is of kind {spec.kind!r}, which is no analysis")
+    found = work.results.get(job.id)
+    path = f"/v1/jobs/{job.id}"
+    return Analysis(
+        id=job.id,
+        job_id=spec.job_id,
+        name=spec.name,
+        seed=spec.seed,
+        question=spec.question,
+        status=job.status,
+        error=JobError.model_validate(dict(job.error)) if job.error is not None else None,
+        result=result_body(job, found) if found is not None else None,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        links={"job": path, "result": f"{path}/result", "analysed": f"/v1/jobs/{spec.job_id}"},
+    )

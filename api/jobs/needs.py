@@ -1,0 +1,41 @@
+"""What a job needs of this service: files of data sets, and plug-ins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ewc_core.errors import DatasetUnavailable, SpecError
+from ewc_core.specs import NetworkSpec, PluginDataset, PluginNetworkSpec, TaskSpec, dataset_files_missing, dataset_title
+from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
+from ewc_core.specs.network import NETWORK_PLUGINS
+from ewc_core.specs.plugins import installed_plugins
+
+
+def require_network(network: NetworkSpec, *, field: str) -> None:
+    """Raises SpecError, naming `field`, for a plug-in's network that no installed package offers."""
+    if isinstance(network, PluginNetworkSpec):
+        _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}.name")
+
+
+def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> None:
+    """Check that the task's data set can be had here; `field` is where the spec names it.
+
+    Raises:
+        DatasetUnavailable: files of it are missing.
+        SpecError: it is a plug-in's, and no installed package offers it.
+    """
+    if isinstance(task.dataset, PluginDataset):
+        _require_plugin(TASK_SOURCE_PLUGINS, task.dataset.name, field=f"{field}.name")
+    missing = dataset_files_missing(task.dataset, data_dir)
+    if missing:
+        where = "EWC_DATA_DIR is not set" if data_dir is None else "they are not in the folder that EWC_DATA_DIR names"
+        raise DatasetUnavailable(
+            f"data set {dataset_title(task.dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
+        )
+
+
+def _require_plugin(group: str, name: str, *, field: str) -> None:
+    installed = installed_plugins(group)
+    if name not in installed:
+        known = ", ".join(installed) or "none"
+        raise SpecError(f"no installed package has a plug-in {name!r} of group {group!r}; installed: {known}", field=field)

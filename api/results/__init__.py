@@ -1,0 +1,1 @@
+"""What association and analysis jobs have found."""
