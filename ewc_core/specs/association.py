@@ -31,10 +31,13 @@ class OnlineEwcRule(Spec):
 
 
 class CascadeRule(Spec):
-    """Binary synapses with `num_levels` levels of metaplasticity (Fusi, Drew and Abbott 2005)."""
+    """Binary synapses with `num_levels` levels of metaplasticity (Fusi, Drew and Abbott 2005).
+
+    Chances halve from level to level; up to 24 levels float32 random numbers meet them exactly.
+    """
 
     kind: Literal["cascade"] = "cascade"
-    num_levels: int = Field(default=10, ge=1, le=64)
+    num_levels: int = Field(default=10, ge=1, le=24)
 
 
 AssociationRule = Annotated[
