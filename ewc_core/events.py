@@ -1,9 +1,10 @@
 """What training loops yield. The order within one visit:
 
-VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (every few steps, and at
-the last one planned, with StepLogged before it: a resume point taken at a Stepped has every logged step behind it),
-then FisherProgress while the Fisher is estimated, Consolidated (methods with a constraint only), Evaluated (once per
-method), VisitFinished.
+VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (with StepLogged every few
+steps and at the last one planned, and ScoresLogged every `evaluate_every` steps, before it: a resume point taken at a
+Stepped has everything logged behind it), then FisherProgress while examples are gone through, Consolidated (methods
+with a constraint only), Evaluated (once per method), VisitFinished. Warned may come anywhere between the first and the
+last of these.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class VisitStarted:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """Accuracy in [0, 1] on a task before it is first trained.
+    """Score on a task before it is first trained.
 
     `current` is that of the network as it is (row `after_visit` = visit.index - 1 of the score matrix), `untrained`
     that of the freshly initialised network (row -1).
@@ -62,12 +63,31 @@ class Stepped:
 
 @dataclass(frozen=True)
 class StepLogged:
-    """The minibatch loss of step `step` (mean over examples, penalty excluded) and the penalty before it, per method."""
+    """The minibatch loss of step `step` (minus the mean log-likelihood up to a constant, penalty excluded) and the penalty before it, per method."""
 
     visit: Visit
     step: int
     losses: Mapping[str, float]
     penalties: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ScoresLogged:
+    """Scores on every task seen, the present one included, after step `step` of the visit: by method, then task index."""
+
+    visit: Visit
+    step: int
+    scores: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that its user should know: `code` is stable, `message` says why and what to do."""
+
+    visit: Visit
+    method: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +110,7 @@ class Consolidated:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Row `visit.index` of one method's score matrix: accuracy in [0, 1] per task seen."""
+    """Row `visit.index` of one method's score matrix: the score per task seen (see `supervised.evaluate`)."""
 
     visit: Visit
     method: str
@@ -107,4 +127,15 @@ class VisitFinished:
     num_examples_seen: int
 
 
-Event = VisitStarted | ZeroShot | Stepped | StepLogged | FisherProgress | Consolidated | Evaluated | VisitFinished
+Event = (
+    VisitStarted
+    | ZeroShot
+    | Stepped
+    | StepLogged
+    | ScoresLogged
+    | Warned
+    | FisherProgress
+    | Consolidated
+    | Evaluated
+    | VisitFinished
+)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from torch import Tensor
 
 from ewc_core.consolidation.constraint import weights_sha256
-from ewc_core.events import Consolidated, Evaluated, StepLogged, Visit, VisitFinished, ZeroShot
+from ewc_core.events import Consolidated, Evaluated, ScoresLogged, StepLogged, Visit, VisitFinished, Warned, ZeroShot
 from ewc_core.resume import ResumePoint
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint, SwitchRecord
@@ -99,13 +99,53 @@ class Recorder:
             )
         self._losses = event.losses
 
+    def log_scores(self, event: ScoresLogged) -> None:
+        """Keep scores on the tasks seen for the next flush, as curves `score.task_<index>`."""
+        self._metrics.extend(
+            MetricPoint(method=method, name=f"score.task_{task}", visit_index=event.visit.index, step=event.step, value=score)
+            for method, scores in event.scores.items()
+            for task, score in scores.items()
+        )
+
+    def warn(self, event: Warned) -> None:
+        """Write a warning as an event."""
+        with self._database.fenced(self._fence) as work:
+            work.events.append(
+                self._fence.job_id,
+                type="job.warning",
+                level="warn",
+                message=event.message,
+                data={
+                    "code": event.code,
+                    "method": event.method,
+                    "visit_index": event.visit.index,
+                    "task_index": event.visit.task_index,
+                },
+            )
+
+    def flush_units(self, *, step: int, num_steps: int) -> str:
+        """Write the progress of a job without tasks, and read the state that is asked of it, in one transaction."""
+        with self._database.fenced(self._fence) as work:
+            job_id = self._fence.job_id
+            work.jobs.record_progress(job_id, visit_index=None, step=step, num_steps=num_steps)
+            if self._is_worth_an_event(0, step, num_steps):
+                work.events.append(
+                    job_id,
+                    type="job.progress",
+                    message=f"unit {step} of {num_steps}",
+                    data={"step": step, "num_steps": num_steps},
+                )
+            desired_state = work.jobs.get(job_id).desired_state
+        self._last_flush = time.monotonic()
+        return desired_state
+
     def flush(self, visit: Visit, *, step: int, num_steps: int, fisher: tuple[int, int] | None = None) -> Orders:
         """Write metrics and progress, and read what is asked of this job, in one transaction."""
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)
             job_id = self._fence.job_id
             work.jobs.record_progress(job_id, visit_index=visit.index, step=step, num_steps=num_steps)
-            if fisher is None and self._is_worth_an_event(visit, step, num_steps):
+            if fisher is None and self._is_worth_an_event(visit.index, step, num_steps):
                 work.events.append(
                     job_id,
                     type="visit.progress",
@@ -213,7 +253,7 @@ class Recorder:
             work.events.append(
                 self._fence.job_id,
                 type="evaluation.completed",
-                message=f"{row.method} after visit {after}: mean accuracy {sum(row.scores.values()) / len(row.scores):.4f}",
+                message=f"{row.method} after visit {after}: mean score {sum(row.scores.values()) / len(row.scores):.4f}",
                 data={
                     "after_visit": after,
                     "method": row.method,
@@ -251,12 +291,12 @@ class Recorder:
         if self._metrics:
             work.metrics.put(self._fence.job_id, self._metrics)
 
-    def _is_worth_an_event(self, visit: Visit, step: int, num_steps: int) -> bool:
+    def _is_worth_an_event(self, visit_index: int, step: int, num_steps: int) -> bool:
         """At most a hundred per visit, or one every ten seconds: a job may run for weeks."""
         last, now = self._announced, time.monotonic()
-        is_new = visit.index != last.visit_index or step - last.step >= num_steps / _EVENTS_PER_VISIT
+        is_new = visit_index != last.visit_index or step - last.step >= num_steps / _EVENTS_PER_VISIT
         if is_new or now - last.at >= _EVENT_SECONDS:
-            self._announced = _Announced(visit.index, step, now)
+            self._announced = _Announced(visit_index, step, now)
             return True
         return False
 

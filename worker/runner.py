@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 import torch
 
+from ewc_core.analysis import AnalysisRun
+from ewc_core.association import AssociationRun
+from ewc_core.computation import Computation
 from ewc_core.consolidation.constraint import Constraint
 from ewc_core.errors import EwcError, RecordError, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
     Evaluated,
     FisherProgress,
+    ScoresLogged,
     StepLogged,
     Stepped,
     Visit,
     VisitFinished,
     VisitStarted,
+    Warned,
     ZeroShot,
 )
 from ewc_core.resume import ResumePoint
+from ewc_core.specs import AnalysisSpec, AssociationSpec
 from ewc_core.supervised import SupervisedRun
 from store.blobs import read_blob
 from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, SwitchRecord
 from store.unit_of_work import Database, Work
+from worker.computing import ComputationDriver
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
+from worker.subject import load_subject
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +98,25 @@ class JobRunner:
         raise _Rest(Outcome.SETTLED)
 
     def _train(self, job: JobRecord) -> None:
-        training = self._restore(job)
-        while (visit := self._next_visit()) is not None:
-            self._learn(job, training, visit)
+        if isinstance(job.spec, AssociationSpec):
+            self._compute(AssociationRun(job.spec))
+        elif isinstance(job.spec, AnalysisSpec):
+            subject = load_subject(self._database, job.spec, owner=job.owner, data_dir=self._settings.data_dir)
+            self._compute(AnalysisRun(job.spec, subject))
+        else:
+            training = self._restore(job)
+            while (visit := self._next_visit()) is not None:
+                self._learn(job, training, visit)
+
+    def _compute(self, computation: Computation) -> None:
+        driver = ComputationDriver(self._database, self._settings, self._fence, self._recorder)
+        driver.run(
+            computation,
+            obey=self._obey_between_units,
+            stop_asked=lambda: self._stop_asked,
+            stop=self._stop_between_units,
+            settle=lambda work: self._move(work, JobStatus.SUCCEEDED, "computed"),
+        )
 
     def _restore(self, job: JobRecord) -> SupervisedRun:
         """The training as the record has it: fresh, or at the resume point with the constraints of the tasks behind it."""
@@ -102,12 +127,12 @@ class JobRunner:
             constraints = work.constraints.list(job.id)
             blobs = [work.checkpoints.get(constraint.checkpoint_id).blob_id for constraint in constraints]
         if saved is None:
-            return SupervisedRun(job.spec, data_dir=self._settings.data_dir)
+            return SupervisedRun(job.supervised, data_dir=self._settings.data_dir)
         point = ResumePoint.from_bytes(read_blob(self._database, saved.blob_id))
         num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)
         num_seen = len({visit.task_index for visit in visits[:num_visits_begun]})
         return SupervisedRun.restore(
-            job.spec,
+            job.supervised,
             data_dir=self._settings.data_dir,
             tasks=tasks[:num_seen],
             constraints=[Constraint.from_bytes(read_blob(self._database, blob_id)) for blob_id in blobs],
@@ -139,6 +164,8 @@ class JobRunner:
             self._move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
 
     def _learn(self, job: JobRecord, training: SupervisedRun, visit: Visit) -> None:
+        if training.step == 0:
+            training.set_constraint_weights(self._constraint_weights())
         rows: list[Evaluated] = []
         consolidated: Consolidated | None = None
         finished: VisitFinished | None = None
@@ -152,6 +179,10 @@ class JobRunner:
                     self._after_step(training, event)
                 case StepLogged():
                     self._recorder.log_step(event)
+                case ScoresLogged():
+                    self._recorder.log_scores(event)
+                case Warned():
+                    self._recorder.warn(event)
                 case FisherProgress():
                     self._after_fisher_chunk(training, event)
                 case Consolidated():
@@ -162,7 +193,7 @@ class JobRunner:
                     finished = event
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        method = job.spec.method.kind
+        method = job.supervised.method.kind
         self._recorder.commit_visit(
             finished,
             method=method,
@@ -172,6 +203,12 @@ class JobRunner:
             point=training.capture(),
         )
         self._last_point = time.monotonic()
+
+    def _constraint_weights(self) -> dict[int, float]:
+        """How often constraints count, where their owner has changed it."""
+        with self._database.read() as work:
+            constraints = work.constraints.list(self._fence.job_id)
+        return {constraint.task_index: constraint.weight for constraint in constraints if constraint.weight != 1.0}
 
     def _after_step(self, training: SupervisedRun, event: Stepped) -> None:
         if self._stop_asked:
@@ -197,6 +234,15 @@ class JobRunner:
     def _stop_here(self, training: SupervisedRun) -> None:
         self._recorder.save_resume_point(training.capture())
         raise _Rest(Outcome.STOPPED)
+
+    def _stop_between_units(self, save: Callable[[], None]) -> None:
+        save()
+        raise _Rest(Outcome.STOPPED)
+
+    def _obey_between_units(self, desired_state: str, save: Callable[[], None]) -> None:
+        if desired_state == DesiredState.PAUSE:
+            save()
+        self._obey(desired_state)
 
     def _obey_at(self, training: SupervisedRun, desired_state: str) -> None:
         """As `_obey`, in the middle of a visit: a pause keeps its place."""

@@ -26,14 +26,13 @@ class SupervisedSpec(Spec):
 
     `controls` are trained beside the method on the same minibatches, so that its scores never stand alone.
     With `stream` "open" more tasks may be announced while the job runs; a closed stream ends after the last task.
-    The same spec and seed give the same bits for one `num_threads` on one type of CPU; `device` "cuda" promises no bits.
+    The same spec and seed give the same bits for one `num_threads` on one type of CPU.
     """
 
     kind: Literal["supervised"] = "supervised"
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     num_threads: int = Field(default=1, ge=1, le=64)
-    device: Literal["cpu", "cuda"] = "cpu"
     network: NetworkSpec = MLPSpec()
     heads: HeadSpec = HeadSpec()
     training: TrainingSpec = TrainingSpec()

@@ -1,56 +1,156 @@
-"""From a network at the end of a visit to the constraint of its task."""
+"""From a network at the end of a visit to the constraint of its task, as the method has it."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ewc_core.consolidation import Constraint
-from ewc_core.data import PermutedData
-from ewc_core.fisher import FisherInfo, exact_fisher_steps
+from ewc_core.consolidation import Constraint, decayed_sum
+from ewc_core.data import TaskData
+from ewc_core.fisher import FisherInfo
+from ewc_core.supervised.bridge import fisher_steps
+from ewc_core.importance import PathIntegral, memory_aware_steps
 from ewc_core.seeding import derive_seed
-from ewc_core.specs import EwcMethod, SupervisedSpec, L2Method
+from ewc_core.specs import (
+    EwcMethod,
+    FisherEstimator,
+    L2Method,
+    MasMethod,
+    OnlineEwcMethod,
+    SiMethod,
+    SupervisedSpec,
+)
+from ewc_core.supervised.heads import HeadView
+
+Progress = tuple[int, int]
+Steps = Generator[Progress, None, Constraint]
+Tensors = dict[str, Tensor]
+_SEEDED = (FisherEstimator.SAMPLED, FisherEstimator.RADEMACHER)
 
 
-def consolidation_steps(
-    spec: SupervisedSpec, network: nn.Module, data: PermutedData, *, task_index: int, visit_index: int
-) -> Generator[tuple[int, int], None, Constraint | None]:
+@dataclass(frozen=True)
+class EndOfVisit:
+    """What consolidation looks at: the network as it is, the task's data and outputs, and the constraint before it."""
+
+    task_index: int
+    visit_index: int
+    network: nn.Module
+    data: TaskData
+    view: HeadView
+    path: PathIntegral | None
+    latest: Constraint | None
+
+    def anchor(self) -> Tensors:
+        """Copies of the parameters."""
+        return {name: parameter.detach().clone() for name, parameter in self.network.named_parameters()}
+
+    def read(self, indices: Tensor) -> Callable[[int, int], tuple[Tensor, Tensor]]:
+        """Training examples `indices`, by position in it."""
+
+        def read(start: int, stop: int) -> tuple[Tensor, Tensor]:
+            inputs, targets = self.data.read("train", indices[start:stop])
+            return inputs, self.view.targets(targets)
+
+        return read
+
+
+def consolidation_steps(spec: SupervisedSpec, end: EndOfVisit) -> Generator[Progress, None, Constraint | None]:
     """Make the constraint that the spec's method wants, or None for methods without one.
 
-    Yields (examples done, examples in all) while the Fisher is summed; the network is left as it was.
+    Yields (examples done, examples in all) while examples are gone through; the network is left as it was.
     """
-    anchor = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
-    if isinstance(spec.method, EwcMethod):
-        indices, seed = _fisher_examples(spec, spec.method, data, task_index=task_index, visit_index=visit_index)
-        fisher = yield from _fisher_steps(network, data, indices)
-        info = FisherInfo(estimator="exact", likelihood="categorical", num_examples=len(indices), seed=seed)
-        return Constraint(task_index, fisher, anchor, spec.method.ewc_lambda, info)
-    if isinstance(spec.method, L2Method):
-        ones = {name: torch.ones_like(tensor) for name, tensor in anchor.items()}
-        info = FisherInfo(estimator="uniform", likelihood="none", num_examples=0, seed=None, scale="every entry is 1")
-        return Constraint(task_index, ones, anchor, spec.method.ewc_lambda, info)
-    return None
+    match spec.method:
+        case EwcMethod() | OnlineEwcMethod():
+            return (yield from _fisher_constraint(spec, spec.method, end))
+        case L2Method():
+            ones = {name: torch.ones_like(tensor) for name, tensor in end.anchor().items()}
+            info = FisherInfo(estimator="uniform", likelihood="none", num_examples=0, seed=None, scale="every entry is 1")
+            return Constraint(end.task_index, ones, end.anchor(), spec.method.ewc_lambda, info)
+        case SiMethod():
+            return _path_constraint(spec.method, end)
+        case MasMethod():
+            return (yield from _memory_aware_constraint(spec, spec.method, end))
+        case _:
+            return None
 
 
-def _fisher_examples(
-    spec: SupervisedSpec, method: EwcMethod, data: PermutedData, *, task_index: int, visit_index: int
-) -> tuple[Tensor, int | None]:
+def _fisher_constraint(spec: SupervisedSpec, method: EwcMethod | OnlineEwcMethod, end: EndOfVisit) -> Steps:
+    indices, subset_seed = _chosen_examples(spec, method.fisher_num_examples, end)
+    label_seed = derive_seed(spec.seed, "fisher-labels", end.visit_index, end.task_index)
+    steps = fisher_steps(
+        end.network,
+        end.read(indices),
+        len(indices),
+        estimator=method.fisher_estimator,
+        likelihood=end.data.likelihood,
+        select=end.view.select,
+        seed=label_seed,
+    )
+    fisher = yield from _counted(steps, len(indices))
+    if isinstance(method, OnlineEwcMethod):
+        before = end.latest.fisher if end.latest is not None else None
+        fisher = decayed_sum(before, fisher, fisher_decay=method.fisher_decay, normalise=method.normalise)
+    seed = label_seed if method.fisher_estimator in _SEEDED else subset_seed
+    info = FisherInfo(
+        estimator=method.fisher_estimator.value, likelihood=end.data.likelihood.value, num_examples=len(indices), seed=seed
+    )
+    return Constraint(end.task_index, fisher, end.anchor(), method.ewc_lambda, info)
+
+
+def _path_constraint(method: SiMethod, end: EndOfVisit) -> Constraint:
+    if end.path is None:
+        raise AssertionError("method 'si' was trained without a path integral")
+    anchor = end.anchor()
+    flat = end.path.importance(torch.cat([tensor.reshape(-1) for tensor in anchor.values()]), damping=method.damping)
+    sizes = [tensor.numel() for tensor in anchor.values()]
+    parts = flat.split(sizes)
+    importance = {name: part.view(anchor[name].shape).clone() for name, part in zip(anchor, parts, strict=True)}
+    info = FisherInfo(
+        estimator="path_integral", likelihood="none", num_examples=0, seed=None, scale="2Ω: the penalty of SI has no 1/2"
+    )
+    return Constraint(end.task_index, _summed(end.latest, _doubled(importance)), anchor, method.strength, info)
+
+
+def _memory_aware_constraint(spec: SupervisedSpec, method: MasMethod, end: EndOfVisit) -> Steps:
+    indices, seed = _chosen_examples(spec, method.num_examples, end)
+    steps = memory_aware_steps(end.network, end.read(indices), len(indices), select=end.view.select)
+    importance = yield from _counted(steps, len(indices))
+    info = FisherInfo(
+        estimator="memory_aware",
+        likelihood="none",
+        num_examples=len(indices),
+        seed=seed,
+        scale="2Ω, a mean over examples: the penalty of MAS has no 1/2",
+    )
+    return Constraint(end.task_index, _summed(end.latest, _doubled(importance)), end.anchor(), method.strength, info)
+
+
+def _doubled(importance: Mapping[str, Tensor]) -> Tensors:
+    return {name: 2.0 * tensor for name, tensor in importance.items()}
+
+
+def _summed(latest: Constraint | None, importance: Mapping[str, Tensor]) -> Tensors:
+    return decayed_sum(latest.fisher if latest is not None else None, importance, fisher_decay=1.0, normalise=False)
+
+
+def _chosen_examples(spec: SupervisedSpec, wanted: int | None, end: EndOfVisit) -> tuple[Tensor, int | None]:
     """Indices of the training examples to use, and the seed that drew them (None: all of them)."""
-    if method.fisher_num_examples is None or method.fisher_num_examples >= data.num_training_examples:
-        return torch.arange(data.num_training_examples), None
-    seed = derive_seed(spec.seed, "fisher", visit_index, task_index)
-    order = torch.randperm(data.num_training_examples, generator=torch.Generator().manual_seed(seed))
-    return order[: method.fisher_num_examples].sort().values, seed
+    available = end.data.num_examples("train")
+    if wanted is None or wanted >= available:
+        return torch.arange(available), None
+    seed = derive_seed(spec.seed, "fisher", end.visit_index, end.task_index)
+    order = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
+    return order[:wanted].sort().values, seed
 
 
-def _fisher_steps(network: nn.Module, data: PermutedData, indices: Tensor) -> Generator[tuple[int, int], None, dict[str, Tensor]]:
-    steps = exact_fisher_steps(network, lambda start, stop: data.training_inputs(indices[start:stop]), len(indices))
+def _counted(steps: Generator[int, None, Tensors], num_examples: int) -> Generator[Progress, None, Tensors]:
     while True:
         try:
             num_done = next(steps)
         except StopIteration as finished:
-            fisher: dict[str, Tensor] = finished.value
-            return fisher
-        yield num_done, len(indices)
+            tensors: Tensors = finished.value
+            return tensors
+        yield num_done, num_examples

@@ -2,83 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
+from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
+from ewc_core.importance import PathIntegral
+from ewc_core.supervised.bridge import mean_loss
 from ewc_core.params import FlatParameters
-from ewc_core.specs import PenaltyStep, TrainingSpec
+from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
 from ewc_core.supervised.optimiser import Step, make_optimiser
 
 _PARAMETERS = "parameters"
 _OPTIMISER = "optimiser."
+_PATH = "path."
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Examples of one task: inputs [n, ...], targets, and the choice of outputs that the task uses (None: all)."""
+
+    inputs: Tensor
+    targets: Tensor
+    select: Callable[[Tensor], Tensor] | None = None
 
 
 class Learner:
     """Trains one network on minibatches, with or without a quadratic penalty. Owns and mutates the network."""
 
-    def __init__(self, network: nn.Module, training: TrainingSpec, *, penalty_step: PenaltyStep) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        training: TrainingSpec,
+        *,
+        penalty_step: PenaltyStep,
+        likelihood: LikelihoodName = LikelihoodName.CATEGORICAL,
+        follows_path: bool = False,
+    ) -> None:
+        """With `follows_path` the path integral of Synaptic Intelligence is taken along the steps of each visit."""
         self.network = network
         self.parameters = FlatParameters(network)
         self._training = training
         self._penalty_step = penalty_step
+        self._likelihood = likelihood
+        self._follows_path = follows_path
         self._optimiser = make_optimiser(training, self.parameters)
         self._quadratic: Quadratic | None = None
+        self._explicit: Quadratic | None = None
         self._step: Step = self._optimiser.step
+        self.path: PathIntegral | None = None
+        self.penalty_share: float | None = None
+        """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one."""
 
     def start_visit(self) -> None:
-        """Forget the optimiser's state and the penalty."""
+        """Forget the optimiser's state and the penalty; a path integral starts here."""
         self._optimiser = make_optimiser(self._training, self.parameters)
+        self.path = PathIntegral(self.parameters.values) if self._follows_path else None
         self.set_penalty(None)
 
     def set_penalty(self, quadratic: Quadratic | None) -> None:
         """Train with this penalty from now on; None for none."""
-        explicit = self._penalty_step is PenaltyStep.EXPLICIT
         self._quadratic = quadratic
-        self._step = self._optimiser.step if quadratic is None or explicit else self._optimiser.proximal(quadratic)
+        self._explicit = quadratic if self._penalty_step is PenaltyStep.EXPLICIT else None
+        if quadratic is None or self._explicit is not None:
+            self._step = self._optimiser.step
+        else:
+            self._step = self._optimiser.proximal(quadratic)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
         return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
 
-    def step(self, inputs: Tensor, labels: Tensor) -> float:
-        """One training step on inputs [n, ...] and labels [n]; returns the loss before it.
+    def step(self, segments: Sequence[Segment], *, measure: bool = False) -> float:
+        """One training step; returns the loss before it. With `measure` also sets `penalty_share`.
 
-        The loss is the mean cross-entropy over the minibatch, penalty excluded. Explicit: the penalty's gradient joins
-        the data gradient. Proximal: the implicit penalty step follows the data step.
+        The loss is −(1/N) Σ log p(target | outputs) over the N examples of all segments, up to a constant, penalty
+        excluded. Explicit: the penalty's gradient joins the data gradient. Proximal: the implicit penalty step follows
+        the data step.
 
         Raises:
             NonFiniteError: the loss is NaN or infinite; no step was made.
         """
-        if self._quadratic is not None and self._penalty_step is PenaltyStep.EXPLICIT:
-            write_penalty_gradient(self.parameters.gradient, self._quadratic, self.parameters.values)
+        if self._explicit is not None:
+            write_penalty_gradient(self.parameters.gradient, self._explicit, self.parameters.values)
         else:
             self.parameters.gradient.zero_()
-        loss = functional.cross_entropy(self.network(inputs), labels)
+        loss = self._loss(segments)
         value = float(loss.detach())
         if not -torch.inf < value < torch.inf:
             raise NonFiniteError(f"the loss is {value}")
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-        self._step()
+        if measure:
+            self.penalty_share = self._share()
+        if self.path is None:
+            self._step()
+        else:
+            before, gradient = self.parameters.values.clone(), self._data_gradient()
+            self._step()
+            self.path.add(gradient, self.parameters.values - before)
         return value
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
         return bool(torch.isfinite(self.parameters.values).all())
 
-    def state(self, *, with_optimiser: bool) -> dict[str, Tensor]:
-        """Copies of the parameters and, on request, of the optimiser's state."""
+    def state(self, *, in_visit: bool) -> dict[str, Tensor]:
+        """Copies of the parameters and, within a visit, of everything else that the next step depends on."""
         state = {_PARAMETERS: self.parameters.values.clone()}
-        if with_optimiser:
+        if in_visit:
             state |= {_OPTIMISER + name: tensor for name, tensor in self._optimiser.state().items()}
+            if self.path is not None:
+                state |= {_PATH + name: tensor for name, tensor in self.path.state().items()}
         return state
 
-    def load_state(self, state: Mapping[str, Tensor], *, with_optimiser: bool) -> None:
+    def load_state(self, state: Mapping[str, Tensor], *, in_visit: bool) -> None:
         """Go on from what `state` gave; the penalty is set separately.
 
         Raises:
@@ -88,8 +129,44 @@ class Learner:
         if _PARAMETERS not in state:
             raise StateFormatError(f"learner state holds {sorted(state)}, expected {_PARAMETERS!r} in it")
         self.parameters.load_flat(state[_PARAMETERS])
-        optimiser = {name.removeprefix(_OPTIMISER): tensor for name, tensor in state.items() if name != _PARAMETERS}
-        if with_optimiser:
-            self._optimiser.load_state(optimiser)
-        elif optimiser:
-            raise StateFormatError(f"learner state at a visit boundary holds {sorted(optimiser)}, expected parameters only")
+        rest = {name: tensor for name, tensor in state.items() if name != _PARAMETERS}
+        if not in_visit:
+            if rest:
+                raise StateFormatError(f"learner state at a visit boundary holds {sorted(rest)}, expected parameters only")
+            return
+        path = {name.removeprefix(_PATH): tensor for name, tensor in rest.items() if name.startswith(_PATH)}
+        self._optimiser.load_state(
+            {name.removeprefix(_OPTIMISER): tensor for name, tensor in rest.items() if not name.startswith(_PATH)}
+        )
+        if self._follows_path:
+            self.path = PathIntegral(self.parameters.values)
+            self.path.load_state(path)
+        elif path:
+            raise StateFormatError(f"learner state holds {sorted(path)} of a path integral, which this method does not take")
+
+    def _share(self) -> float | None:
+        if self._quadratic is None:
+            return None
+        data = float(self._data_gradient().norm())
+        pull = float(penalty_gradient(self._quadratic, self.parameters.values).norm())
+        return pull / data if data > 0.0 else torch.inf
+
+    def _data_gradient(self) -> Tensor:
+        """The gradient of the data loss alone; between a backward pass and its step."""
+        if self._explicit is None:
+            return self.parameters.gradient
+        return self.parameters.gradient - penalty_gradient(self._explicit, self.parameters.values)
+
+    def _loss(self, segments: Sequence[Segment]) -> Tensor:
+        if len(segments) == 1:
+            (only,) = segments
+            outputs = self.network(only.inputs)
+            return mean_loss(self._likelihood, outputs if only.select is None else only.select(outputs), only.targets)
+        outputs = self.network(torch.cat([segment.inputs for segment in segments]))
+        num_examples, start, total = len(outputs), 0, outputs.new_zeros(())
+        for segment in segments:
+            part = outputs[start : start + len(segment.inputs)]
+            start += len(segment.inputs)
+            part = part if segment.select is None else segment.select(part)
+            total = total + mean_loss(self._likelihood, part, segment.targets) * (len(segment.inputs) / num_examples)
+        return total

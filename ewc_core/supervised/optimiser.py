@@ -41,6 +41,8 @@ def make_optimiser(spec: TrainingSpec, parameters: FlatParameters) -> Optimiser:
     """A fresh optimiser."""
     if spec.optimiser is OptimiserName.ADAM:
         return Adam(parameters, learning_rate=spec.learning_rate)
+    if spec.optimiser is OptimiserName.RMSPROP:
+        return RMSProp(parameters, learning_rate=spec.learning_rate)
     return SGD(parameters, learning_rate=spec.learning_rate, momentum=spec.momentum)
 
 
@@ -133,6 +135,55 @@ class Adam:
         for name, tensor in {**self._state, **weight}.items():
             tensor.copy_(state[name])
         self._weight = weight.get(_WEIGHT)
+
+
+class RMSProp:
+    """v ← α v + (1 − α) g²; θ ← θ − lr · g / (√v + eps); α = 0.99, eps = 1e-8, not centred."""
+
+    ALPHA = 0.99
+    EPS = 1e-8
+
+    def __init__(self, parameters: FlatParameters, *, learning_rate: float) -> None:
+        self._parameters = parameters
+        self._learning_rate = learning_rate
+        self._num_steps = 0
+        self._squares = torch.zeros_like(parameters.values)
+        self._scratch = torch.empty_like(parameters.values)
+        self._weight: Tensor | None = None
+
+    def step(self) -> None:
+        """One step."""
+        gradient = self._parameters.gradient
+        self._num_steps += 1
+        self._squares.mul_(self.ALPHA).addcmul_(gradient, gradient, value=1.0 - self.ALPHA)
+        torch.sqrt(self._squares, out=self._scratch)
+        self._parameters.values.addcdiv_(gradient, self._scratch.add_(self.EPS), value=-self._learning_rate)
+
+    def proximal(self, quadratic: Quadratic) -> Step:
+        """Step size per coordinate, lr / (√v + eps), as the data step has it; see `is_weight_refreshed`."""
+        adaptive = AdaptiveWeight(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
+
+        def step() -> None:
+            self.step()
+            if self._weight is None or is_weight_refreshed(self._num_steps):
+                self._weight = torch.empty_like(quadratic.precision) if self._weight is None else self._weight
+                adaptive.compute(self._squares, out=self._weight)
+            proximal_step(self._parameters.values, quadratic.centre, self._weight)
+
+        return step
+
+    def state(self) -> dict[str, Tensor]:
+        """The mean of squares, the number of steps, and the weight of the proximal step if there is one."""
+        state = {"squares": self._squares.clone(), "step": torch.tensor(self._num_steps, dtype=torch.int64)}
+        return state if self._weight is None else {**state, _WEIGHT: self._weight.clone()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state`."""
+        weight = {_WEIGHT: torch.empty_like(self._parameters.values)} if _WEIGHT in state else {}
+        _check_state(state, {"squares": self._squares, "step": torch.tensor(0, dtype=torch.int64), **weight})
+        self._squares.copy_(state["squares"])
+        self._num_steps = int(state["step"])
+        self._weight = state[_WEIGHT].clone() if weight else None
 
 
 def _check_state(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

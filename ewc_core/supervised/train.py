@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ewc_core.consolidation import Constraint, merge
-from ewc_core.data import DataSource, PermutedData, load_source
-from ewc_core.errors import NonFiniteError, SpecError, StateFormatError
+from ewc_core.consolidation import Constraint, Quadratic
+from ewc_core.errors import NonFiniteError, SpecError
 from ewc_core.events import (
     Consolidated,
     Evaluated,
     Event,
     FisherProgress,
+    ScoresLogged,
     StepLogged,
     Stepped,
     Visit,
     VisitFinished,
     VisitStarted,
+    Warned,
     ZeroShot,
 )
-from ewc_core.networks import MLP, build_network
+from ewc_core.networks import DropoutRates, build_network, reseed_dropout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
-from ewc_core.specs import DATASETS, DatasetName, EwcMethod, SupervisedSpec, L2Method, PenaltyStep, TaskSpec
+from ewc_core.specs import DropoutMethod, JointMethod, NaiveMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
+from ewc_core.supervised import guards
 from ewc_core.supervised.batches import ShuffledBatches
-from ewc_core.supervised.consolidate import consolidation_steps
-from ewc_core.supervised.evaluate import accuracy
-from ewc_core.supervised.learner import Learner
+from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
+from ewc_core.supervised.constraint_book import ConstraintBook
+from ewc_core.supervised.early_stopping import EarlyStopping
+from ewc_core.supervised.evaluate import score
+from ewc_core.supervised.guards import Guard
+from ewc_core.supervised.learner import Learner, Segment
+from ewc_core.supervised.run_state import RunState
+from ewc_core.supervised.task_book import TaskBook
 
 LOG_EVERY = 20
 MAX_LOGGED_STEPS = 1000  # about, per visit: a job may take millions of steps
-_VISITED = "visited_tasks"
 
 
 class SupervisedRun:
@@ -45,17 +50,22 @@ class SupervisedRun:
     """
 
     def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None) -> None:
+        """Load the data of the spec's tasks and make the networks.
+
+        Raises:
+            SpecError: the tasks or the network do not fit together; `field` says which.
+            StateFormatError: a data file is damaged.
+        """
         self.spec = spec
         self.visit_index = 0
         self.step = 0
-        self._data_dir = data_dir
-        self._sources: dict[DatasetName, DataSource] = {}
-        self._tasks: dict[int, TaskSpec] = {}
+        self._tasks = TaskBook(spec, data_dir=data_dir)
         self._visited: list[int] = []
-        self._constraints: dict[int, Constraint] = {}
+        self._constraints = ConstraintBook(spec.method)
+        self._largest_share: float | None = None
         self._ending = False
-        step = spec.method.penalty_step if isinstance(spec.method, EwcMethod | L2Method) else PenaltyStep.PROXIMAL
-        self._learners = {kind: Learner(self._fresh_network(), spec.training, penalty_step=step) for kind in spec.methods}
+        self._learners = {kind: self._make_learner(kind) for kind in spec.methods}
+        self._stopping: EarlyStopping | None = None
 
     @classmethod
     def restore(
@@ -72,35 +82,55 @@ class SupervisedRun:
         Raises:
             StateFormatError: the point is not one of a job with this spec.
             ParameterMismatch: its tensors, or a constraint's, do not fit the network.
+            SpecError: a task's data have changed and no longer fit.
         """
         run = cls(spec, data_dir=data_dir)
+        for index, task in enumerate(tasks):
+            run._tasks.require(index, task)
         run.visit_index, run.step = point.visit_index, point.step
-        run._tasks = dict(enumerate(tasks))
-        run._visited = _visited_tasks(point, len(tasks))
-        run._constraints = {constraint.task_index: constraint for constraint in constraints}
+        state = RunState.from_tensors(point.tensors, num_tasks=len(tasks), methods=spec.methods)
+        run._visited = state.visited
+        layout = run._learners[spec.method.kind].parameters.layout
         for constraint in constraints:
             for named in (constraint.fisher, constraint.anchor):
-                run._learners[spec.method.kind].parameters.layout.check(named)
-        rest = set(point.tensors) - {_VISITED}
+                layout.check(named)
+        run._constraints = ConstraintBook(spec.method, constraints, latest_task=state.latest_task)
+        run._constraints.weights = state.weights
+        run._largest_share = state.largest_share
         for kind, learner in run._learners.items():
-            names = {name for name in rest if name.startswith(f"{kind}.")}
-            state = {name.removeprefix(f"{kind}."): point.tensors[name] for name in names}
-            learner.load_state(state, with_optimiser=point.step > 0)
-            rest -= names
-        if rest:
-            raise StateFormatError(f"the resume point holds {sorted(rest)}, which no method of {spec.methods} has")
+            learner.load_state(state.learners[kind], in_visit=point.step > 0)
+        if point.step > 0:
+            run._stopping = run._new_stopping()
+        if run._stopping is not None:
+            run._stopping.load_state(state.stopping)
         return run
 
     def capture(self) -> ResumePoint:
         """The present state; allowed at every yielded Stepped, and after a visit is over. Changes nothing."""
-        tensors = {_VISITED: torch.tensor(self._visited, dtype=torch.int64)}
-        for kind, learner in self._learners.items():
-            tensors |= {f"{kind}.{name}": tensor for name, tensor in learner.state(with_optimiser=self.step > 0).items()}
-        return ResumePoint(visit_index=self.visit_index, step=self.step, tensors=tensors)
+        in_visit = self.step > 0
+        state = RunState(
+            visited=list(self._visited),
+            latest_task=self._constraints.latest_task,
+            weights=dict(self._constraints.weights),
+            largest_share=self._largest_share,
+            learners={kind: learner.state(in_visit=in_visit) for kind, learner in self._learners.items()},
+            stopping=self._stopping.state() if in_visit and self._stopping is not None else {},
+        )
+        return ResumePoint(visit_index=self.visit_index, step=self.step, tensors=state.to_tensors())
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one network's parameters."""
         return self._learners[method].parameters.named()
+
+    def set_constraint_weights(self, weights: Mapping[int, float]) -> None:
+        """Let the constraints of these tasks count so often from the next visit on; the others count once.
+
+        Raises:
+            SpecError: a visit is under way, whose constraints are settled.
+        """
+        if self.step > 0:
+            raise SpecError("constraints are weighted between visits; a visit is under way")
+        self._constraints.weights = dict(weights)
 
     def end_visit_now(self) -> None:
         """Let the visit end after the step just made; call it between events of `learn`."""
@@ -115,20 +145,23 @@ class SupervisedRun:
         """
         self._expect(visit)
         self._ending = False
-        data = self._data(visit.task)
         batches = self._batches(visit.task_index, "shuffle", visit.index)
         num_steps = self.spec.training.num_epochs * batches.steps_per_epoch
         if visit.max_steps is not None:
             num_steps = min(num_steps, visit.max_steps)
         yield VisitStarted(visit, self.step, num_steps)
         if self.step == 0:
-            for learner in self._learners.values():
-                learner.start_visit()
+            self._start(visit)
             if visit.task_index not in self._visited:
-                yield from self._zero_shot(visit, data)
-        self._set_penalty(visit)
-        yield from self._train(visit, data, batches, num_steps)
-        yield from self._consolidate(visit, data)
+                yield from self._zero_shot(visit)
+        quadratic = self._set_penalty(visit)
+        if self.step == 0:
+            yield from self._warnings_at_start(visit, quadratic)
+        yield from self._train(visit, batches, num_steps)
+        if self._stopping is not None and self._stopping.best_values is not None:
+            self._learners[self.spec.method.kind].parameters.load_flat(self._stopping.best_values)
+        yield from self._warnings_at_end(visit, quadratic)
+        yield from self._consolidate(visit)
         yield from self._evaluate(visit)
         finished = VisitFinished(visit, self.step, batches.num_examples_in(self.step))
         if visit.task_index not in self._visited:
@@ -136,45 +169,73 @@ class SupervisedRun:
         self.visit_index, self.step = visit.index + 1, 0
         yield finished
 
-    def _train(self, visit: Visit, data: PermutedData, batches: ShuffledBatches, num_steps: int) -> Iterator[Event]:
-        others = self._other_batches(visit)
+    def _start(self, visit: Visit) -> None:
+        for learner in self._learners.values():
+            learner.start_visit()
+        self._largest_share = None
+        self._stopping = self._new_stopping()
+
+    def _train(self, visit: Visit, batches: ShuffledBatches, num_steps: int) -> Iterator[Event]:
         log_every = max(LOG_EVERY, self.spec.training.num_epochs * batches.steps_per_epoch // MAX_LOGGED_STEPS)
-        while self.step < num_steps and not self._ending:
+        others = self._other_batches(visit)
+        while self.step < num_steps and not self._ending and not (self._stopping is not None and self._stopping.is_over):
             is_logged = (self.step + 1) % log_every == 0 or self.step + 1 == num_steps
             penalties = {kind: learner.penalty() for kind, learner in self._learners.items()} if is_logged else {}
-            losses = self._step(visit, data, batches.at(self.step), others)
+            losses = self._step(visit, batches.at(self.step), others, measure=is_logged)
             self.step += 1
+            self._note_epoch(visit, batches)
             if is_logged:
                 yield StepLogged(visit, self.step, losses, penalties)
+            every = self.spec.training.evaluate_every
+            if every is not None and (self.step % every == 0 or self.step == num_steps):
+                yield ScoresLogged(visit, self.step, {kind: self._scores(kind, visit) for kind in self._learners})
             yield Stepped(visit, self.step, num_steps)
         for kind, learner in self._learners.items():
             if not learner.is_finite():
                 raise self._diverged(kind, visit, self.step, "a parameter is NaN or infinite")
 
     def _step(
-        self, visit: Visit, data: PermutedData, indices: Tensor, others: list[tuple[PermutedData, ShuffledBatches]]
+        self, visit: Visit, indices: Tensor, others: list[tuple[int, ShuffledBatches]], *, measure: bool
     ) -> dict[str, float]:
-        inputs, labels = data.training_inputs(indices), data.training_labels(indices)
+        own = self._segment(visit, visit.task_index, indices)
         losses = {}
         for kind, learner in self._learners.items():
-            batch = (inputs, labels)
-            if kind == "joint" and others:
-                drawn = [(other, shuffled.at(self.step)) for other, shuffled in others]
-                batch = (
-                    torch.cat([inputs, *(other.training_inputs(chosen) for other, chosen in drawn)]),
-                    torch.cat([labels, *(other.training_labels(chosen) for other, chosen in drawn)]),
-                )
+            segments = [own]
+            if kind == "joint":
+                segments += [self._segment(visit, task, shuffled.at(self.step)) for task, shuffled in others]
+            if kind == "dropout":
+                reseed_dropout(learner.network, generator(self.spec.seed, "dropout", visit.index, self.step))
             try:
-                losses[kind] = learner.step(*batch)
+                losses[kind] = learner.step(segments, measure=measure)
             except NonFiniteError as error:
                 raise self._diverged(kind, visit, self.step + 1, str(error)) from error
+            if measure and learner.penalty_share is not None and kind == self.spec.method.kind:
+                self._largest_share = max(learner.penalty_share, self._largest_share or 0.0)
         return losses
 
-    def _consolidate(self, visit: Visit, data: PermutedData) -> Iterator[Event]:
+    def _note_epoch(self, visit: Visit, batches: ShuffledBatches) -> None:
+        if self._stopping is None or self.step % batches.steps_per_epoch != 0:
+            return
         kind = self.spec.method.kind
-        steps = consolidation_steps(
-            self.spec, self._learners[kind].network, data, task_index=visit.task_index, visit_index=visit.index
+        network = self._learners[kind].network
+        scores = [
+            score(network, self._tasks.data(task), self._tasks.view(task, seen=self._seen(visit)), split="validation")
+            for task in self._seen(visit)
+        ]
+        self._stopping.note_epoch(sum(scores) / len(scores), self._learners[kind].parameters.values)
+
+    def _consolidate(self, visit: Visit) -> Iterator[Event]:
+        kind = self.spec.method.kind
+        end = EndOfVisit(
+            task_index=visit.task_index,
+            visit_index=visit.index,
+            network=self._learners[kind].network,
+            data=self._tasks.data(visit.task_index),
+            view=self._tasks.view(visit.task_index, seen=self._seen(visit)),
+            path=self._learners[kind].path,
+            latest=self._constraints.latest,
         )
+        steps = consolidation_steps(self.spec, end)
         while True:
             try:
                 num_done, num_examples = next(steps)
@@ -183,58 +244,93 @@ class SupervisedRun:
                 break
             yield FisherProgress(visit, num_done, num_examples)
         if constraint is not None:
-            self._constraints[visit.task_index] = constraint
+            self._constraints.put(constraint)
             yield Consolidated(visit, kind, constraint)
 
     def _evaluate(self, visit: Visit) -> Iterator[Event]:
-        seen = {index: self._data(self._tasks[index]) for index in sorted({*self._visited, visit.task_index})}
-        sizes = {index: data.num_test_examples for index, data in seen.items()}
-        for kind, learner in self._learners.items():
-            scores = {index: accuracy(learner.network, data) for index, data in seen.items()}
-            yield Evaluated(visit, kind, scores, sizes)
+        split = self.spec.training.evaluate_on
+        sizes = {task: self._tasks.data(task).num_examples(split) for task in self._seen(visit)}
+        for kind in self._learners:
+            yield Evaluated(visit, kind, self._scores(kind, visit), sizes)
 
-    def _zero_shot(self, visit: Visit, data: PermutedData) -> Iterator[Event]:
-        untrained = accuracy(self._fresh_network(), data)
-        for kind, learner in self._learners.items():
-            yield ZeroShot(visit, kind, accuracy(learner.network, data), untrained, data.num_test_examples)
+    def _scores(self, kind: str, visit: Visit) -> dict[int, float]:
+        network, seen, split = self._learners[kind].network, self._seen(visit), self.spec.training.evaluate_on
+        return {task: score(network, self._tasks.data(task), self._tasks.view(task, seen=seen), split=split) for task in seen}
 
-    def _set_penalty(self, visit: Visit) -> None:
-        # The constraint of the task being visited is inactive: the visit is there to replace it.
-        active = [constraint for index, constraint in self._constraints.items() if index != visit.task_index]
+    def _zero_shot(self, visit: Visit) -> Iterator[Event]:
+        data, split = self._tasks.data(visit.task_index), self.spec.training.evaluate_on
+        view = self._tasks.view(visit.task_index, seen=self._seen(visit))
+        untrained = score(self._fresh_network(None), data, view, split=split)
+        for kind, learner in self._learners.items():
+            current = score(learner.network, data, view, split=split)
+            yield ZeroShot(visit, kind, current, untrained, data.num_examples(split))
+
+    def _set_penalty(self, visit: Visit) -> Quadratic | None:
         learner = self._learners[self.spec.method.kind]
-        learner.set_penalty(merge(active, learner.parameters.layout))
+        quadratic = self._constraints.quadratic(learner.parameters.layout, visiting=visit.task_index)
+        learner.set_penalty(quadratic)
+        return quadratic
+
+    def _warnings_at_start(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
+        num_tasks = max(len(self.spec.tasks), len(self._seen(visit)))
+        if visit.index == 0 or len(self._seen(visit)) == 2:
+            yield from self._warned(visit, guards.class_incremental(self.spec, num_tasks))
+        yield from self._warned(visit, guards.unstable_step(self.spec, quadratic))
+
+    def _warnings_at_end(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
+        if self._constraints.ties(visit.task_index):
+            yield from self._warned(visit, guards.without_effect(self.spec, quadratic, self._largest_share))
+
+    def _warned(self, visit: Visit, guard: Guard | None) -> Iterator[Event]:
+        if guard is not None:
+            yield Warned(visit, self.spec.method.kind, guard.code, guard.message)
 
     def _expect(self, visit: Visit) -> None:
         if visit.index != self.visit_index:
             raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
-        known = self._tasks.setdefault(visit.task_index, visit.task)
-        if known != visit.task:
-            raise SpecError(f"visit {visit.index}: task {visit.task_index} is {known.title!r}, got {visit.task.title!r}")
+        self._tasks.require(visit.task_index, visit.task)
 
-    def _other_batches(self, visit: Visit) -> list[tuple[PermutedData, ShuffledBatches]]:
-        """Data and minibatches of the other tasks seen, for joint training."""
-        return [
-            (self._data(self._tasks[index]), self._batches(index, "joint", visit.index, index))
-            for index in sorted(self._visited)
-            if index != visit.task_index
-        ]
+    def _seen(self, visit: Visit) -> list[int]:
+        return sorted({*self._visited, visit.task_index})
+
+    def _segment(self, visit: Visit, task: int, indices: Tensor) -> Segment:
+        inputs, targets = self._tasks.data(task).read("train", indices)
+        view = self._tasks.view(task, seen=self._seen(visit))
+        return Segment(inputs, view.targets(targets), view.select)
+
+    def _other_batches(self, visit: Visit) -> list[tuple[int, ShuffledBatches]]:
+        """Minibatches of the other tasks seen, for joint training."""
+        if "joint" not in self._learners:
+            return []
+        others = [task for task in sorted(self._visited) if task != visit.task_index]
+        return [(task, self._batches(task, "joint", visit.index, task)) for task in others]
 
     def _batches(self, task_index: int, *path: str | int) -> ShuffledBatches:
-        num_examples = self._data(self._tasks[task_index]).num_training_examples
+        num_examples = self._tasks.data(task_index).num_examples("train")
         return ShuffledBatches(num_examples, self.spec.training.batch_size, seed=self.spec.seed, path=path)
 
-    def _data(self, task: TaskSpec) -> PermutedData:
-        if task.dataset not in self._sources:
-            self._sources[task.dataset] = load_source(task.dataset, self._data_dir)
-        return PermutedData(self._sources[task.dataset], task.permutation)
+    def _make_learner(self, kind: str) -> Learner:
+        method = self.spec.method if kind == self.spec.method.kind else None
+        rates = DropoutRates(method.input_rate, method.hidden_rate) if isinstance(method, DropoutMethod) else None
+        is_plain = method is None or isinstance(method, NaiveMethod | JointMethod | DropoutMethod)
+        return Learner(
+            self._fresh_network(rates),
+            self.spec.training,
+            penalty_step=PenaltyStep.PROXIMAL if is_plain else method.penalty_step,
+            likelihood=self._tasks.data(0).likelihood,
+            follows_path=isinstance(method, SiMethod),
+        )
 
-    def _fresh_network(self) -> MLP:
-        info = DATASETS[self.spec.tasks[0].dataset]
+    def _new_stopping(self) -> EarlyStopping | None:
+        return EarlyStopping(self.spec.method.patience) if isinstance(self.spec.method, DropoutMethod) else None
+
+    def _fresh_network(self, dropout: DropoutRates | None) -> nn.Module:
         return build_network(
             self.spec.network,
-            num_features=info.num_features,
-            num_classes=info.num_classes,
+            input_shape=self._tasks.input_shape,
+            num_outputs=self._tasks.heads.num_outputs,
             generator=generator(self.spec.seed, "network"),
+            dropout=dropout,
         )
 
     def _diverged(self, kind: str, visit: Visit, step: int, what: str) -> NonFiniteError:
@@ -242,14 +338,3 @@ class SupervisedRun:
             f"method {kind!r}, visit {visit.index} (task {visit.task.title!r}), step {step}: {what}; "
             "try a smaller learning_rate, penalty_step 'proximal' or a smaller ewc_lambda"
         )
-
-
-def _visited_tasks(point: ResumePoint, num_tasks: int) -> list[int]:
-    tensor = point.tensors.get(_VISITED)
-    if tensor is None or tensor.dtype != torch.int64 or tensor.dim() != 1:
-        raise StateFormatError(f"the resume point has no {_VISITED!r}")
-    visited = [int(index) for index in tensor]
-    unknown = [index for index in visited if not 0 <= index < num_tasks]
-    if unknown:
-        raise StateFormatError(f"the resume point has visited tasks {unknown}, but only {num_tasks} tasks were given")
-    return visited

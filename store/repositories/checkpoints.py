@@ -79,9 +79,11 @@ class Checkpoints(Repository):
         rows = self._connection.execute(query.limit(limit + 1)).mappings().all()
         return Page(items=[CheckpointRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
-    def latest(self, job_id: str) -> CheckpointRecord | None:
-        """The newest checkpoint of the last visit that left one."""
+    def latest(self, job_id: str, *, visit_index: int | None = None) -> CheckpointRecord | None:
+        """The newest checkpoint of the last visit that left one, or of one visit."""
         query = _select().where(CheckpointRow.job_id == job_id)
+        if visit_index is not None:
+            query = query.where(CheckpointRow.visit_index == visit_index)
         query = query.order_by(CheckpointRow.visit_index.desc(), CheckpointRow.created_at.desc(), CheckpointRow.id.desc())
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else CheckpointRecord(**row)

@@ -15,7 +15,7 @@ from store.tables import EvaluationRow
 
 
 class Evaluations(Repository):
-    """Scores of a method on a task after a visit (accuracy in [0, 1], or R² for real-valued targets); after_visit -1 is the untrained network."""
+    """Scores of a method on a task after a visit (-1: the untrained network): accuracy in [0, 1], or R² for real targets."""
 
     def put_row(
         self, job_id: str, *, method: str, after_visit: int, scores: Mapping[int, float], num_examples: Mapping[int, int]

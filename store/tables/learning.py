@@ -42,8 +42,8 @@ class ConstraintRow(Base):
     visit_index: Mapped[int]
     checkpoint_id: Mapped[str] = mapped_column(Text, ForeignKey("checkpoints.id"))
     ewc_lambda: Mapped[float] = mapped_column(Float)
-    weight: Mapped[float] = mapped_column(Float, server_default=text("1"))
     info: Mapped[dict[str, Any]] = mapped_column(JSON_VALUE)
+    weight: Mapped[float] = mapped_column(Float, server_default=text("1"))
 
 
 class ResumePointRow(Base):

@@ -118,7 +118,7 @@ def test_an_expired_lease_can_be_taken_away_once_but_not_after_a_heartbeat(datab
 WRITES = {
     "progress": lambda work, job_id: work.jobs.record_progress(job_id, visit_index=0, step=1, num_steps=2),
     "progress made": lambda work, job_id: work.jobs.note_progress_made(job_id),
-    "result": lambda work, job_id: work.jobs.set_result(job_id, weights_sha256="00"),
+    "result": lambda work, job_id: work.jobs.set_weights(job_id, weights_sha256="00"),
     "task status": lambda work, job_id: work.tasks.set_status(job_id, 0, "training"),
     "visit done": lambda work, job_id: work.tasks.note_visit_done(job_id, 0, num_examples_seen=3, checkpoint_id=None),
     "visit start": lambda work, job_id: work.switches.start_visit(job_id, 0),

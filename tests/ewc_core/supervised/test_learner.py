@@ -9,7 +9,7 @@ from torch import nn
 from ewc_core.consolidation import Quadratic
 from ewc_core.errors import NonFiniteError, ParameterMismatch, StateFormatError
 from ewc_core.specs import PenaltyStep, TrainingSpec
-from ewc_core.supervised.learner import Learner
+from ewc_core.supervised.learner import Learner, Segment
 
 SGD = TrainingSpec.model_validate({"optimiser": "sgd", "learning_rate": 0.1})
 
@@ -34,7 +34,7 @@ def test_the_explicit_step_descends_the_loss_plus_the_penalty() -> None:
     total = loss + 0.5 * (4.0 * (start - 0.5).square()).sum()
     (gradient,) = torch.autograd.grad(total, start)
     learner.set_penalty(_quadratic(4.0))
-    assert learner.step(inputs, labels) == pytest.approx(float(loss.detach()), rel=1e-6)
+    assert learner.step([Segment(inputs, labels)]) == pytest.approx(float(loss.detach()), rel=1e-6)
     torch.testing.assert_close(learner.parameters.values, start.detach() - 0.1 * gradient, rtol=1e-5, atol=1e-6)
 
 
@@ -52,7 +52,7 @@ def test_an_explicit_step_explodes_where_the_proximal_one_holds() -> None:
     explicit.set_penalty(_quadratic(1e6))
     proximal.set_penalty(_quadratic(1e6))
     for _ in range(20):
-        proximal.step(inputs, labels)
+        proximal.step([Segment(inputs, labels)])
     torch.testing.assert_close(proximal.parameters.values, torch.full((8,), 0.5), rtol=1e-4, atol=0)
     with pytest.raises(NonFiniteError, match="the loss is"):
         _step_often(explicit)
@@ -63,9 +63,9 @@ def test_the_penalty_does_not_enter_the_moments_of_the_proximal_step(optimiser: 
     training = TrainingSpec.model_validate({"optimiser": optimiser, "momentum": 0.5 if optimiser == "sgd" else 0.0})
     with_penalty, without = _learner(PenaltyStep.PROXIMAL, training), _learner(PenaltyStep.PROXIMAL, training)
     with_penalty.set_penalty(_quadratic(1e3))
-    with_penalty.step(*_batch())
-    without.step(*_batch())
-    states = [learner.state(with_optimiser=True) for learner in (with_penalty, without)]
+    with_penalty.step([Segment(*_batch())])
+    without.step([Segment(*_batch())])
+    states = [learner.state(in_visit=True) for learner in (with_penalty, without)]
     assert len(states[1]) > 1
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1] if name != "parameters")
     assert not torch.equal(states[0]["parameters"], states[1]["parameters"])
@@ -74,13 +74,13 @@ def test_the_penalty_does_not_enter_the_moments_of_the_proximal_step(optimiser: 
 def test_state_of_another_kind_is_refused() -> None:
     learner = _learner()
     with pytest.raises(StateFormatError, match="expected 'parameters'"):
-        learner.load_state({}, with_optimiser=False)
+        learner.load_state({}, in_visit=False)
     with pytest.raises(StateFormatError, match="parameters only"):
-        learner.load_state({"parameters": torch.zeros(8), "optimiser.step": torch.zeros(())}, with_optimiser=False)
+        learner.load_state({"parameters": torch.zeros(8), "optimiser.step": torch.zeros(())}, in_visit=False)
     with pytest.raises(ParameterMismatch, match=r"\(9,\)"):
-        learner.load_state({"parameters": torch.zeros(9)}, with_optimiser=False)
+        learner.load_state({"parameters": torch.zeros(9)}, in_visit=False)
 
 
 def _step_often(learner: Learner) -> None:
     for _ in range(20):
-        learner.step(*_batch())
+        learner.step([Segment(*_batch())])

@@ -13,7 +13,7 @@ import torch
 
 from ewc_core.consolidation import weights_sha256
 from ewc_core.errors import ParameterMismatch, StateFormatError
-from ewc_core.events import Consolidated, Evaluated, Event, StepLogged, Stepped, ZeroShot
+from ewc_core.events import Consolidated, Evaluated, Event, StepLogged, Stepped, VisitFinished, ZeroShot
 from ewc_core.resume import ResumePoint
 from ewc_core.supervised import SupervisedRun
 from tests.ewc_core.supervised.jobs import A_B_A, STEPS_PER_VISIT, Interrupted, digests, job, learn_all, visit_of
@@ -22,12 +22,18 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
     "sgd": {"optimiser": "sgd", "learning_rate": 0.1},
     "momentum": {"optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9},
     "adam": {"optimiser": "adam", "learning_rate": 0.01},
+    "rmsprop": {"optimiser": "rmsprop", "learning_rate": 0.005},
 }
 METHODS: dict[str, dict[str, Any]] = {
     "ewc proximal": {"kind": "ewc", "ewc_lambda": 50.0, "penalty_step": "proximal"},
     "ewc explicit": {"kind": "ewc", "ewc_lambda": 1.0, "penalty_step": "explicit"},
     "l2 proximal": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "proximal"},
     "l2 explicit": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "explicit"},
+    "ewc latest": {"kind": "ewc", "ewc_lambda": 50.0, "constraints": "latest", "precision_floor": 0.01},
+    "online_ewc": {"kind": "online_ewc", "ewc_lambda": 50.0, "fisher_decay": 0.5, "fisher_estimator": "sampled"},
+    "si": {"kind": "si", "strength": 1.0},
+    "si explicit": {"kind": "si", "strength": 1.0, "penalty_step": "explicit"},
+    "mas": {"kind": "mas", "strength": 1.0, "num_examples": 100},
     "naive": {"kind": "naive"},
     "joint": {"kind": "joint"},
 }
@@ -52,6 +58,17 @@ def test_interrupted_runs_end_with_the_same_bits(method: str, optimiser: str) ->
         assert digests(interrupted.run) == digests(uninterrupted)
 
 
+@pytest.mark.parametrize("evaluate_every", [None, 3])
+def test_dropout_with_early_stopping_ends_with_the_same_bits(evaluate_every: int | None) -> None:
+    training = {"optimiser": "adam", "learning_rate": 0.03, "batch_size": 400, "num_epochs": 12, "num_validation_examples": 400}
+    spec = job({"kind": "dropout", "patience": 2}, training={**training, "evaluate_every": evaluate_every})
+    uninterrupted, events = learn_all(spec)
+    lengths = [event.num_steps for event in events if isinstance(event, VisitFinished)]
+    assert min(lengths) < 36
+    for at_steps in ({1}, {lengths[0]}, {lengths[0] + 4}, set(range(1, sum(lengths), 3))):
+        assert digests(Interrupted(spec, A_B_A, at_steps).run) == digests(uninterrupted)
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_long_visits_resume_between_two_refreshes_of_the_proximal_weight(optimiser: str) -> None:
     spec = job(METHODS["ewc proximal"], training={**OPTIMISERS[optimiser], "batch_size": 50})
@@ -73,7 +90,8 @@ def test_at_a_boundary_the_point_names_the_next_visit_and_holds_no_optimiser_sta
     constraints = [event.constraint for event in run.learn(visit_of(spec, 0, 0)) if isinstance(event, Consolidated)]
     point = run.capture()
     assert (point.visit_index, point.step) == (1, 0)
-    assert set(point.tensors) == {"visited_tasks", "ewc.parameters", "naive.parameters", "joint.parameters"}
+    parameters = {"ewc.parameters", "naive.parameters", "joint.parameters"}
+    assert set(point.tensors) == {"visited_tasks", "latest_task", "constraint_weights", *parameters}
     for num_tasks in (1, 2):  # with and without the task that is visited next
         again = SupervisedRun.restore(
             spec,
@@ -174,7 +192,7 @@ def test_points_of_other_jobs_are_refused() -> None:
         restore(job(network={"hidden_sizes": [13]}))
     with pytest.raises(StateFormatError, match="which no method of"):
         restore(job(controls=["naive"]))
-    with pytest.raises(StateFormatError, match="expected 'parameters'"):
+    with pytest.raises(StateFormatError, match="which no method of"):
         restore(job({"kind": "l2", "ewc_lambda": 1.0}))
     with pytest.raises(StateFormatError, match="optimiser state holds"):
         restore(job(training={"optimiser": "sgd", "batch_size": 200}))

@@ -1,0 +1,86 @@
+"""Warnings about jobs whose penalty cannot do what it is for. Each says why, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ewc_core.consolidation import Quadratic
+from ewc_core.specs import (
+    EwcMethod,
+    HeadKind,
+    JointMethod,
+    L2Method,
+    MasMethod,
+    MethodSpec,
+    OnlineEwcMethod,
+    OptimiserName,
+    PenaltyStep,
+    SiMethod,
+    SupervisedSpec,
+)
+
+SMALLEST_SHARE = 1e-3
+_PENALISED = (EwcMethod, OnlineEwcMethod, L2Method, SiMethod, MasMethod)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is wrong: a stable code, and a sentence for people."""
+
+    code: str
+    message: str
+
+
+def class_incremental(spec: SupervisedSpec, num_tasks: int) -> Guard | None:
+    """Growing heads: the penalty keeps old features, but nothing ever shows old and new classes together."""
+    if spec.heads.kind is not HeadKind.GROWING or num_tasks < 2 or isinstance(spec.method, JointMethod):
+        return None
+    return Guard(
+        "class_incremental_needs_replay",
+        f"heads.kind 'growing' lets the classes of all tasks compete, but method {spec.method.kind!r} never sees old and new "
+        "classes in one step: whatever the penalty, new classes win and old tasks fall to about 0. Use heads.kind 'multi' when "
+        "the task is known at test time, 'shared' when tasks have the same labels, or method 'joint' (with the old data); "
+        "fisher_estimator 'reversed' was proposed for this case",
+    )
+
+
+def without_effect(spec: SupervisedSpec, quadratic: Quadratic | None, largest_share: float | None) -> Guard | None:
+    """After a visit in which a constraint should have tied the network: the pull never reached a thousandth of the data's."""
+    if not isinstance(spec.method, _PENALISED):
+        return None
+    if quadratic is None:
+        return Guard(
+            "penalty_without_effect",
+            f"the merged precision is 0 everywhere ({_strength(spec.method)}, or every Fisher is 0): this was plain training",
+        )
+    if largest_share is None or largest_share >= SMALLEST_SHARE:
+        return None
+    return Guard(
+        "penalty_without_effect",
+        f"the pull of the penalty was never more than {largest_share:.1e} of the data gradient in this visit, so it was nearly "
+        f"plain training; {_strength(spec.method)} is too small for this Fisher: raise it by orders of magnitude, or search for "
+        "it with a sweep",
+    )
+
+
+def unstable_step(spec: SupervisedSpec, quadratic: Quadratic | None) -> Guard | None:
+    """Explicit SGD on the quadratic diverges along coordinate i when lr · P_i >= 2 (1 + momentum)."""
+    method, training = spec.method, spec.training
+    if quadratic is None or not isinstance(method, _PENALISED) or method.penalty_step is not PenaltyStep.EXPLICIT:
+        return None
+    if training.optimiser is not OptimiserName.SGD:
+        return None
+    largest, limit = training.learning_rate * float(quadratic.precision.max()), 2.0 * (1.0 + training.momentum)
+    if largest < limit:
+        return None
+    return Guard(
+        "explicit_step_unstable",
+        f"learning_rate times the largest precision is {largest:.3g}, and the explicit step diverges from {limit:.3g} on; "
+        "use penalty_step 'proximal', or a smaller learning_rate or ewc_lambda",
+    )
+
+
+def _strength(method: MethodSpec) -> str:
+    if isinstance(method, SiMethod | MasMethod):
+        return f"strength {method.strength:g}"
+    return f"ewc_lambda {method.ewc_lambda:g}" if isinstance(method, EwcMethod | OnlineEwcMethod | L2Method) else "the strength"

@@ -1,0 +1,54 @@
+"""What an analysis looks at: another job, as its record stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from ewc_core import tensor_file
+from ewc_core.analysis import AnalysisSubject
+from ewc_core.consolidation import Constraint
+from ewc_core.errors import SpecError
+from ewc_core.specs import AnalysisSpec, OverlapAnalysis
+from store.blobs import read_blob
+from store.unit_of_work import Database
+from worker.checkpoint import tensor_index
+
+_ANCHOR = "anchor."
+_KINDS = ("ewc-constraint", "ewc-anchor")
+
+
+def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir: Path | None) -> AnalysisSubject:
+    """The analysed job's spec, tasks, constraints, and weights after the wanted visit (by default the last one).
+
+    Raises:
+        NotFound: the owner has no such job.
+        SpecError: it is not a supervised job, or has no finished visit that the question could be about.
+    """
+    with database.read() as work:
+        job = work.jobs.get(spec.job_id, owner=owner)
+        tasks = [task.spec for task in work.tasks.list(job.id)]
+        wanted = spec.question.at_visit if isinstance(spec.question, OverlapAnalysis) else None
+        checkpoint = work.checkpoints.latest(job.id, visit_index=wanted)
+        blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in work.constraints.list(job.id)]
+    if checkpoint is None:
+        which = "no visit" if wanted is None else f"visit {wanted} not"
+        raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
+    return AnalysisSubject(
+        spec=job.supervised,
+        tasks=tasks,
+        constraints=[Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs],
+        weights=_weights(read_blob(database, checkpoint.blob_id)),
+        data_dir=data_dir,
+    )
+
+
+def _weights(data: bytes) -> dict[str, Tensor]:
+    kind = _KINDS[0] if _is_constraint(data) else _KINDS[1]
+    tensors, _ = tensor_file.decode(data, kind=kind)
+    return {name.removeprefix(_ANCHOR): tensor for name, tensor in tensors.items() if name.startswith(_ANCHOR)}
+
+
+def _is_constraint(data: bytes) -> bool:
+    return any(entry["name"].startswith("fisher.") for entry in tensor_index(data))
