@@ -32,7 +32,8 @@ def load_openml(dataset: OpenMLDataset, data_dir: Path | None) -> DataSource:
     Raises:
         DatasetUnavailable: no data directory, or openml.org cannot be reached.
         StateFormatError: what was fetched cannot be parsed.
-        SpecError: no such data set, text columns, missing values, a target that is no class, or more than 4 GiB of numbers.
+        SpecError: no such data set, a file with another checksum, text columns, missing values, a target that is no class, or
+            more than 4 GiB of numbers.
     """
     where = f"OpenML data set {dataset.name!r} version {dataset.version}"
     if data_dir is None:

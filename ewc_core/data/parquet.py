@@ -41,8 +41,9 @@ def read_parquet(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     import pyarrow  # here: the import takes a moment, and jobs without such a file do not need it
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
+    with path.open("rb") as stream:
+        try:
+            file = parquet.ParquetFile(stream, page_checksum_verification=True)
             columns = _columns(file.schema_arrow, path.name)
             num_rows = file.metadata.num_rows
             sizes = {
@@ -51,8 +52,8 @@ def read_parquet(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             }
             require_bearable_size(sizes, where=path.name, field=FILE_FIELD)
             return _read(file, columns, num_rows, path.name)
-    except pyarrow.ArrowException as error:
-        raise StateFormatError(f"{path.name}: not a readable parquet file: {error}") from error
+        except (pyarrow.ArrowException, OSError) as error:  # the library raises OSError for damaged pages too
+            raise StateFormatError(f"{path.name}: not a readable parquet file: {error}") from error
 
 
 def _columns(schema: Any, where: str) -> _Columns:

@@ -36,7 +36,9 @@ class ArraysDataset(Spec):
 
     `.npz` and `.safetensors` hold `train_inputs` and `train_targets`, and `test_inputs` and `test_targets`; or `inputs`
     and `targets`, of which a fixed fifth becomes the test set. `.parquet` holds one example a row: columns `target` (or
-    `target_0`, `target_1`, ...), optionally `split` ("train" or "test"), and every other column is a feature.
+    `target_0`, `target_1`, ...), optionally `split` ("train" or "test"), and every other column is a feature. Inputs of
+    type uint8 are divided by 255; other numbers are taken as they are. Targets are labels 0 to K-1 (categorical), 0 or 1
+    (Bernoulli) or real numbers (Gaussian); the latter two may have several columns. At most 4 GiB are read.
     """
 
     kind: Literal["arrays"] = "arrays"
@@ -55,7 +57,10 @@ class ArraysDataset(Spec):
 
 
 class OpenMLDataset(Spec):
-    """A classification data set of openml.org by name, fetched once into the data directory."""
+    """A classification data set of openml.org by name, fetched once into the data directory.
+
+    A fixed fifth of the examples is the test set, and each feature is scaled to [0, 1] by the training examples.
+    """
 
     kind: Literal["openml"] = "openml"
     name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.\-]+$")]

@@ -1,0 +1,136 @@
+"""Users' `.parquet` tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+import torch
+from pyarrow import parquet
+
+from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.specs import LikelihoodName
+from tests.ewc_core.data.arrays_of import load
+
+
+def _write(folder: Path, columns: dict[str, Any], **options: Any) -> None:
+    parquet.write_table(pyarrow.table(columns), folder / "own.parquet", **options)
+
+
+def test_columns_become_features_in_their_order_and_rows_examples(tmp_path: Path) -> None:
+    split = ["train", "test", "train", "train"]
+    _write(
+        tmp_path, {"b": [1.5, 2.5, 3.5, 4.5], "target": [0, 1, 1, 0], "a": [1, 2, 3, -4], "split": split, "c": [True, False] * 2}
+    )
+    source = load(tmp_path, "own.parquet")
+    assert source.train_inputs.tolist() == [[1.5, 1.0, 1.0], [3.5, 3.0, 1.0], [4.5, -4.0, 0.0]]
+    assert source.test_inputs.tolist() == [[2.5, 2.0, 0.0]]
+    assert source.train_targets.tolist() == [0, 1, 0]
+    assert (source.num_outputs, source.input_shape, source.largest) == (2, (3,), None)
+
+
+def test_without_a_split_column_a_fixed_fifth_is_held_out(tmp_path: Path) -> None:
+    _write(tmp_path, {"x": list(range(10)), "target": [0, 1] * 5})
+    source = load(tmp_path, "own.parquet")
+    assert sorted(source.train_inputs.flatten().tolist() + source.test_inputs.flatten().tolist()) == list(range(10))
+    assert len(source.test_targets) == 2
+
+
+def test_numbered_targets_are_ordered_by_their_number(tmp_path: Path) -> None:
+    names = [f"target_{index}" for index in range(11)]
+    _write(tmp_path, {"x": [0.0, 1.0], **{name: [float(name[7:]), -1.0] for name in reversed(names)}, "split": ["train", "test"]})
+    source = load(tmp_path, "own.parquet", likelihood=LikelihoodName.GAUSSIAN)
+    assert source.train_targets.tolist() == [[float(index) for index in range(11)]]
+    assert source.num_outputs == 11
+
+
+def test_one_numbered_target_is_a_column_of_targets(tmp_path: Path) -> None:
+    _write(tmp_path, {"x": [0.0, 1.0], "target_0": [0.5, 2.0]})
+    assert load(tmp_path, "own.parquet", likelihood=LikelihoodName.GAUSSIAN).train_targets.shape == (1, 1)
+
+
+def test_a_table_of_bytes_stays_bytes_and_one_of_bytes_and_numbers_does_not(tmp_path: Path) -> None:
+    a, b = pyarrow.array([0, 128, 255], pyarrow.uint8()), [1, 2, 3]
+    _write(tmp_path, {"a": a, "b": pyarrow.array(b, pyarrow.uint8()), "target": [0, 1, 0]})
+    assert load(tmp_path, "own.parquet").largest == 255
+    _write(tmp_path, {"a": a, "b": b, "target": [0, 1, 0]})
+    source = load(tmp_path, "own.parquet")
+    assert source.largest is None
+    assert source.train_inputs.max() > 1
+
+
+def test_a_table_is_the_same_however_it_is_stored_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"x": np.arange(1000.0), "y": np.arange(1000) % 7, "target": np.arange(1000) % 3, "split": ["train", "test"] * 500}
+    _write(tmp_path, columns)
+    first = load(tmp_path, "own.parquet")
+    _write(tmp_path, columns, row_group_size=64, compression="gzip", use_dictionary=False)
+    monkeypatch.setattr("ewc_core.data.parquet._NUMBERS_AT_ONCE", 100)
+    second = load(tmp_path, "own.parquet")
+    assert torch.equal(first.train_inputs, second.train_inputs)
+    assert torch.equal(first.test_targets, second.test_targets)
+    assert first.train_inputs[:, 0].tolist() == list(range(0, 1000, 2))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"x": [1.0, 2.0]}, r"needs a column 'target', or 'target_0', .*; of these it has \[\]"),
+        ({"x": [1.0, 2.0], "target": [0, 1], "target_0": [0, 1]}, r"it has \['target', 'target_0'\]"),
+        ({"x": [1.0, 2.0], "target_0": [0, 1], "target_2": [0, 1]}, r"it has \['target_0', 'target_2'\]"),
+        ({"target": [0, 1], "split": ["train", "test"]}, "has no feature"),
+        ({"x": ["a", "b"], "target": [0, 1]}, "column 'x' has type string, expected numbers or booleans"),
+        ({"x": [1.0, None], "target": [0, 1]}, "column 'x' has empty cells"),
+        ({"x": [1.0, float("nan")], "target": [0, 1]}, "nan at"),
+        ({"x": [1.0, 1e300], "target": [0, 1]}, "must be finite in float32"),
+        ({"x": [1.0, 2.0], "target": [0, None]}, "column 'target' has empty cells"),
+        ({"x": [1.0, 2.0], "target": [0.0, 1.0]}, "targets are torch.float64, expected integer labels"),
+        ({"x": [1.0, 2.0], "target": [0, 1], "split": ["train", "validation"]}, "found 'validation'"),
+        ({"x": [1.0, 2.0], "target": [0, 1], "split": ["train", None]}, "found None"),
+        ({"x": [1.0, 2.0], "target": [0, 1], "split": ["train", "train"]}, r"test_inputs has shape \[0, 1\]"),
+        ({"x": pyarrow.array([], pyarrow.float32()), "target": pyarrow.array([], pyarrow.int64())}, r"inputs has shape \[0, 1\]"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
+    _write(tmp_path, columns)
+    with pytest.raises(SpecError, match=rf"^own\.parquet.*{message}") as error:
+        load(tmp_path, "own.parquet")
+    assert error.value.field == "dataset.path"
+
+
+def test_column_names_must_be_unique(tmp_path: Path) -> None:
+    table = pyarrow.table([[1.0], [2.0], [0]], names=["x", "x", "target"])
+    parquet.write_table(table, tmp_path / "own.parquet")
+    with pytest.raises(SpecError, match="column names are not unique"):
+        load(tmp_path, "own.parquet")
+
+
+def test_a_large_table_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ewc_core.data.layout.MAX_BYTES", 1000)
+    monkeypatch.setattr("ewc_core.data.parquet._read", None)
+    _write(tmp_path, {"x": np.zeros(100), "target": np.zeros(100, int)})
+    with pytest.raises(SpecError, match="announces arrays of 1200 bytes; at most 1000 are read"):
+        load(tmp_path, "own.parquet")
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    _write(tmp_path, {"x": np.arange(100.0), "target": np.arange(100) % 2}, compression="none", use_dictionary=False)
+    content = (tmp_path / "own.parquet").read_bytes()
+    for damaged in (b"", b"PAR1", content[:-20], content[: len(content) // 2], b"\x00" * 40 + content[40:]):
+        (tmp_path / "own.parquet").write_bytes(damaged)
+        with pytest.raises(StateFormatError, match=r"^own\.parquet: not a readable parquet file"):
+            load(tmp_path, "own.parquet")
+
+
+def test_flipped_bits_are_noticed_where_pages_have_checksums(tmp_path: Path) -> None:
+    numbers = np.arange(100.0)
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    _write(tmp_path, {"x": numbers, "target": np.arange(100) % 2}, **options)
+    content = (tmp_path / "own.parquet").read_bytes()
+    damaged = content.replace(numbers.tobytes(), numbers[::-1].tobytes())
+    assert damaged != content
+    (tmp_path / "own.parquet").write_bytes(damaged)
+    with pytest.raises(StateFormatError, match=r"not a readable parquet file.*CRC"):
+        load(tmp_path, "own.parquet")
