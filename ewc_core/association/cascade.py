@@ -89,12 +89,13 @@ def signal_by_age(chain: SynapseChain, num_ages: int) -> FloatArray:
     average = 0.5 * (depress + potentiate)
     # The mean over both kinds of event k is that of one kind: they mirror each other.
     after_event = np.full(chain.num_states, 1.0 / chain.num_states) @ potentiate
-    # T̄^d w decays to 0, where occupancies decay to π and leave its rounding: hence from the right.
+    # T̄^d w is odd (its mirror image is its negative) and decays to 0; kept odd, rounding leaves nothing behind.
     expected_strength = chain.strengths
     signal = np.empty(num_ages)
     for age in range(num_ages):
         signal[age] = after_event @ expected_strength
         expected_strength = average @ expected_strength
+        expected_strength = 0.5 * (expected_strength - expected_strength[::-1])
     return signal
 
 
