@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from ewc_core.data import PermutedData, load_source
+from ewc_core.data import Sources
 from ewc_core.fisher.exact import exact_fisher
-from ewc_core.networks.mlp import build_network
+from ewc_core.networks import build_network
 from ewc_core.seeding import generator
 from ewc_core.specs import SupervisedSpec
 from tests.journeys.service import Service
@@ -108,11 +108,10 @@ def test_a_stored_fisher_read_by_range_equals_a_recomputation_from_its_anchor(se
         stored = {tensor["name"]: _read_tensor(service, checkpoint, tensor) for tensor in checkpoint["tensors"]}
         whole = load(service.http.get(f"/checkpoints/{checkpoint['id']}/content").content)
         assert all(torch.equal(stored[name], whole[name]) for name in whole)
-        network = build_network(spec.network, num_features=64, num_classes=10, generator=generator(0, "any"))
+        network = build_network(spec.network, input_shape=(1, 8, 8), num_outputs=10, generator=generator(0, "any"))
         network.load_state_dict({name.removeprefix("anchor."): t for name, t in stored.items() if name.startswith("anchor.")})
-        task = spec.tasks[checkpoint["task_index"]]
-        data = PermutedData(load_source(task.dataset, None), task.permutation)
-        inputs = data.training_inputs(torch.arange(data.num_training_examples))
+        data = Sources(None).task(spec.tasks[checkpoint["task_index"]])
+        inputs, _ = data.read_range("train", 0, data.num_examples("train"))
         recomputed = exact_fisher(network.double(), inputs.double())
         for name, fisher in recomputed.items():
             error = (stored[f"fisher.{name}"].double() - fisher.double()).norm() / fisher.double().norm()

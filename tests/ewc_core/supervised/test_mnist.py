@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ewc_core.data import load_source
+from ewc_core.data.builtin import load_builtin
 from ewc_core.events import Evaluated
 from ewc_core.specs import DATASETS, DatasetName, dataset_files_missing
 from ewc_core.supervised import run
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_the_files_hold_what_is_announced() -> None:
-    source, info = load_source(DatasetName.MNIST, _FOLDER), DATASETS[DatasetName.MNIST]
-    assert source.train_inputs.shape == (info.num_training_examples, info.num_features)
-    assert source.test_inputs.shape == (info.num_test_examples, info.num_features)
-    assert source.train_labels.bincount().tolist()[:3] == [5923, 6742, 5958]
+    source, info = load_builtin(DatasetName.MNIST, _FOLDER), DATASETS[DatasetName.MNIST]
+    assert source.train_inputs.shape == (info.num_training_examples, *info.input_shape)
+    assert source.test_inputs.shape == (info.num_test_examples, *info.input_shape)
+    assert source.train_targets.bincount().tolist()[:3] == [5923, 6742, 5958]
 
 
 def test_two_permuted_tasks_are_both_remembered() -> None:
