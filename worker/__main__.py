@@ -17,6 +17,7 @@ from store.sweep import sweep
 from store.unit_of_work import Database
 from worker.processes import die_with_parent
 from worker.settings import WorkerSettings, new_worker_id
+from worker.sweeps import advance
 from worker.watchdog import Watchdog
 
 log = logging.getLogger("worker")
@@ -89,6 +90,7 @@ def _sweep_once(
         if wake_everything:  # messages that a dead Celery process had reserved are lost
             work.jobs.reset_wake_ups()
     sweep(database, wake_ups, settings=settings)
+    advance(database, wake_ups)
 
 
 def _say_goodbye(database: Database, worker_id: str) -> None:

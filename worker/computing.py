@@ -30,7 +30,7 @@ class ComputationDriver:
         obey: Callable[[str, Callable[[], None]], None],
         stop_asked: Callable[[], bool],
         stop: Callable[[Callable[[], None]], None],
-        settle: Callable[[Work], None],
+        settle: Callable[[Work], object],
     ) -> None:
         """Compute what is left and write the result.
 

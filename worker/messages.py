@@ -6,11 +6,12 @@ import logging
 import os
 from functools import cache
 
-from store.queue import WAKE_UP
+from store.queue import WAKE_UP, WakeUps
 from store.unit_of_work import Database
 from worker.app import app, stopping
 from worker.settings import WorkerSettings, celery_id
 from worker.supervisor import Supervisor
+from worker.sweeps import advance
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,15 @@ def _database() -> Database:
     return Database(WorkerSettings().database_url)
 
 
+@cache
+def _wake_ups() -> WakeUps:
+    settings = WorkerSettings()
+    return WakeUps(settings.broker_url, settings.broker_dir)
+
+
 @app.task(name=WAKE_UP, ignore_result=True)
 def wake_up(job_id: str) -> None:
     """Train the job if nobody else does. Safe to receive twice, late, or for a job that no longer exists."""
     supervisor = Supervisor(_database(), WorkerSettings(), worker_id=celery_id(os.getppid()), stopping=stopping)
     supervisor.attend(job_id)
+    advance(_database(), _wake_ups())  # a trial that has ended makes room for the next one

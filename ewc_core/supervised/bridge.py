@@ -12,7 +12,9 @@ from ewc_core.fisher.exact import exact_fisher_steps
 from ewc_core.specs import LikelihoodName
 
 
-def fisher_steps(network: nn.Module, read: Callable[[int, int], tuple[Tensor, Tensor]], num_examples: int, **_: Any) -> Generator[int, None, dict[str, Tensor]]:
+def fisher_steps(
+    network: nn.Module, read: Callable[[int, int], tuple[Tensor, Tensor]], num_examples: int, **_: Any
+) -> Generator[int, None, dict[str, Tensor]]:
     return (yield from exact_fisher_steps(network, lambda start, stop: read(start, stop)[0], num_examples))
 
 

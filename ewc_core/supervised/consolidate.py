@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ewc_core.consolidation import Constraint, decayed_sum
 from ewc_core.data import TaskData
 from ewc_core.fisher import FisherInfo
-from ewc_core.supervised.bridge import fisher_steps
 from ewc_core.importance import PathIntegral, memory_aware_steps
+from ewc_core.params import ParameterLayout
 from ewc_core.seeding import derive_seed
 from ewc_core.specs import (
     EwcMethod,
@@ -23,6 +23,7 @@ from ewc_core.specs import (
     SiMethod,
     SupervisedSpec,
 )
+from ewc_core.supervised.bridge import fisher_steps
 from ewc_core.supervised.heads import HeadView
 
 Progress = tuple[int, int]
@@ -104,10 +105,9 @@ def _path_constraint(method: SiMethod, end: EndOfVisit) -> Constraint:
     if end.path is None:
         raise AssertionError("method 'si' was trained without a path integral")
     anchor = end.anchor()
-    flat = end.path.importance(torch.cat([tensor.reshape(-1) for tensor in anchor.values()]), damping=method.damping)
-    sizes = [tensor.numel() for tensor in anchor.values()]
-    parts = flat.split(sizes)
-    importance = {name: part.view(anchor[name].shape).clone() for name, part in zip(anchor, parts, strict=True)}
+    layout = ParameterLayout.of(end.network)
+    values = layout.join(anchor, dtype=torch.float32)
+    importance = layout.split(end.path.importance(values, damping=method.damping))
     info = FisherInfo(
         estimator="path_integral", likelihood="none", num_examples=0, seed=None, scale="2Ω: the penalty of SI has no 1/2"
     )

@@ -20,7 +20,7 @@ from ewc_core.specs import (
 )
 
 SMALLEST_SHARE = 1e-3
-_PENALISED = (EwcMethod, OnlineEwcMethod, L2Method, SiMethod, MasMethod)
+PENALISED = (EwcMethod, OnlineEwcMethod, L2Method, SiMethod, MasMethod)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def class_incremental(spec: SupervisedSpec, num_tasks: int) -> Guard | None:
 
 def without_effect(spec: SupervisedSpec, quadratic: Quadratic | None, largest_share: float | None) -> Guard | None:
     """After a visit in which a constraint should have tied the network: the pull never reached a thousandth of the data's."""
-    if not isinstance(spec.method, _PENALISED):
+    if not isinstance(spec.method, PENALISED):
         return None
     if quadratic is None:
         return Guard(
@@ -66,7 +66,7 @@ def without_effect(spec: SupervisedSpec, quadratic: Quadratic | None, largest_sh
 def unstable_step(spec: SupervisedSpec, quadratic: Quadratic | None) -> Guard | None:
     """Explicit SGD on the quadratic diverges along coordinate i when lr · P_i >= 2 (1 + momentum)."""
     method, training = spec.method, spec.training
-    if quadratic is None or not isinstance(method, _PENALISED) or method.penalty_step is not PenaltyStep.EXPLICIT:
+    if quadratic is None or not isinstance(method, PENALISED) or method.penalty_step is not PenaltyStep.EXPLICIT:
         return None
     if training.optimiser is not OptimiserName.SGD:
         return None

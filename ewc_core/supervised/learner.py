@@ -12,9 +12,9 @@ from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.importance import PathIntegral
-from ewc_core.supervised.bridge import mean_loss
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
+from ewc_core.supervised.bridge import mean_loss
 from ewc_core.supervised.optimiser import Step, make_optimiser
 
 _PARAMETERS = "parameters"
@@ -72,6 +72,12 @@ class Learner:
             self._step = self._optimiser.step
         else:
             self._step = self._optimiser.proximal(quadratic)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Step at this rate from now on, the penalty's proximal step included."""
+        if rate != self._optimiser.learning_rate:
+            self._optimiser.learning_rate = rate
+            self.set_penalty(self._quadratic)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""

@@ -22,13 +22,18 @@ _WEIGHT = "proximal_weight"
 
 
 class Optimiser(Protocol):
-    """Steps on `FlatParameters` in place, from their gradient."""
+    """Steps on `FlatParameters` in place, from their gradient, at `learning_rate`, which may be set between steps."""
+
+    learning_rate: float
 
     def step(self) -> None:
         """One step on the parameters from the gradient as it is."""
 
     def proximal(self, quadratic: Quadratic) -> Step:
-        """What to call instead of `step`: the data step, then the implicit step on `quadratic` of the fitting size."""
+        """What to call instead of `step`: the data step, then the implicit step on `quadratic` of the fitting size.
+
+        Made for the present learning rate: ask again after setting another.
+        """
 
     def state(self) -> dict[str, Tensor]:
         """Copies of everything that the next step depends on."""
@@ -51,7 +56,7 @@ class SGD:
 
     def __init__(self, parameters: FlatParameters, *, learning_rate: float, momentum: float) -> None:
         self._parameters = parameters
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
         self._momentum = momentum
         self._velocity = torch.zeros_like(parameters.values) if momentum > 0.0 else None
 
@@ -60,11 +65,11 @@ class SGD:
         direction = self._parameters.gradient
         if self._velocity is not None:
             direction = self._velocity.mul_(self._momentum).add_(direction)
-        self._parameters.values.add_(direction, alpha=-self._learning_rate)
+        self._parameters.values.add_(direction, alpha=-self.learning_rate)
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + P(θ − m) = 0 the fixed point."""
-        weight = proximal_weight(quadratic.precision, self._learning_rate / (1.0 - self._momentum))
+        weight = proximal_weight(quadratic.precision, self.learning_rate / (1.0 - self._momentum))
 
         def step() -> None:
             self.step()
@@ -91,7 +96,6 @@ class Adam:
 
     def __init__(self, parameters: FlatParameters, *, learning_rate: float) -> None:
         self._parameters = parameters
-        self._learning_rate = learning_rate
         # The parameter and its gradient share the flat vectors' memory, so both stay in step with the network.
         self._flat = nn.Parameter(parameters.values)
         self._flat.grad = parameters.gradient
@@ -104,13 +108,23 @@ class Adam:
         self._adam.state[self._flat] = self._state
         self._weight: Tensor | None = None
 
+    @property
+    def learning_rate(self) -> float:
+        """The step size before Adam's scaling."""
+        rate: float = self._adam.param_groups[0]["lr"]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._adam.param_groups[0]["lr"] = rate
+
     def step(self) -> None:
         """One step."""
         self._adam.step()
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `is_weight_refreshed`."""
-        adaptive = AdaptiveWeight(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
+        adaptive = AdaptiveWeight(quadratic, learning_rate=self.learning_rate, eps=self.EPS)
 
         def step() -> None:
             self.step()
@@ -145,7 +159,7 @@ class RMSProp:
 
     def __init__(self, parameters: FlatParameters, *, learning_rate: float) -> None:
         self._parameters = parameters
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
         self._num_steps = 0
         self._squares = torch.zeros_like(parameters.values)
         self._scratch = torch.empty_like(parameters.values)
@@ -157,11 +171,11 @@ class RMSProp:
         self._num_steps += 1
         self._squares.mul_(self.ALPHA).addcmul_(gradient, gradient, value=1.0 - self.ALPHA)
         torch.sqrt(self._squares, out=self._scratch)
-        self._parameters.values.addcdiv_(gradient, self._scratch.add_(self.EPS), value=-self._learning_rate)
+        self._parameters.values.addcdiv_(gradient, self._scratch.add_(self.EPS), value=-self.learning_rate)
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """Step size per coordinate, lr / (√v + eps), as the data step has it; see `is_weight_refreshed`."""
-        adaptive = AdaptiveWeight(quadratic, learning_rate=self._learning_rate, eps=self.EPS)
+        adaptive = AdaptiveWeight(quadratic, learning_rate=self.learning_rate, eps=self.EPS)
 
         def step() -> None:
             self.step()

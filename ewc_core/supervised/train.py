@@ -26,14 +26,14 @@ from ewc_core.events import (
 from ewc_core.networks import DropoutRates, build_network, reseed_dropout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
-from ewc_core.specs import DropoutMethod, JointMethod, NaiveMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
+from ewc_core.specs import DropoutMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
 from ewc_core.supervised.evaluate import score
-from ewc_core.supervised.guards import Guard
+from ewc_core.supervised.guards import PENALISED, Guard
 from ewc_core.supervised.learner import Learner, Segment
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook
@@ -180,6 +180,9 @@ class SupervisedRun:
         others = self._other_batches(visit)
         while self.step < num_steps and not self._ending and not (self._stopping is not None and self._stopping.is_over):
             is_logged = (self.step + 1) % log_every == 0 or self.step + 1 == num_steps
+            rate = self.spec.training.learning_rate_in(self.step // batches.steps_per_epoch)
+            for learner in self._learners.values():
+                learner.set_learning_rate(rate)
             penalties = {kind: learner.penalty() for kind, learner in self._learners.items()} if is_logged else {}
             losses = self._step(visit, batches.at(self.step), others, measure=is_logged)
             self.step += 1
@@ -312,11 +315,11 @@ class SupervisedRun:
     def _make_learner(self, kind: str) -> Learner:
         method = self.spec.method if kind == self.spec.method.kind else None
         rates = DropoutRates(method.input_rate, method.hidden_rate) if isinstance(method, DropoutMethod) else None
-        is_plain = method is None or isinstance(method, NaiveMethod | JointMethod | DropoutMethod)
+        penalised = method if isinstance(method, PENALISED) else None
         return Learner(
             self._fresh_network(rates),
             self.spec.training,
-            penalty_step=PenaltyStep.PROXIMAL if is_plain else method.penalty_step,
+            penalty_step=penalised.penalty_step if penalised is not None else PenaltyStep.PROXIMAL,
             likelihood=self._tasks.data(0).likelihood,
             follows_path=isinstance(method, SiMethod),
         )

@@ -84,3 +84,15 @@ def test_state_of_another_kind_is_refused() -> None:
 def _step_often(learner: Learner) -> None:
     for _ in range(20):
         learner.step([Segment(*_batch())])
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam", "rmsprop"])
+def test_a_new_learning_rate_is_that_of_the_data_step_and_of_the_proximal_step(optimiser: str) -> None:
+    halved = _learner(PenaltyStep.PROXIMAL, TrainingSpec.model_validate({"optimiser": optimiser, "learning_rate": 0.1}))
+    fresh = _learner(PenaltyStep.PROXIMAL, TrainingSpec.model_validate({"optimiser": optimiser, "learning_rate": 0.05}))
+    for learner in (halved, fresh):
+        learner.set_penalty(_quadratic(3.0))
+    halved.set_learning_rate(0.05)
+    for learner in (halved, fresh):
+        learner.step([Segment(*_batch())])
+    assert torch.equal(halved.parameters.values, fresh.parameters.values)

@@ -24,16 +24,18 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
     "adam": {"optimiser": "adam", "learning_rate": 0.01},
     "rmsprop": {"optimiser": "rmsprop", "learning_rate": 0.005},
 }
-METHODS: dict[str, dict[str, Any]] = {
-    "ewc proximal": {"kind": "ewc", "ewc_lambda": 50.0, "penalty_step": "proximal"},
-    "ewc explicit": {"kind": "ewc", "ewc_lambda": 1.0, "penalty_step": "explicit"},
-    "l2 proximal": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "proximal"},
-    "l2 explicit": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "explicit"},
+NEIGHBOURS: dict[str, dict[str, Any]] = {
     "ewc latest": {"kind": "ewc", "ewc_lambda": 50.0, "constraints": "latest", "precision_floor": 0.01},
     "online_ewc": {"kind": "online_ewc", "ewc_lambda": 50.0, "fisher_decay": 0.5, "fisher_estimator": "sampled"},
     "si": {"kind": "si", "strength": 1.0},
     "si explicit": {"kind": "si", "strength": 1.0, "penalty_step": "explicit"},
     "mas": {"kind": "mas", "strength": 1.0, "num_examples": 100},
+}
+METHODS: dict[str, dict[str, Any]] = {
+    "ewc proximal": {"kind": "ewc", "ewc_lambda": 50.0, "penalty_step": "proximal"},
+    "ewc explicit": {"kind": "ewc", "ewc_lambda": 1.0, "penalty_step": "explicit"},
+    "l2 proximal": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "proximal"},
+    "l2 explicit": {"kind": "l2", "ewc_lambda": 0.1, "penalty_step": "explicit"},
     "naive": {"kind": "naive"},
     "joint": {"kind": "joint"},
 }
@@ -56,6 +58,21 @@ def test_interrupted_runs_end_with_the_same_bits(method: str, optimiser: str) ->
         interrupted = Interrupted(spec, A_B_A, at_steps)
         assert interrupted.num_restores == len(at_steps)
         assert digests(interrupted.run) == digests(uninterrupted)
+
+
+@pytest.mark.parametrize("method", NEIGHBOURS)
+def test_interrupted_runs_of_the_neighbours_end_with_the_same_bits(method: str) -> None:
+    spec = job(NEIGHBOURS[method], training={**OPTIMISERS["adam"], "batch_size": 200}, controls=[])
+    interrupted = Interrupted(spec, A_B_A, INTERRUPTIONS["every third step"])
+    assert digests(interrupted.run) == digests(learn_all(spec)[0])
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_interrupted_runs_with_a_falling_learning_rate_end_with_the_same_bits(optimiser: str) -> None:
+    training = {**OPTIMISERS[optimiser], "batch_size": 400, "num_epochs": 3, "schedule": "linear"}
+    spec = job(METHODS["ewc proximal"], training=training, controls=[])
+    interrupted = Interrupted(spec, (0, 1), {3, 15, 16, 19, 20})
+    assert digests(interrupted.run) == digests(learn_all(spec, (0, 1))[0])
 
 
 @pytest.mark.parametrize("evaluate_every", [None, 3])

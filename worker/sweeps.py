@@ -1,0 +1,161 @@
+"""Moving sweeps on: settle trials whose jobs have ended, and queue the jobs of the next ones.
+
+Any process may do it at any time. What a sweep needs is read and worked out without a lock; the result is written in
+one transaction, and only if the sweep is still at the version that it was worked out from: of several processes that
+move the same sweep at the same time one does, and the others leave it alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from ewc_core.errors import SpecError, StoreUnavailable
+from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
+from ewc_core.sweep.proposer import Trial, next_number, propose
+from store.job_states import FINISHED, JobStatus
+from store.queue import WakeUps
+from store.records import SweepRecord, TrialRecord
+from store.unit_of_work import Database, Work
+
+log = logging.getLogger(__name__)
+
+SWEEP_ID, TRIAL = "sweep_id", "trial"
+"""What the metadata of a trial's job say."""
+
+
+def advance(database: Database, wake_ups: WakeUps) -> list[str]:
+    """Move every running sweep on as far as it goes now; the jobs that were queued. Wake-ups are sent after the commit.
+
+    Raises:
+        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the next sweep of the record.
+    """
+    with database.read() as work:
+        running = work.sweeps.running()
+    queued: list[str] = []
+    for sweep_id in running:
+        try:
+            queued += advance_one(database, sweep_id)
+        except StoreUnavailable:
+            raise
+        except Exception:  # whatever one sweep meets, the others go on
+            log.exception("sweep %s cannot be moved on", sweep_id)
+    for job_id in queued:
+        try:
+            wake_ups.publish(job_id)
+        except StoreUnavailable as error:
+            log.warning("job %s is queued, and the sweeper will wake it: %s", job_id, error)
+            break
+        with database.write() as work:
+            work.jobs.mark_woken(job_id)
+    return queued
+
+
+def advance_one(database: Database, sweep_id: str) -> list[str]:
+    """Move one sweep on; the jobs that were queued.
+
+    Raises:
+        StoreUnavailable: the database cannot be used.
+    """
+    with database.read() as work:
+        sweep, trials, scores = _observe(work, sweep_id)
+    plan = _plan(sweep.spec, trials, scores)
+    if sweep.status != "running" or plan.is_empty:
+        return []
+    with database.write() as work:
+        if work.sweeps.get(sweep_id, lock=True).version != sweep.version:
+            return []
+        return _carry_out(work, sweep, plan)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be written. `settled` maps trial numbers to scores (None: failed); `outcome` ends the sweep."""
+
+    settled: Mapping[int, float | None] = field(default_factory=dict)
+    started: Mapping[int, tuple[Mapping[str, Scalar], SupervisedSpec]] = field(default_factory=dict)
+    outcome: str | None = None
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.settled or self.started or self.outcome)
+
+
+def _observe(work: Work, sweep_id: str) -> tuple[SweepRecord, list[TrialRecord], dict[int, float | None]]:
+    """The sweep, its trials, and the scores of those that have ended since they were last looked at."""
+    sweep = work.sweeps.get(sweep_id)
+    trials = {trial.number: trial for trial in work.sweeps.trials(sweep_id)}
+    ended = {number: status for number, status in work.sweeps.statuses_of_running_trials(sweep_id).items() if status in FINISHED}
+    scores = {
+        number: _score(work, trials[number].job_id, sweep.spec.job) if status is JobStatus.SUCCEEDED else None
+        for number, status in ended.items()
+    }
+    return sweep, list(trials.values()), scores
+
+
+def _score(work: Work, job_id: str, job: SupervisedSpec) -> float:
+    """Mean over all tasks of the method's validation score after the last visit."""
+    last_visit = len(job.tasks) - 1
+    row = [entry for entry in work.evaluations.list(job_id) if (entry.method, entry.after_visit) == (job.method.kind, last_visit)]
+    if len(row) != len(job.tasks):
+        raise AssertionError(f"job {job_id} succeeded with {len(row)} scores after its last visit; expected {len(job.tasks)}")
+    return fmean(entry.score for entry in row)
+
+
+def _plan(spec: SweepSpec, trials: Sequence[TrialRecord], scores: Mapping[int, float | None]) -> _Plan:
+    finished: list[Trial] = []
+    pending: list[Trial] = []
+    for trial in trials:
+        score = scores.get(trial.number, trial.score)
+        is_pending = trial.status == "running" and trial.number not in scores
+        (pending if is_pending else finished).append(Trial(trial.number, trial.parameters, score))
+    started: dict[int, tuple[Mapping[str, Scalar], SupervisedSpec]] = {}
+    while len(pending) < spec.max_parallel and (parameters := propose(spec, finished, pending)) is not None:
+        number = next_number(finished, pending)
+        try:
+            started[number] = (parameters, spec.trial_job(parameters))
+        except SpecError as error:  # its values are valid alone, but not together: no trial can stand in its place
+            if pending:
+                break
+            return _Plan(settled=scores, outcome="failed", error={"code": error.code, "message": str(error)})
+        pending.append(Trial(number, parameters))
+    if pending:
+        return _Plan(settled=scores, started=started)
+    outcome = "succeeded" if any(trial.score is not None for trial in finished) else "failed"
+    return _Plan(settled=scores, outcome=outcome)
+
+
+def _carry_out(work: Work, sweep: SweepRecord, plan: _Plan) -> list[str]:
+    for number, score in plan.settled.items():
+        work.sweeps.settle_trial(sweep.id, number, score=score)
+    queued = []
+    for number, (parameters, spec) in plan.started.items():
+        job = work.jobs.create(_labelled(spec, sweep, number), owner=sweep.owner, request_id=sweep.request_id)
+        work.sweeps.add_trial(sweep.id, number=number, job_id=job.id, parameters=parameters)
+        queued.append(job.id)
+    if plan.outcome is not None:
+        error = plan.error
+        if plan.outcome == "failed" and error is None:
+            error = _all_failed(work, sweep.id)
+        work.sweeps.finish(sweep.id, plan.outcome, error=error)
+        log.info("sweep %s %s", sweep.id, plan.outcome)
+    return queued
+
+
+def _labelled(spec: SupervisedSpec, sweep: SweepRecord, number: int) -> SupervisedSpec:
+    name = f"{(sweep.name or spec.name or 'sweep')[:100]}, trial {number}"
+    return spec.model_copy(update={"name": name, "metadata": {**spec.metadata, SWEEP_ID: sweep.id, TRIAL: str(number)}})
+
+
+def _all_failed(work: Work, sweep_id: str) -> dict[str, Any]:
+    """No trial has a score: the error of the last one stands for all."""
+    trials = work.sweeps.trials(sweep_id)
+    last = max(trials, key=lambda trial: (trial.finished_at or trial.created_at, trial.number))
+    job = work.jobs.get(last.job_id)
+    why = job.error["message"] if job.error is not None else f"it was {job.status.value}"
+    message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {job.id}: {why}"
+    return {"code": "no_trial_succeeded", "message": message, "job_id": job.id}
