@@ -52,8 +52,8 @@ class RuleFindings:
             ],
             "first_pattern_snr_checks": [self._snr_check(t) for t in self._check_times()],
         }
-        if self.theory.weight_norm is not None:
-            summary["weight_norm_checks"] = [self._norm_check(t) for t in self._check_times()]
+        if (norms := self.theory.weight_norm) is not None:
+            summary["weight_norm_checks"] = [self._norm_check(t, float(norms[t - 1])) for t in self._check_times()]
         return summary
 
     def _values(self, row: int, t: int) -> Iterator[tuple[str, float]]:
@@ -73,11 +73,9 @@ class RuleFindings:
     def _check_times(self) -> list[int]:
         return [t for t in CHECK_TIMES if t <= len(self.theory.fraction_retained)]
 
-    def _norm_check(self, t: int) -> dict[str, Any]:
-        assert self.theory.weight_norm is not None  # noqa: S101 - asked for by `summary` alone, where it is there
+    def _norm_check(self, t: int, exact: float) -> dict[str, Any]:
         row = self.times.index(t)
-        mean, error = float(self.simulated.weight_norm[row]), float(self.simulated.weight_norm_error[row])
-        return _check(t, mean, error, float(self.theory.weight_norm[t - 1]))
+        return _check(t, float(self.simulated.weight_norm[row]), float(self.simulated.weight_norm_error[row]), exact)
 
     def _snr_check(self, t: int) -> dict[str, Any]:
         """The error is that of an SNR estimated from normal overlaps, √((1 + SNR²/2)/R)."""
