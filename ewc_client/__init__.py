@@ -30,10 +30,12 @@ from ewc_client.errors import (
     StreamClosedError,
     UnauthorizedError,
 )
+from ewc_client.findings import Analysis, JobWarning, Result
 from ewc_client.jobs import Job
 from ewc_client.models import ApiKey, Event, Matrix, MethodScores, Metric, Summary, Task, TaskSwitch, TensorEntry, Worker
 
 __all__ = [
+    "Analysis",
     "ApiError",
     "ApiKey",
     "Checkpoint",
@@ -49,12 +51,14 @@ __all__ = [
     "Job",
     "JobCancelledError",
     "JobFailedError",
+    "JobWarning",
     "Matrix",
     "MethodScores",
     "Metric",
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitedError",
+    "Result",
     "SequenceConflictError",
     "ServerError",
     "ServiceUnreachableError",

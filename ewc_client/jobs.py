@@ -1,196 +1,18 @@
-"""Jobs: submit, look at, steer, follow."""
+"""The jobs of a key's owner: submit, find, steer."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from ewc_client.checkpoints import Checkpoint
-from ewc_client.errors import JobCancelledError, JobFailedError
-from ewc_client.models import Body, Event, Matrix, Metric, Page, Progress, Task, TaskSwitch
+from ewc_client.findings import Analysis, Result
+from ewc_client.job import FINISHED, Job
+from ewc_client.models import Body, Page, Task
 from ewc_client.paging import fetch_all, fetch_page
-from ewc_client.sse import EventStream
 from ewc_client.transport import Transport
 
-FINISHED = frozenset({"succeeded", "failed", "cancelled"})
-SwitchAction = Literal["append", "revisit", "switch_now", "close"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job as it was when it was read; every method that changes it returns it as it is then."""
-
-    id: str
-    name: str | None
-    status: str
-    status_reason: str | None
-    stream: str
-    spec: Body
-    progress: Progress
-    attempt: int
-    error: Body | None
-    weights_sha256: str | None
-    created_at: str
-    raw: Body = field(repr=False)
-    _transport: Transport = field(repr=False, compare=False)
-
-    @classmethod
-    def from_body(cls, body: Body, transport: Transport) -> Job:
-        """From a job's body."""
-        return cls(
-            id=str(body["id"]),
-            name=body.get("name"),
-            status=str(body["status"]),
-            status_reason=body.get("status_reason"),
-            stream=str(body["stream"]),
-            spec=body["spec"],
-            progress=Progress.from_body(body.get("progress") or {}),
-            attempt=int(body.get("attempt") or 0),
-            error=body.get("error"),
-            weights_sha256=body.get("weights_sha256"),
-            created_at=str(body["created_at"]),
-            raw=body,
-            _transport=transport,
-        )
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the job has come to its end: succeeded, failed or cancelled."""
-        return self.status in FINISHED
-
-    def refresh(self) -> Job:
-        """The job as it is now."""
-        return Job.from_body(self._get(""), self._transport)
-
-    def cancel(self) -> Job:
-        """Ask for the end of the job. What it has learned so far is kept."""
-        return self._do("cancel")
-
-    def pause(self) -> Job:
-        """Ask the job to stop at its next step, and keep its place."""
-        return self._do("pause")
-
-    def resume(self) -> Job:
-        """Let a paused job go on."""
-        return self._do("resume")
-
-    def retry(self) -> Job:
-        """Let a failed job go on from its last resume point."""
-        return self._do("retry")
-
-    def switch(
-        self,
-        action: SwitchAction,
-        *,
-        task: Mapping[str, Any] | None = None,
-        task_index: int | None = None,
-        now: bool | None = None,
-        sequence: int | None = None,
-    ) -> TaskSwitch:
-        """Announce a task switch: `append` a `task`, `revisit` a `task_index`, `switch_now`, or `close` the stream.
-
-        With `now`, an append or revisit also ends the running visit. With `sequence`, the switch is refused unless it
-        is the next one.
-        """
-        given: dict[str, Any] = {"action": action, "task": task, "task_index": task_index, "now": now, "sequence": sequence}
-        body = {name: value for name, value in given.items() if value is not None}
-        return TaskSwitch.from_body(self._transport.request("POST", f"{self._path}/task-switches", json=body).json())
-
-    def close(self) -> TaskSwitch:
-        """Close the stream: the job succeeds when the tasks announced so far are learned."""
-        return self.switch("close")
-
-    def tasks(self) -> list[Task]:
-        """The tasks announced so far."""
-        return list(fetch_all(self._transport, f"{self._path}/tasks", {}, Task.from_body))
-
-    def task_switches(self) -> list[TaskSwitch]:
-        """The task switches so far, in order."""
-        return list(fetch_all(self._transport, f"{self._path}/task-switches", {}, TaskSwitch.from_body))
-
-    def events(
-        self, *, after: int = 0, give_up_seconds: float = 300.0, on_reconnect: Callable[[Exception], None] | None = None
-    ) -> Iterator[Event]:
-        """Events with a `seq` above `after`, as they happen, to the job's end. Cut connections are made again."""
-        return iter(
-            EventStream(self._transport, self.id, after=after, give_up_seconds=give_up_seconds, on_reconnect=on_reconnect)
-        )
-
-    def past_events(self, *, after: int = 0) -> Iterator[Event]:
-        """Events with a `seq` above `after` that have been written already."""
-        while True:
-            body = self._transport.request("GET", f"{self._path}/events", params={"after": after, "limit": 100}).json()
-            events = [Event.from_body(item) for item in body["data"]]
-            yield from events
-            if not body.get("has_more") or not events:
-                return
-            after = events[-1].seq
-
-    def metrics(self, *, name: str | None = None, method: str | None = None, max_points: int | None = None) -> list[Metric]:
-        """Points of the loss and penalty series, thinned by the service to `max_points`."""
-        params = {"name": name, "method": method, "max_points": max_points}
-        return [
-            Metric(series["method"], series["name"], point["visit_index"], point["step"], point["value"])
-            for series in self._get("/metrics", params)["series"]
-            for point in series["points"]
-        ]
-
-    def matrix(self) -> Matrix:
-        """The score matrix of the method and its controls, as far as it is known."""
-        return Matrix.from_body(self._get("/evaluations/matrix"))
-
-    def matrix_csv(self) -> str:
-        """The score matrix as CSV text."""
-        path = f"{self._path}/evaluations/matrix"
-        return self._transport.request("GET", path, params={"format": "csv"}, headers={"Accept": "text/csv"}).text
-
-    def checkpoints(self) -> Iterator[Checkpoint]:
-        """The checkpoints of consolidated tasks."""
-        return fetch_all(
-            self._transport, f"{self._path}/checkpoints", {"limit": 100}, lambda body: Checkpoint.from_body(body, self._transport)
-        )
-
-    def wait(self, *, progress: bool = False, check: bool = False, timeout_seconds: float | None = None) -> Job:
-        """Follow the job to its end and return it.
-
-        `progress` draws on standard error. `check` raises for an end other than success.
-
-        Raises:
-            TimeoutError: the job was still going after `timeout_seconds`; it goes on.
-            JobFailedError, JobCancelledError: with `check`.
-        """
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        if progress:
-            from ewc_client.progress import follow  # the terminal library is only needed here
-
-            follow(self)
-        elif deadline is None:
-            for _ in self.events():
-                pass
-        job = self.refresh()
-        while not job.is_finished and deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"job {self.id} is {job.status!r} after {timeout_seconds} seconds; it goes on")
-            self._transport.sleep(min(0.5, left))
-            job = self.refresh()
-        if check:
-            _require_success(job)
-        return job
-
-    @property
-    def _path(self) -> str:
-        return f"/v1/jobs/{self.id}"
-
-    def _get(self, suffix: str, params: Mapping[str, Any] | None = None) -> Body:
-        body: Body = self._transport.request("GET", self._path + suffix, params=params).json()
-        return body
-
-    def _do(self, verb: str) -> Job:
-        return Job.from_body(self._transport.request("POST", f"{self._path}/{verb}").json(), self._transport)
+__all__ = ["FINISHED", "Job", "Jobs"]
 
 
 class Jobs:
@@ -235,16 +57,36 @@ class Jobs:
         """Let a failed job go on from its last resume point."""
         return self._do(job_id, "retry")
 
+    def result(self, job_id: str) -> Result:
+        """What an association or analysis job has found."""
+        return self.get(job_id).result()
+
+    def analyse(
+        self,
+        job_id: str,
+        question: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        seed: int = 0,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Ask what a job has learned; see `Job.analyse`."""
+        return self.get(job_id).analyse(question, name=name, seed=seed, idempotency_key=idempotency_key)
+
+    def analyses(self, job_id: str) -> Iterator[Analysis]:
+        """The questions asked about a job, newest first, with the answers found so far."""
+        return self.get(job_id).analyses()
+
+    def reweight(self, job_id: str, task_index: int, weight: float) -> Task:
+        """Let the constraint of a task count `weight` times from the next visit on."""
+        return self.get(job_id).reweight(task_index, weight)
+
+    def forget(self, job_id: str, task_index: int) -> Task:
+        """Stop holding the network to a task from the next visit on."""
+        return self.get(job_id).forget(task_index)
+
     def _do(self, job_id: str, verb: str) -> Job:
         return self._job(self._transport.request("POST", f"/v1/jobs/{quote(job_id, safe='')}/{verb}").json())
 
     def _job(self, body: Body) -> Job:
         return Job.from_body(body, self._transport)
-
-
-def _require_success(job: Job) -> None:
-    if job.status == "cancelled":
-        raise JobCancelledError(job.id)
-    if job.status == "failed":
-        error = job.error or {}
-        raise JobFailedError(job.id, str(error.get("code", "unknown")), str(error.get("message", "no explanation")))

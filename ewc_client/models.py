@@ -1,6 +1,6 @@
 """What the service sends, as frozen values. `raw` is always the whole body, with what this version does not know.
 
-Scores are accuracies in [0, 1]; None where there is none.
+Scores are accuracies in [0, 1], or R² (`Matrix.metric`); None where there is none.
 """
 
 from __future__ import annotations
@@ -70,13 +70,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a job and how far it is."""
+    """A task of a job and how far it is. `weight` is how often its constraint counts; None while it has none."""
 
     task_index: int
     name: str
     status: str
     num_visits: int
     checkpoint_id: str | None
+    weight: float | None
     raw: Body = field(repr=False)
 
     @classmethod
@@ -88,6 +89,7 @@ class Task:
             status=str(body["status"]),
             num_visits=int(body.get("num_visits", 0)),
             checkpoint_id=body.get("checkpoint_id"),
+            weight=(body.get("constraint") or {}).get("weight"),
             raw=body,
         )
 
@@ -243,11 +245,15 @@ class MethodScores:
 
 @dataclass(frozen=True)
 class Matrix:
-    """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first."""
+    """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first.
+
+    `metric` is "accuracy" or "r2".
+    """
 
     task_names: tuple[str, ...]
     visits: Mapping[int, int]
     methods: Mapping[str, MethodScores]
+    metric: str
     raw: Body = field(repr=False)
 
     @classmethod
@@ -260,5 +266,6 @@ class Matrix:
             task_names=tuple(str(task["name"]) for task in tasks),
             visits={int(visit["index"]): int(visit["task_index"]) for visit in body["visits"]},
             methods={scores.kind: scores for scores in ordered},
+            metric=str(body.get("metric", "accuracy")),
             raw=body,
         )

@@ -1,4 +1,4 @@
-"""Following a job on standard error: one live bar per visit on a terminal, plain lines elsewhere."""
+"""Following a job on standard error: one live bar per visit (or per job without visits) on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ewc_client.jobs import Job
+from ewc_client.job import Job
 from ewc_client.models import Event
 from ewc_client.score_tables import mean, percent
 
 _PLAIN_SECONDS = 10.0
+_STYLES = {"warn": "yellow", "error": "red"}
 _TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
 _SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
 
 
 @dataclass
 class VisitState:
-    """The visit that is going on, as the events tell it."""
+    """The visit that is going on, as the events tell it. `index` is None in a job without visits, whose steps are units."""
 
-    index: int
+    index: int | None
     task: str
     num_steps: int
     step: int = 0
@@ -36,8 +37,10 @@ class VisitState:
 class Narrator:
     """Turns events into lines to print, and keeps the state of the visit that is going on."""
 
-    def __init__(self) -> None:
+    def __init__(self, score: str = "accuracy") -> None:
+        """`score` is what the job's scores are called."""
         self.visit: VisitState | None = None
+        self._score = score
 
     def take(self, event: Event) -> list[str]:
         """What to print for this event."""
@@ -46,6 +49,10 @@ class Narrator:
             self.visit = VisitState(int(data["visit_index"]), str(data["task"]), int(data["num_steps"]), int(data.get("step", 0)))
         elif event.type == "visit.finished":
             return [self._finished(event)]
+        elif event.type == "job.warning":
+            return [f"warning: {event.message} ({data.get('code')})"]
+        elif event.type == "job.progress" and self.visit is None:
+            self.visit = VisitState(None, "units", int(data["num_steps"]), int(data["step"]))
         elif self.visit is not None:
             _update(self.visit, event)
         if event.type == "job.status" and data.get("to") not in _SELF_EVIDENT:
@@ -69,12 +76,12 @@ class Narrator:
         num_tasks = max(len(scores) for scores in visit.scores.values())
         averages = "  ".join(f"{method} {percent(mean(scores)):>4} %" for method, scores in visit.scores.items())
         tasks = "task" if num_tasks == 1 else "tasks"
-        return f"visit {index}  {visit.task}  mean accuracy over {num_tasks} {tasks}: {averages}"
+        return f"visit {index}  {visit.task}  mean {self._score} over {num_tasks} {tasks}: {averages}"
 
 
 def _update(visit: VisitState, event: Event) -> None:
     data = event.data
-    if event.type == "visit.progress":
+    if event.type in {"visit.progress", "job.progress"}:
         visit.step, visit.num_steps = int(data["step"]), int(data["num_steps"])
         visit.losses = data.get("losses") or visit.losses
     elif event.type == "fisher.progress":
@@ -87,15 +94,25 @@ def follow(job: Job, *, console: Console | None = None) -> None:
     """Show a job's events from its first to its end. An interrupt only ends the showing."""
     console = console or Console(stderr=True, highlight=False)
     method = str(job.spec.get("method", {}).get("kind", ""))
+    narrator = Narrator(_score_name(job))
     events = job.events(on_reconnect=lambda error: _say(console, f"connection lost ({error}); connecting again"))
     if console.is_terminal:
-        _follow_on_terminal(events, console, method)
+        _follow_on_terminal(events, console, method, narrator)
     else:
-        _follow_in_lines(events, console, method)
+        _follow_in_lines(events, console, method, narrator)
 
 
-def _follow_on_terminal(events: Iterator[Event], console: Console, method: str) -> None:
-    narrator, bar = Narrator(), TaskID(-1)
+def _score_name(job: Job) -> str:
+    """What only the data of a plug-in know is called a score."""
+    datasets = [task["dataset"] for task in job.spec.get("tasks", [])]
+    own = [dataset for dataset in datasets if isinstance(dataset, dict)]
+    if any(dataset.get("likelihood") == "gaussian" for dataset in own):
+        return "R²"
+    return "score" if any(dataset.get("kind") == "plugin" for dataset in own) else "accuracy"
+
+
+def _follow_on_terminal(events: Iterator[Event], console: Console, method: str, narrator: Narrator) -> None:
+    bar = TaskID(-1)
     with _bars(console) as progress:
         shown: VisitState | None = None
         for event in events:
@@ -105,7 +122,7 @@ def _follow_on_terminal(events: Iterator[Event], console: Console, method: str) 
                 progress.remove_task(bar)
                 shown = None
             for line in lines:
-                _say(console, line)
+                _say(console, line, event.level)
             if visit is None:
                 continue
             if shown is None:
@@ -114,11 +131,11 @@ def _follow_on_terminal(events: Iterator[Event], console: Console, method: str) 
             progress.update(bar, completed=done, total=total, description=what, note=_loss(visit, method))
 
 
-def _follow_in_lines(events: Iterator[Event], console: Console, method: str) -> None:
-    narrator, last = Narrator(), time.monotonic()
+def _follow_in_lines(events: Iterator[Event], console: Console, method: str, narrator: Narrator) -> None:
+    last = time.monotonic()
     for event in events:
         for line in narrator.take(event):
-            _say(console, line)
+            _say(console, line, event.level)
             last = time.monotonic()
         if narrator.visit is not None and time.monotonic() - last > _PLAIN_SECONDS:
             done, total, what = _stage(narrator.visit)
@@ -141,7 +158,7 @@ def _bars(console: Console) -> Iterator[Progress]:
 
 
 def _stage(visit: VisitState) -> tuple[int, int, str]:
-    name = f"visit {visit.index}  {visit.task}"
+    name = visit.task if visit.index is None else f"visit {visit.index}  {visit.task}"
     if visit.fisher is not None:
         return *visit.fisher, f"{name}  Fisher"
     return visit.step, visit.num_steps, name
@@ -152,5 +169,5 @@ def _loss(visit: VisitState, method: str) -> str:
     return "" if loss is None or visit.fisher is not None else f"loss {loss:.4f}"
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(Text(line), soft_wrap=True)
+def _say(console: Console, line: str, level: str = "info") -> None:
+    console.print(Text(line, style=_STYLES.get(level, "")), soft_wrap=True)

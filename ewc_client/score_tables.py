@@ -1,7 +1,7 @@
 """The score matrix as tables for a terminal: the method beside its controls where the width allows it.
 
 Three layouts, the first that fits: methods side by side; methods one below the other; one row per task. Rows are
-visits, columns tasks; a cell is the accuracy in % on that task after that visit.
+visits, columns tasks; a cell is the score in % (accuracy, or R²) on that task after that visit.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from ewc_client.models import Matrix, MethodScores
 _NONE = "·"
 _NARROWEST_CELL = 4  # 100 and a space
 _STYLE = {"method": "bold cyan", "control": "yellow"}
-_HEADINGS = Text(
-    "Accuracy in %: row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
+_UNITS = {"accuracy": "Accuracy in %", "r2": "R² in %"}
+_HEADINGS = (
+    ": row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
     "retained = the score now in % of the score when it was learned."
 )
 
@@ -30,7 +31,8 @@ def score_view(matrix: Matrix, console: Console) -> RenderableType:
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
     body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
-    return Group(_HEADINGS, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
+    heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _HEADINGS)
+    return Group(heading, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
 
 
 def _layouts(matrix: Matrix, width: int) -> Iterator[Table]:

@@ -33,7 +33,8 @@ class Constraint(Resource):
 class Task(Record):
     """A task of a job. `num_examples_seen` counts training examples with repetition, over all visits.
 
-    `constraint` is null until the task is consolidated, and with methods that keep none per task.
+    `constraint` is null until the task is consolidated. With a method that keeps one running sum (online_ewc, si, mas) the
+    latest one stands for all tasks, and none can be weighed.
     """
 
     object: Literal["task"] = "task"

@@ -6,8 +6,11 @@ from api.errors import JobFinished, NoConstraint
 from api.jobs.kinds import require_supervised
 from api.security import Caller
 from api.tasks.schemas import Task, task_body
+from ewc_core.specs import MasMethod, OnlineEwcMethod, SiMethod
 from store.job_states import FINISHED, JobStatus
 from store.unit_of_work import Work
+
+_RUNNING_METHODS = (OnlineEwcMethod, SiMethod, MasMethod)
 
 
 def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller: Caller) -> Task:
@@ -17,19 +20,20 @@ def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller:
         NotFound: no such job of this owner, or no such task in it.
         WrongJobKind: the job has no tasks.
         JobFinished: no visit follows.
-        NoConstraint: the task is not consolidated yet, or the job's method keeps no constraint per task.
+        NoConstraint: the task is not consolidated, or the job's method keeps one sum over all tasks.
     """
     job = work.jobs.get(job_id, owner=caller.owner, lock=True)
-    require_supervised(job, "constraints")
+    spec = require_supervised(job, "constraints")
     task = work.tasks.get(job_id, task_index)
     if job.status in FINISHED or job.status is JobStatus.CANCELLING:
         raise JobFinished(job_id, job.status.value)
+    if isinstance(spec.method, _RUNNING_METHODS):
+        raise NoConstraint(
+            f"method {spec.method.kind!r} of job {job_id} keeps one running sum over all tasks; no single task can be taken out"
+        )
     before = work.constraints.find(job_id, task_index)
     if before is None:
-        raise NoConstraint(
-            f"task {task_index} of job {job_id} has no constraint: "
-            + ("it is not consolidated yet" if task.checkpoint_id is None else "the job's method keeps none for it")
-        )
+        raise NoConstraint(f"task {task_index} of job {job_id} ({task.status}) has no constraint: it is not consolidated")
     constraint = work.constraints.set_weight(job_id, task_index=task_index, weight=weight)
     work.events.append(
         job_id,

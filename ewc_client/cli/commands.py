@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ewc_client.cli import checkpoints, data, exit_codes, jobs, keys, submit, switches, up, watch
+from ewc_client.cli import analyses, checkpoints, constraints, data, exit_codes, jobs, keys, submit, switches, up, watch
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 
@@ -31,6 +31,11 @@ app.command("pause")(jobs.pause)
 app.command("resume")(jobs.resume)
 app.command("cancel")(jobs.cancel)
 app.command("retry")(jobs.retry)
+app.command("reweight")(constraints.reweight)
+app.command("forget")(constraints.forget)
+app.command("analyse")(analyses.analyse)
+app.command("analyses")(analyses.analyses)
+app.command("result")(analyses.result)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
 app.add_typer(keys.app, name="keys")

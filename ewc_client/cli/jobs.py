@@ -8,18 +8,19 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
+from ewc_client.cli.job_view import print_job, progress_text
 from ewc_client.cli.output import (
     MatrixOutput,
     Output,
     OutputOption,
-    print_fields,
     print_json,
     print_result,
     print_table,
     result_console,
     say,
 )
-from ewc_client.jobs import Job
+from ewc_client.job import Job
+from ewc_client.models import Task
 from ewc_client.score_tables import score_view
 
 
@@ -36,7 +37,7 @@ def list_jobs(
     if output is Output.JSON:
         print_json([job.raw for job in jobs])
         return
-    rows = [(job.id, job.name, job.status, _progress(job), job.created_at[:16].replace("T", " ")) for job in jobs]
+    rows = [(job.id, job.name, job.status, progress_text(job), job.created_at[:16].replace("T", " ")) for job in jobs]
     print_table(("id", "name", "status", "progress", "created (UTC)"), rows, empty="No jobs. `ewc submit FILE` makes one.")
 
 
@@ -48,9 +49,11 @@ def show(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, out
             print_json(found.raw)
             return
         print_job(found)
-        rows = [(task.task_index, task.name, task.status, task.num_visits, task.checkpoint_id) for task in found.tasks()]
+        if not found.has_tasks:
+            return
+        rows = [_task_row(task) for task in found.tasks()]
     print_result("")
-    print_table(("task", "name", "status", "visits", "checkpoint"), rows, empty="No tasks.")
+    print_table(("task", "name", "status", "visits", "weight", "checkpoint"), rows, empty="No tasks.")
 
 
 def matrix(
@@ -96,22 +99,9 @@ def retry(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, ou
         _report(client.jobs.retry(job), output)
 
 
-def print_job(job: Job) -> None:
-    """One job for people."""
-    error = job.error or {}
-    print_fields(
-        [
-            ("job", job.id),
-            ("name", job.name),
-            ("status", _status(job)),
-            ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
-            ("progress", _progress(job)),
-            ("stream", job.stream),
-            ("method", _method(job)),
-            ("weights", f"sha256 {job.weights_sha256}" if job.weights_sha256 else None),
-            ("created", job.created_at),
-        ]
-    )
+def _task_row(task: Task) -> tuple[object, ...]:
+    weight = "" if task.weight is None else f"{task.weight:g}"
+    return task.task_index, task.name, task.status, task.num_visits, weight, task.checkpoint_id
 
 
 def _report(job: Job, output: Output) -> None:
@@ -121,24 +111,3 @@ def _report(job: Job, output: Output) -> None:
     asked = job.raw.get("desired_state", "run")
     note = f" (asked to {asked}; a worker does it at its next step)" if asked != "run" and not job.is_finished else ""
     say(f"{job.id} is {job.status}{note}")
-
-
-def _progress(job: Job) -> str:
-    at = job.progress
-    if at.visit_index is None:
-        return f"{at.num_visits} visits to come" if at.num_visits and not job.is_finished else ""
-    visit = f"visit {at.visit_index} ({at.visit_index + 1}/{at.num_visits})"
-    return f"{visit}, step {at.step}/{at.num_steps}" if at.num_steps and not job.is_finished else visit
-
-
-def _status(job: Job) -> str:
-    reason = job.status_reason
-    return f"{job.status} ({reason})" if reason and reason != job.status else job.status
-
-
-def _method(job: Job) -> str:
-    method = dict(job.spec.get("method", {}))
-    kind = str(method.pop("kind", ""))
-    options = ", ".join(f"{name} {value}" for name, value in method.items() if value is not None)
-    controls = " and ".join(job.spec.get("controls", []))
-    return kind + (f" ({options})" if options else "") + (f", beside {controls}" if controls else "")

@@ -9,13 +9,14 @@ import typer
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
 from ewc_client.cli.output import Output, OutputOption, message_console, print_json, print_result, result_console, say
-from ewc_client.jobs import Job
+from ewc_client.job import Job
 from ewc_client.progress import follow
+from ewc_client.result_tables import result_view
 from ewc_client.score_tables import score_view
 
 
 def watch(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Follow a job to its end, then print its score matrix. Ctrl-C detaches; the job goes on."""
+    """Follow a job to its end, then print its score matrix or its result. Ctrl-C detaches; the job goes on."""
     with connect(url, api_key) as client:
         watch_to_end(client.jobs.get(job), output=output, come_back=f"The job goes on. Come back with: ewc watch {job}")
 
@@ -34,13 +35,23 @@ def watch_to_end(job: Job, *, output: Output, come_back: str) -> None:
 
 
 def report_end(job: Job, output: Output) -> None:
-    """How the job ended, and its scores."""
-    matrix = job.matrix()
+    """How the job ended, and its scores or its result."""
     if output is Output.JSON:
-        print_json({**job.raw, "matrix": matrix.raw})
+        print_json({**job.raw, **_findings(job)})
         return
     error = job.error or {}
     say(f"job {job.id} {job.status}" + (f": {error.get('message')} ({error.get('code')})" if error else ""))
-    if any(scores.rows for scores in matrix.methods.values()):
+    if job.has_tasks:
+        matrix = job.matrix()
+        if any(scores.rows for scores in matrix.methods.values()):
+            print_result("")
+            print_result(score_view(matrix, result_console()))
+    elif job.status == "succeeded":
         print_result("")
-        print_result(score_view(matrix, result_console()))
+        print_result(result_view(job.result()))
+
+
+def _findings(job: Job) -> dict[str, object]:
+    if job.has_tasks:
+        return {"matrix": job.matrix().raw}
+    return {"result": job.result().raw if job.status == "succeeded" else None}

@@ -90,6 +90,15 @@ def test_a_job_that_trains_no_more_refuses_new_weights(client, submit, database,
     assert (response.status_code, response.json()["code"], response.json()["status"]) == (409, "job_finished", status.value)
 
 
+@pytest.mark.parametrize("method", [{"kind": "online_ewc", "ewc_lambda": 1.0}, {"kind": "si"}, {"kind": "mas"}])
+def test_no_task_can_be_taken_out_of_a_running_sum(client, submit, database, method):
+    job_id = submit(method=method)
+    finish_visit(database, job_id, 0)
+    response = client.post(f"/v1/jobs/{job_id}/tasks/0/forget")
+    assert (response.status_code, response.json()["code"]) == (409, "no_constraint")
+    assert method["kind"] in response.json()["detail"]
+
+
 @pytest.mark.parametrize("status", [JobStatus.PAUSED, JobStatus.WAITING])
 def test_a_resting_job_takes_new_weights(client, submit, database, status):
     job_id = submit(stream="open")

@@ -66,11 +66,42 @@ def test_an_event_of_a_later_version_is_passed_over() -> None:
     assert Narrator().take(event(1, "something.new", "?")) == []
 
 
+def test_a_warning_is_told_with_its_code() -> None:
+    said = Narrator().take(event(1, "job.warning", "lr·P is 3.1", code="explicit_step_unstable", method="ewc", visit_index=0))
+    assert said == ["warning: lr·P is 3.1 (explicit_step_unstable)"]
+
+
+def test_the_units_of_a_job_without_visits_are_followed() -> None:
+    narrator, seen = Narrator(), []
+    for step in (1, 4, 9):
+        assert narrator.take(event(step, "job.progress", step=step, num_steps=9)) == []
+        assert narrator.visit is not None
+        seen.append((narrator.visit, narrator.visit.step))
+    assert [step for _, step in seen] == [1, 4, 9]
+    assert all(visit is seen[0][0] for visit, _ in seen), "one bar, not one per event"
+    assert progress._stage(seen[0][0]) == (9, 9, "units")
+
+
+def test_scores_that_are_no_accuracies_are_not_called_so() -> None:
+    narrator = Narrator("R²")
+    lines = [line for each in one_visit() for line in narrator.take(each)]
+    assert "mean R² over 1 task: ewc 97.0 %" in lines[-1]
+
+
+def test_a_warning_is_yellow_on_a_terminal() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, highlight=False)
+    body = {"seq": 1, "level": "warn", "type": "job.warning", "message": "no", "data": {"code": "c"}, "at": ""}
+    progress._follow_in_lines(iter([Event.from_body(body)]), console, "ewc", Narrator())
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert "\x1b[33mwarning: no (c)" in file.getvalue()
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_lines_are_the_same_with_and_without_a_terminal(terminal: bool) -> None:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
     show = progress._follow_on_terminal if terminal else progress._follow_in_lines
-    show(one_visit(), console, "ewc")
+    show(one_visit(), console, "ewc", Narrator())
     file = console.file
     assert isinstance(file, io.StringIO)
     assert "visit 0  digits-permutation-0  mean accuracy over 1 task: ewc 97.0 %  naive 96.0 %" in file.getvalue()

@@ -99,3 +99,9 @@ def test_nothing_evaluated_is_said() -> None:
 
 def test_without_a_terminal_there_are_no_control_characters() -> None:
     assert all(character.isprintable() or character == "\n" for character in printed(matrix(5, LOST)))
+
+
+def test_the_heading_names_the_metric() -> None:
+    body = matrix_body(2, LOST)
+    assert printed(Matrix.from_body(body)).startswith("Accuracy in %:")
+    assert printed(Matrix.from_body({**body, "metric": "r2"})).startswith("R² in %:")

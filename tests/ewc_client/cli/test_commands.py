@@ -16,8 +16,10 @@ import pytest
 from ewc_client import EWCClient
 from ewc_client.cli import main
 from store.job_states import JobStatus
-from tests.api.lives import SPEC, add_checkpoint, bring_to
+from tests.api.lives import ASSOCIATION, SPEC, add_checkpoint, bring_to, find, finish_visit, warn
 from tests.ewc_client.conftest import Service
+from tests.ewc_client.results import ASSOCIATION as FOUND
+from tests.ewc_client.results import OVERLAP
 
 OPEN = {**SPEC, "stream": "open"}
 
@@ -156,6 +158,81 @@ def test_watch_as_json_prints_one_document_with_the_matrix(ewc: Ewc, here: Servi
     document = json.loads(ewc("watch", job.id, "-o", "json").out)
     assert document["status"] == "succeeded"
     assert document["matrix"]["methods"]["ewc"]["role"] == "method"
+
+
+def test_watching_a_job_without_tasks_ends_with_its_result(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(ASSOCIATION)
+    find(here.database, job.id, FOUND)
+    run = ewc("watch", job.id)
+    assert run.status == 0
+    assert f"job {job.id} succeeded" in run.err
+    assert "200 synapses, 600 patterns, 50 repeats" in run.out
+    assert json.loads(ewc("watch", job.id, "-o", "json").out)["result"]["body"] == FOUND
+    assert "200 synapses" in ewc("result", job.id).out
+    assert json.loads(ewc("result", job.id, "-o", "json").out)["body"] == FOUND
+
+
+def test_a_job_without_tasks_that_failed_has_no_result_to_print(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(ASSOCIATION)
+    bring_to(here.database, job.id, JobStatus.FAILED)
+    run = ewc("watch", job.id)
+    assert (run.status, run.out) == (1, "")
+    assert json.loads(ewc("watch", job.id, "-o", "json").out)["result"] is None
+    refused = ewc("result", job.id)
+    assert refused.status == 4
+    assert "no_result" in refused.err
+
+
+def test_show_describes_a_job_of_any_kind(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(ASSOCIATION)
+    assert "gd (rate 0.5), ewc" in ewc("show", job.id).out
+    learned = client.jobs.create(SPEC)
+    finish_visit(here.database, learned.id, 0)
+    shown = " ".join(ewc("show", learned.analyse({"kind": "perturbation", "num_draws": 7}).id).out.split())
+    assert "question perturbation (task 0," in shown
+    assert "num_draws 7" in shown
+    assert f" of {learned.id}" in shown
+
+
+def test_show_prints_warnings_and_weights(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    bring_to(here.database, job.id, JobStatus.RUNNING)
+    finish_visit(here.database, job.id, 0)
+    warn(here.database, job.id, "capacity_nearly_used", "92 % frozen", visit_index=0)
+    assert ewc("reweight", job.id, "0", "0.25").err == "task 0 (digits-permutation-0) counts 0.25 times from the next visit on\n"
+    shown = ewc("show", job.id).out
+    assert "warning: 92 % frozen (capacity_nearly_used)" in shown
+    assert "0.25" in shown
+    assert json.loads(ewc("forget", job.id, "0", "-o", "json").out)["constraint"]["weight"] == 0.0
+    refused = ewc("forget", job.id, "1")
+    assert refused.status == 4
+    assert "no_constraint" in refused.err
+
+
+def test_a_question_is_asked_listed_and_answered(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    for visit in (0, 1):
+        finish_visit(here.database, job.id, visit)
+    asked = json.loads(
+        ewc("analyse", job.id, "overlap", "--task", "1", "--task", "0", "--set", "num_examples=50", "-o", "json").out
+    )
+    assert asked["spec"]["question"] == {
+        "kind": "overlap", "first_task": 1, "second_task": 0, "at_visit": None, "num_examples": 50,
+    }  # fmt: skip
+    run = ewc("analyse", job.id, "perturbation", "--task", "1")
+    assert run.err.startswith("analysis job_")
+    find(here.database, asked["id"], OVERLAP)
+    assert "whole network" in ewc("watch", asked["id"]).out
+    listed = ewc("analyses", job.id).out
+    assert "overlap" in listed
+    assert "perturbation" in listed
+    assert [one["status"] for one in json.loads(ewc("analyses", job.id, "-o", "json").out)] == ["queued", "succeeded"]
+
+
+def test_a_question_with_the_wrong_number_of_tasks_is_wrong_usage(ewc: Ewc) -> None:
+    assert ewc("analyse", "job_x", "overlap", "--task", "1").status == 2
+    assert ewc("analyse", "job_x", "capacity", "--task", "1").status == 2
+    assert ewc("analyse", "job_x", "mood").status == 2
 
 
 def test_matrix_prints_a_table_json_or_csv(ewc: Ewc, here: Service, client: EWCClient) -> None:

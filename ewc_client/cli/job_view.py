@@ -1,0 +1,64 @@
+"""One job for people."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from ewc_client.cli.output import print_fields, print_result
+from ewc_client.job import Job
+
+
+def print_job(job: Job) -> None:
+    """What the job is, where it stands, and what its owner should know."""
+    error = job.error or {}
+    print_fields(
+        [
+            ("job", job.id),
+            ("name", job.name),
+            ("kind", None if job.has_tasks else job.kind),
+            ("status", _status(job)),
+            ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
+            ("progress", progress_text(job)),
+            ("stream", job.stream if job.has_tasks else None),
+            ("method", _method(job)),
+            ("question", _question(job)),
+            ("rules", ", ".join(_with_options(rule) for rule in job.spec.get("rules", []))),
+            ("weights", f"sha256 {job.weights_sha256}" if job.weights_sha256 else None),
+            ("created", job.created_at),
+        ]
+    )
+    for warning in job.warnings:
+        print_result(Text(f"warning: {warning.message} ({warning.code})", style="yellow"))
+
+
+def progress_text(job: Job) -> str:
+    """How far the job is, in a few words."""
+    at = job.progress
+    if at.visit_index is None:
+        if at.num_steps and not job.is_finished:
+            return f"unit {at.step}/{at.num_steps}"
+        return f"{at.num_visits} visits to come" if at.num_visits and not job.is_finished else ""
+    visit = f"visit {at.visit_index} ({at.visit_index + 1}/{at.num_visits})"
+    return f"{visit}, step {at.step}/{at.num_steps}" if at.num_steps and not job.is_finished else visit
+
+
+def _status(job: Job) -> str:
+    reason = job.status_reason
+    return f"{job.status} ({reason})" if reason and reason != job.status else job.status
+
+
+def _method(job: Job) -> str:
+    if not job.has_tasks:
+        return ""
+    controls = " and ".join(job.spec.get("controls", []))
+    return _with_options(job.spec["method"]) + (f", beside {controls}" if controls else "")
+
+
+def _question(job: Job) -> str:
+    question = job.spec.get("question")
+    return "" if question is None else f"{_with_options(question)} of {job.spec['job_id']}"
+
+
+def _with_options(kind: dict[str, object]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in kind.items() if name != "kind" and value is not None)
+    return str(kind.get("kind", "")) + (f" ({options})" if options else "")

@@ -1,0 +1,126 @@
+"""Results of jobs without tasks as tables for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ewc_client.findings import Result
+from ewc_client.models import Body
+from ewc_client.score_tables import percent
+
+_NONE = "·"
+
+
+def result_view(result: Result) -> RenderableType:
+    """The findings, laid out by their kind; of a kind that this version does not know, as they came."""
+    view = _VIEWS.get(result.kind)
+    return Text(json.dumps(result.body, indent=2, ensure_ascii=False)) if view is None else view(result.body)
+
+
+def _association(body: Body) -> RenderableType:
+    """One row per rule: when it begins to forget, when nothing is left, and how well simulation and theory agree."""
+    rules: Mapping[str, Body] = body["rules"]
+    slopes = {(one["from"], one["to"]): None for rule in rules.values() for one in rule["first_pattern_snr_slopes"]}
+    headings = ["first lost at", "nothing left at", "retained at n", *(f"SNR slope {start}-{stop}" for start, stop in slopes)]
+    has_ewc = bool(body.get("ewc_falls_below_at"))
+    table = _table("rule", [*headings, *(["ewc below it from"] if has_ewc else []), "largest error"])
+    for title, rule in rules.items():
+        slope_of = {(one["from"], one["to"]): one["theory"] for one in rule["first_pattern_snr_slopes"]}
+        landmarks = rule["landmarks"]
+        cells = [_count(landmarks["first_lost_at"]), _count(landmarks["blackout_at"])]
+        cells += [percent(rule["fraction_retained_at_capacity"]), *(_number(slope_of.get(place), "+.2f") for place in slopes)]
+        cells += [_count(body["ewc_falls_below_at"].get(title))] if has_ewc else []
+        table.add_row(title, *cells, _largest_error(rule))
+    what = (
+        f"{body['num_synapses']} synapses, {body['num_patterns']} patterns, {body['num_repeats']} repeats. "
+        "Times count patterns; retained: % of the patterns seen after n of them. largest error: of the simulation "
+        "against the exact recursion, in standard errors."
+    )
+    return Group(Text(what), Text(), table)
+
+
+def _largest_error(rule: Body) -> str:
+    checks = [*rule["first_pattern_snr_checks"], *rule.get("weight_norm_checks", [])]
+    errors = [check["num_standard_errors"] for check in checks if check["num_standard_errors"] is not None]
+    return _number(max(errors, default=None), ".1f")
+
+
+def _overlap(body: Body) -> RenderableType:
+    """One row per layer, between chance and the ceiling that the number of examples sets."""
+    table = _table("layer", ["overlap", "chance", "ceiling of first", "ceiling of second"])
+    for name, row in _layers_and_whole(body):
+        ceiling = row["ceiling"]
+        values = (row["overlap"], row["chance"]["shuffled"], ceiling["first"], ceiling["second"])
+        table.add_row(name, *(_number(value, ".3f") for value in values))
+    sizes = body["num_examples"]
+    what = (
+        f"Fisher overlap of task {body['first_task']} ({sizes['first']} examples) and task {body['second_task']} "
+        f"({sizes['second']} examples). 1: the same parameters matter to both; chance: the second Fisher shuffled in each "
+        "layer; ceiling: two halves of one task's examples."
+    )
+    return Group(Text(what), Text(), table)
+
+
+def _perturbation(body: Body) -> RenderableType:
+    """One row per shape and size of the noise."""
+    table = _table("noise", ["sigma", "loss rises by", "±", "predicted", "score", "diverged"])
+    for row in body["noise"]:
+        increases = (row["mean_loss_increase"], row["standard_error"], row["predicted_loss_increase"])
+        score, diverged = percent(row["mean_score"]), str(row["num_diverged"] or "")
+        table.add_row(str(row["noise"]), f"{row['sigma']:g}", *(_number(value, ".3g") for value in increases), score, diverged)
+    what = (
+        f"Task {body['task']} under noise on the parameters, {body['num_draws']} draws each; without noise: loss "
+        f"{_number(body['loss'], '.4f')}, score {percent(body['score'])} %. predicted: half of Fisher times variance."
+    )
+    return Group(Text(what), Text(), table)
+
+
+def _capacity(body: Body) -> RenderableType:
+    """One row per layer: how much of it the constraints have frozen."""
+    table = _table("layer", ["frozen", "mean precision", "pull of a task", "parameters"])
+    for name, row in _layers_and_whole(body):
+        numbers = (_number(row.get(field), ".3g") for field in ("mean_precision", "curvature"))
+        table.add_row(name, percent(row["frozen"]), *numbers, str(row["num_parameters"]))
+    what = (
+        "frozen: share of the layer, in %, that cannot follow a new task any more: precision over precision plus the "
+        f"curvature with which a task pulls (that of tasks {', '.join(map(str, body['tasks']))})."
+    )
+    parts: list[RenderableType] = [Text(what), Text(), table]
+    if body["warning"]:
+        parts += [Text(), Text(f"warning: {body['warning']}", style="yellow")]
+    return Group(*parts)
+
+
+_VIEWS: dict[str, Callable[[Body], RenderableType]] = {
+    "association": _association,
+    "overlap": _overlap,
+    "perturbation": _perturbation,
+    "capacity": _capacity,
+}
+
+
+def _layers_and_whole(body: Body) -> Iterable[tuple[str, Any]]:
+    return [*body["layers"].items(), ("whole network", body["overall"])]
+
+
+def _table(first: str, headings: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _number(value: float | None, form: str) -> str:
+    return _NONE if value is None else format(value, form)
+
+
+def _count(value: int | None) -> str:
+    return _NONE if value is None else str(value)

@@ -1,0 +1,79 @@
+"""Results as workers leave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _check(t: int, num_standard_errors: float | None) -> dict[str, Any]:
+    return {"t": t, "simulated": 1.0, "standard_error": 0.1, "theory": 1.1, "num_standard_errors": num_standard_errors}
+
+
+def _rule(lost: int | None, blackout: int | None, retained: float, slope: float, errors: list[float | None]) -> dict[str, Any]:
+    return {
+        "kind": "ewc",
+        "landmarks": {"first_lost_at": lost, "blackout_at": blackout},
+        "fraction_retained_at_capacity": retained,
+        "first_pattern_snr_slopes": [{"from": 10, "to": 100, "theory": slope}],
+        "first_pattern_snr_checks": [_check(100, error) for error in errors],
+    }
+
+
+ASSOCIATION: dict[str, Any] = {
+    "num_synapses": 200,
+    "num_patterns": 600,
+    "num_repeats": 50,
+    "rules": {
+        "gd": {**_rule(113, None, 0.75, -0.52, [0.4, 1.9]), "weight_norm_checks": [_check(100, 2.4)]},
+        "ewc": _rule(161, 380, 1.0, -0.5, [None]),
+    },
+    "ewc_falls_below_at": {"gd": 271},
+}
+_CHANCE = {"independent_squares": 0.6366, "shuffled": 0.412}
+OVERLAP: dict[str, Any] = {
+    "kind": "overlap",
+    "first_task": 0,
+    "second_task": 3,
+    "num_examples": {"first": 1437, "second": 500},
+    "overall": {"overlap": 0.521, "chance": _CHANCE, "ceiling": {"first": 0.991, "second": 0.987}},
+    "layers": {
+        "body.0": {"overlap": 0.333, "chance": _CHANCE, "ceiling": {"first": 0.99, "second": 0.98}},
+        "heads": {"overlap": None, "chance": {**_CHANCE, "shuffled": None}, "ceiling": {"first": 1.0, "second": None}},
+    },
+}
+PERTURBATION: dict[str, Any] = {
+    "kind": "perturbation",
+    "task": 1,
+    "num_examples": 1437,
+    "num_draws": 20,
+    "loss": 0.0812,
+    "score": 0.975,
+    "noise": [
+        {
+            "noise": "uniform",
+            "sigma": 0.1,
+            "mean_loss_increase": 0.25,
+            "standard_error": 0.01,
+            "predicted_loss_increase": 0.2,
+            "mean_score": 0.9,
+            "num_diverged": 0,
+        },
+        {
+            "noise": "null",
+            "sigma": 10.0,
+            "mean_loss_increase": None,
+            "standard_error": None,
+            "predicted_loss_increase": 0.0,
+            "mean_score": 0.1,
+            "num_diverged": 3,
+        },
+    ],
+}
+CAPACITY: dict[str, Any] = {
+    "kind": "capacity",
+    "tasks": [0, 1],
+    "overall": {"frozen": 0.61, "num_parameters": 16510},
+    "layers": {"body.0": {"frozen": 0.93, "curvature": 0.02, "mean_precision": 0.27, "num_parameters": 6500}},
+    "warning": "these layers are frozen beyond 90%: 'body.0' (93%)",
+    "explicit_step": None,
+}

@@ -1,0 +1,73 @@
+"""Results on paper."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ewc_client.findings import Result
+from ewc_client.result_tables import result_view
+from tests.ewc_client.results import ASSOCIATION, CAPACITY, OVERLAP, PERTURBATION
+
+
+def printed(kind: str, body: dict[str, Any], width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(result_view(Result("job_1", kind, body, "2026-01-01T00:00:00Z", {})))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the row that begins with `first`."""
+    [line] = [line for line in text.splitlines() if line.startswith(first)]
+    return line.removeprefix(first).split()
+
+
+def test_an_association_has_a_row_of_landmarks_per_rule() -> None:
+    text = printed("association", ASSOCIATION)
+    assert "200 synapses, 600 patterns, 50 repeats" in text
+    assert cells(text, "gd") == ["113", "·", "75.0", "-0.52", "271", "2.4"]
+    assert cells(text, "ewc") == ["161", "380", "100", "-0.50", "·", "·"]
+
+
+def test_an_association_without_ewc_compares_no_rule_with_it() -> None:
+    body = {**ASSOCIATION, "rules": {"gd": ASSOCIATION["rules"]["gd"]}, "ewc_falls_below_at": {}}
+    assert cells(printed("association", body), "gd") == ["113", "·", "75.0", "-0.52", "2.4"]
+
+
+def test_an_overlap_stands_between_chance_and_ceiling_layer_by_layer() -> None:
+    text = printed("overlap", OVERLAP)
+    assert "task 0 (1437 examples) and task 3 (500 examples)" in text
+    assert cells(text, "body.0") == ["0.333", "0.412", "0.990", "0.980"]
+    assert cells(text, "heads") == ["·", "·", "1.000", "·"]
+    assert cells(text, "whole network") == ["0.521", "0.412", "0.991", "0.987"]
+
+
+def test_a_perturbation_stands_beside_what_the_fisher_predicts() -> None:
+    text = printed("perturbation", PERTURBATION)
+    assert "loss 0.0812, score 97.5 %" in " ".join(text.split())
+    assert cells(text, "uniform") == ["0.1", "0.25", "0.01", "0.2", "90.0"]
+    assert cells(text, "null") == ["10", "·", "·", "0", "10.0", "3"]
+
+
+def test_capacity_shows_what_is_frozen_and_warns() -> None:
+    text = printed("capacity", CAPACITY)
+    assert cells(text, "body.0") == ["93.0", "0.27", "0.02", "6500"]
+    assert cells(text, "whole network") == ["61.0", "·", "·", "16510"]
+    assert "warning: these layers are frozen" in text
+    assert "warning" not in printed("capacity", {**CAPACITY, "warning": None})
+
+
+def test_findings_of_a_later_version_are_shown_as_they_are() -> None:
+    assert '"mood": "good"' in printed("mood", {"mood": "good"})
+
+
+@pytest.mark.parametrize(("kind", "body"), [("overlap", OVERLAP), ("perturbation", PERTURBATION), ("capacity", CAPACITY)])
+def test_tables_of_analyses_fit_into_80_columns(kind: str, body: dict[str, Any]) -> None:
+    text = printed(kind, body, width=80)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "…" not in text
