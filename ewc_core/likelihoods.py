@@ -1,6 +1,7 @@
-"""The categorical likelihood: what the network's logits say about labels.
+"""What the network's outputs say about targets: categorical, Bernoulli or Gaussian of unit variance.
 
-Probabilities are computed in float64 whatever the logits' dtype: p(1 - p) of a confident network needs the digits.
+Outputs [n, K] are logits (categorical: of K classes; Bernoulli: of K independent 0/1 labels) or means (Gaussian).
+Targets are int64 [n] for the categorical likelihood, else floating point [n, K].
 """
 
 from __future__ import annotations
@@ -9,24 +10,38 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-
-def log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
-    """log p(label | x) per example: logits [n, K], labels [n] -> [n]; differentiable, in the logits' dtype."""
-    return -functional.cross_entropy(logits, labels, reduction="none")
+from ewc_core.specs import LikelihoodName
 
 
-def probabilities(logits: Tensor) -> Tensor:
-    """Softmax over the last dimension in float64: [n, K] -> [n, K]."""
-    return torch.softmax(logits.detach().double(), dim=-1)
+def log_likelihood(likelihood: LikelihoodName, outputs: Tensor, targets: Tensor) -> Tensor:
+    """log p(target | x) per example: outputs [n, K] -> [n]; differentiable, natural logarithm, in the outputs' dtype.
 
-
-def fisher_seeds(logits: Tensor) -> Tensor:
-    """Gradients to backpropagate so that their squares sum to the exact Fisher: [n, K] -> [K, n, K].
-
-    Equation: seed_c = √p_c · (p − e_c), that is √p_c times the gradient of −log p_c by the logits.
-    Per example, never averaged; computed in float64, returned in the logits' dtype.
+    Categorical: z_y − log Σ_j exp z_j. Bernoulli: Σ_k y_k log σ(z_k) + (1 − y_k) log(1 − σ(z_k)). Gaussian:
+    −½ ‖f − y‖², without the constant −(K/2) log 2π.
     """
-    p = probabilities(logits)
-    unit = torch.eye(p.shape[1], dtype=p.dtype)
-    seeds = p.sqrt().T.unsqueeze(-1) * (p.unsqueeze(0) - unit.unsqueeze(1))
-    return seeds.to(logits.dtype)
+    match likelihood:
+        case LikelihoodName.CATEGORICAL:
+            return -functional.cross_entropy(outputs, targets, reduction="none")
+        case LikelihoodName.BERNOULLI:
+            return -functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none").sum(1)
+        case LikelihoodName.GAUSSIAN:
+            return -0.5 * (outputs - targets.to(outputs.dtype)).square().sum(1)
+
+
+def mean_loss(likelihood: LikelihoodName, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The data loss: −(1/n) Σ_n log p(target_n | x_n), a differentiable scalar. A mean over examples, a sum over outputs.
+
+    So the loss of the Gaussian likelihood is ½ ‖f − y‖² per example, and its Fisher has no factor 2.
+    """
+    if likelihood is LikelihoodName.CATEGORICAL:
+        return functional.cross_entropy(outputs, targets)
+    return -log_likelihood(likelihood, outputs, targets).mean()
+
+
+def probabilities(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
+    """Of each class (categorical) or of each label being 1 (Bernoulli), in float64 and detached: [n, K] -> [n, K].
+
+    float64 whatever the outputs' dtype: p(1 − p) of a confident network needs the digits.
+    """
+    logits = outputs.detach().double()
+    return torch.softmax(logits, dim=1) if likelihood is LikelihoodName.CATEGORICAL else torch.sigmoid(logits)

@@ -1,7 +1,8 @@
-"""The Fisher diagonal, exact and per example."""
+"""The Fisher diagonal, per example."""
 
-from ewc_core.fisher.exact import exact_fisher, exact_fisher_steps
 from ewc_core.fisher.info import FisherInfo
+from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES
 from ewc_core.fisher.reference import reference_fisher
+from ewc_core.fisher.steps import exact_fisher, fisher, fisher_steps
 
-__all__ = ["FisherInfo", "exact_fisher", "exact_fisher_steps", "reference_fisher"]
+__all__ = ["DEFAULT_CHUNK_BYTES", "FisherInfo", "exact_fisher", "fisher", "fisher_steps", "reference_fisher"]

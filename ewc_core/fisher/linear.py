@@ -1,98 +1,87 @@
-"""Which Linear layers have the closed form, and what it needs of a forward pass.
-
-For a Linear that each example passes through once, the per-example gradient is the outer product of δ (at its output)
-and a (its input), so that the sum of squares over examples is (δ²)ᵀ(a²), without any per-example gradient in memory.
-"""
+"""Closed form of Linear: at one position per example G = δ aᵀ, so Σ G² = (δ²)ᵀ(a²) with no per-example gradient in memory."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 
-import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.func import functional_call
+
+from ewc_core.fisher.forms import Named, Squares, Sums, leading
+from ewc_core.fisher.outer import OuterSquares, add_product, rows_held
+from ewc_core.fisher.trace import Call
 
 
-@dataclass
-class LinearTrace:
-    """One forward pass through one Linear: a² [n, in], and where to ask for the gradient by its output."""
+class _OnePosition:
+    """ΣF_W = (Σ_s δ_s²)ᵀ a² [out, in]; ΣF_b = Σ_n Σ_s δ_s² [out]."""
 
-    squared_inputs: Tensor
-    output_edge: GradientEdge
+    def __init__(self, names: Named, inputs: Tensor) -> None:
+        self._names, self._inputs = names, inputs
+        self._squared: Tensor | None = None
 
+    def add(self, delta: Tensor) -> None:
+        delta = delta.reshape(len(delta), -1)
+        self._squared = delta.square() if self._squared is None else self._squared.addcmul_(delta, delta)
 
-@contextmanager
-def traced(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, list[LinearTrace]]]:
-    """Record every call of `layers` inside the block, by layer name. The hooks are gone afterwards.
-
-    The edge and a² are taken at the call itself, so an in-place operation after the layer cannot falsify them.
-    """
-    traces: dict[str, list[LinearTrace]] = {name: [] for name in layers}
-
-    def record(name: str) -> object:
-        def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-            traces[name].append(LinearTrace(arguments[0].detach().square(), get_gradient_edge(output)))
-
-        return layers[name].register_forward_hook(hook)
-
-    handles = [record(name) for name in layers]
-    try:
-        yield traces
-    finally:
-        for handle in handles:
-            handle.remove()  # type: ignore[attr-defined]  # torch types it as object
+    def finish(self, sums: Sums) -> None:
+        if self._squared is None:
+            return
+        if self._names.weight is not None:
+            add_product(sums[self._names.weight], self._squared.T, self._inputs.square())
+        if self._names.bias is not None:
+            sums[self._names.bias].add_(self._squared.sum(0))
 
 
-def closed_form_layers(network: nn.Module, leaves: Mapping[str, Tensor], inputs: Tensor) -> dict[str, nn.Linear]:
-    """The Linear layers, by module name, for which the closed form is exact; found by running `inputs` [n, ...].
+class _ManyPositions:
+    """δ [n, ..., out] and inputs [n, ..., in]: sums over positions come before the squares."""
 
-    Such a layer is called once on a [n, in] input, nothing has hooked it, and its parameters enter the graph nowhere
-    else (so tied and reused weights are left to the general method). `leaves` are the parameters as graph leaves.
-    """
-    candidates = {name: module for name, module in network.named_modules() if _is_plain_linear(name, module, leaves)}
-    for size in {min(len(inputs), 2), min(len(inputs), 3)}:
-        # Two sizes: a tensor whose first dimension equals the batch size by chance does not do so twice.
-        with traced(candidates) as traces:
-            logits = functional_call(network, dict(leaves), (inputs[:size],))
-        uses = _uses_in_graph(logits)
-        candidates = {
-            name: module
-            for name, module in candidates.items()
-            if len(traces[name]) == 1
-            and traces[name][0].squared_inputs.shape == (size, module.in_features)
-            and all(uses[id(leaves[parameter])] == 1 for parameter in parameter_names(name, module))
-        }
-    return candidates
+    def __init__(self, names: Named, inputs: Tensor, num_outputs: int, num_seeds: int) -> None:
+        self._names = names
+        rows = inputs.flatten(1, -2)
+        self._outer: OuterSquares | None = None
+        if names.weight is not None:
+            shape = (len(rows), 1, num_outputs, rows.shape[1])
+            self._outer = OuterSquares(
+                shape, rows.shape[2], lambda start, stop: rows[start:stop].transpose(1, 2).unsqueeze(1), num_seeds, rows
+            )
+        self._bias: Tensor | None = None
 
+    def add(self, delta: Tensor) -> None:
+        delta = delta.flatten(1, -2)
+        if self._outer is not None:
+            self._outer.add(delta.transpose(1, 2).unsqueeze(1))
+        if self._names.bias is not None:
+            squares = delta.sum(1).square().sum(0)
+            self._bias = squares if self._bias is None else self._bias.add_(squares)
 
-def parameter_names(layer_name: str, layer: nn.Linear) -> list[str]:
-    """Full names of the layer's parameters: the weight, and the bias if it has one."""
-    prefix = f"{layer_name}." if layer_name else ""
-    return [f"{prefix}weight"] if layer.bias is None else [f"{prefix}weight", f"{prefix}bias"]
-
-
-def _is_plain_linear(name: str, module: nn.Module, leaves: Mapping[str, Tensor]) -> bool:
-    if type(module) is not nn.Linear or module._forward_hooks or module._forward_pre_hooks:
-        return False
-    return all(parameter in leaves for parameter in parameter_names(name, module))
+    def finish(self, sums: Sums) -> None:
+        if self._outer is not None and self._names.weight is not None:
+            sums[self._names.weight].add_(self._outer.total())
+        if self._bias is not None and self._names.bias is not None:
+            sums[self._names.bias].add_(self._bias)
 
 
-def _uses_in_graph(output: Tensor) -> Counter[int]:
-    """How many edges of the autograd graph lead to each leaf tensor, by id of the leaf."""
-    uses: Counter[int] = Counter()
-    seen: set[torch.autograd.graph.Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        for following, _ in node.next_functions:
-            if following is not None and hasattr(following, "variable"):
-                uses[id(following.variable)] += 1
-            waiting.append(following)
-    return uses
+@dataclass(frozen=True)
+class LinearForm:
+    """`nn.Linear` on inputs [n, in] or [n, ..., in]."""
+
+    module: nn.Linear
+    names: Named
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return self.names.parameter_names
+
+    def fits(self, call: Call, num_examples: int) -> bool:
+        return call.inputs.ndim >= 2 and leading(call.inputs.shape, num_examples)
+
+    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+        if prod(call.inputs.shape[1:-1]) == 1:
+            return 2 * self.module.out_features + self.module.in_features
+        positions = prod(call.inputs.shape[1:-1])
+        return positions * (self.module.out_features * (2 + rows_held(self.module.out_features, num_seeds)) + self.module.in_features)
+
+    def squares(self, call: Call, num_seeds: int) -> Squares:
+        if prod(call.inputs.shape[1:-1]) == 1:
+            return _OnePosition(self.names, call.inputs.reshape(len(call.inputs), -1))
+        return _ManyPositions(self.names, call.inputs, self.module.out_features, num_seeds)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load
 
 from ewc_core.data import Sources
-from ewc_core.fisher.exact import exact_fisher
+from ewc_core.fisher import exact_fisher
 from ewc_core.networks import build_network
 from ewc_core.seeding import generator
 from ewc_core.specs import SupervisedSpec

@@ -1,0 +1,86 @@
+"""How many examples fit into a chunk: what autograd keeps for one example is measured, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ewc_core.errors import SpecError
+from ewc_core.fisher.general import Outputs
+from ewc_core.fisher.plan import Plan
+from ewc_core.fisher.trace import graph_below, recorded
+
+DEFAULT_CHUNK_BYTES = 80 * 2**20
+MOST_EXAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class ChunkSize:
+    """Examples per chunk, and what one example keeps in memory during a forward pass, in bytes."""
+
+    examples: int
+    num_outputs: int
+    forward_bytes: int
+    chunk_bytes: int
+
+    def general_examples(self, plan: Plan, leaves: Mapping[str, Tensor]) -> int:
+        """Examples whose gradients by the general method, and their squares, fit into the chunk's memory."""
+        gradients = sum(2 * leaf.nbytes for name, leaf in leaves.items() if name in plan.general)
+        return max(1, self.chunk_bytes // max(1, gradients + 2 * self.forward_bytes))
+
+
+def probe(
+    plan: Plan,
+    outputs: Outputs,
+    leaves: Mapping[str, Tensor],
+    fixed: Mapping[str, Tensor],
+    examples: Tensor,
+    num_seeds: Callable[[int], int],
+    chunk_bytes: int,
+) -> ChunkSize:
+    """Run 2 and 3 examples [<= 3, ...], settle the plan and the chunk size.
+
+    Two sizes, because a tensor whose first dimension equals the number of examples by chance does not do so twice.
+
+    Raises:
+        SpecError: outputs that are not floating point [n, K].
+    """
+    kept: list[int] = []
+    for size in (2, 3):
+        inputs = examples[torch.arange(size, device=examples.device) % len(examples)]
+        with recorded(plan.modules) as calls, _saved() as storages:
+            result = outputs({**leaves, **fixed}, inputs)
+        _check(result, size)
+        plan.update(calls, graph_below(result, leaves), size)
+        kept.append(sum(storages.values()))
+    num_outputs = result.shape[1]
+    item = max((leaf.element_size() for leaf in leaves.values()), default=1)
+    numbers = plan.numbers_per_example(calls, num_seeds(num_outputs)) + (2 + num_seeds(num_outputs)) * num_outputs
+    forward = max(0, kept[1] - kept[0]) + inputs[:1].nbytes
+    each = forward + numbers * item
+    return ChunkSize(max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, each))), num_outputs, forward, chunk_bytes)
+
+
+@contextmanager
+def _saved() -> Iterator[dict[int, int]]:
+    """Bytes of every storage that autograd keeps for the backward pass of what runs inside the block, by address."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor.detach()  # the tensor itself would keep its own graph alive
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield storages
+
+
+def _check(result: object, num_examples: int) -> None:
+    if isinstance(result, Tensor) and result.ndim == 2 and len(result) == num_examples and result.is_floating_point():
+        return
+    seen = f"{result.dtype} {list(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
+    raise SpecError(f"the network gave {seen} for {num_examples} examples, expected floating point [{num_examples}, outputs]", field="network")
