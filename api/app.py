@@ -30,6 +30,7 @@ from api.results.routes import router as results
 from api.services import Services
 from api.settings import ApiSettings
 from api.sweeper import Sweeper
+from api.sweeps.routes import router as sweeps
 from api.task_switches.routes import router as task_switches
 from api.tasks.routes import router as tasks
 from api.workers.routes import router as workers
@@ -46,6 +47,7 @@ _ROUTERS = (
     checkpoints,
     results,
     analyses,
+    sweeps,
     catalogue,
     workers,
     api_keys,

@@ -13,6 +13,7 @@ ApiError
 ├── NotLearned            a question about a task or visit that has not been learned yet
 ├── NoConstraint          a weight for a task that has no constraint of its own
 ├── JobFinished           a change to a job that trains no more
+├── SweepFinished         the cancellation of a sweep that is over
 └── NotReady              something that the service needs is not reachable
 """
 
@@ -140,6 +141,15 @@ class JobFinished(ApiError):
 
     def __init__(self, job_id: str, status: str) -> None:
         super().__init__(f"job {job_id} is {status!r}: no visit follows in which this could count", members={"status": status})
+
+
+class SweepFinished(ApiError):
+    """The sweep is over: nothing is left to cancel."""
+
+    code = "sweep_finished"
+
+    def __init__(self, sweep_id: str, status: str) -> None:
+        super().__init__(f"sweep {sweep_id} is {status!r} already", members={"sweep_status": status})
 
 
 class NotReady(ApiError):

@@ -9,9 +9,9 @@ from typing import Any
 from api.problems import ProblemItem
 
 _DISCRIMINATORS = ("kind", "action")
-_DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin")
+_DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin", "float")
 """Tags of unions whose discriminator may be left out of the body."""
-_UNKNOWN_TAG = ("union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind")
+_UNKNOWN_TAG = ("union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind", "range_kind")
 """Errors of a discriminator with a value that no member of its union has."""
 _LEADING_PATH = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)*")
 
@@ -77,7 +77,11 @@ def _path_in_message(message: str, value: Any) -> list[str | int]:
     if match is None:
         return []
     path: list[str | int] = []
-    for part in match.group().split("."):
+    parts = match.group().split(".")
+    for index, part in enumerate(parts):
+        rest = ".".join(parts[index:])
+        if isinstance(value, Mapping) and rest in value:  # a key that is itself a dotted path, as in a sweep's search
+            return [*path, rest]
         if isinstance(value, Mapping) and part in value:
             path.append(part)
             value = value[part]

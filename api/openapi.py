@@ -22,6 +22,7 @@ TAGS = [
     {"name": "checkpoints", "description": "The anchor and the Fisher of every consolidated task."},
     {"name": "results", "description": "What association and analysis jobs have found."},
     {"name": "analyses", "description": "Questions about what a job has learned."},
+    {"name": "sweeps", "description": "Search for the best values of a job's fields, without looking at test data."},
     {"name": "catalogue", "description": "What can be asked of this service."},
     {"name": "API keys", "description": "Who may call."},
     {"name": "operations", "description": "For those who run the service."},
@@ -38,6 +39,7 @@ _CONFLICTING = {
     "get_matrix",
     "get_result",
     "create_analysis",
+    "cancel_sweep",
 }
 _OF_EVERY_V1_OPERATION = {"401", "403", "422", "500", "503"}
 

@@ -147,13 +147,19 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             http.NoConstraint,
             409,
             "No constraint",
-            "The task has no constraint of its own: it is not consolidated yet, or the job's method keeps none per task.",
+            "The task has no constraint of its own: it is not consolidated, or the job's method keeps one sum over all tasks.",
         ),
         _of(
             http.JobFinished,
             409,
             "Job finished",
             "The job's `status` is final or about to be: a changed weight counts from the next visit on, and none follows.",
+        ),
+        _of(
+            http.SweepFinished,
+            409,
+            "Sweep finished",
+            "The sweep's status (`sweep_status`) is final: its trials have ended, or it has been cancelled already.",
         ),
         _of(http.NotReady, 503, "Not ready", "Something that the service needs is not reachable; `checks` says what."),
     ]

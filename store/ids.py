@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Literal
 
-IdPrefix = Literal["job", "task", "sw", "ckpt", "blob", "key", "req", "wrk"]
+IdPrefix = Literal["job", "task", "sw", "ckpt", "blob", "key", "req", "sweep", "wrk"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NUM_CHARACTERS = 26

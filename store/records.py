@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ewc_core.errors import SpecError
-from ewc_core.specs import JobSpec, SupervisedSpec, TaskSpec
+from ewc_core.specs import JobSpec, Scalar, SupervisedSpec, SweepSpec, TaskSpec
 from store.job_states import JobStatus
 
 T = TypeVar("T")
@@ -256,3 +256,34 @@ class WorkerRecord:
     slots: int
     started_at: datetime
     last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """`status` is running, succeeded, failed or cancelled."""
+
+    id: str
+    owner: str
+    name: str | None
+    spec: SweepSpec
+    status: str
+    error: Mapping[str, Any] | None
+    request_id: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """`status` is running, completed (then there is a score) or failed."""
+
+    sweep_id: str
+    number: int
+    job_id: str
+    parameters: Mapping[str, Scalar]
+    status: str
+    score: float | None
+    created_at: datetime
+    finished_at: datetime | None

@@ -3,11 +3,13 @@
 Order of locks. Every transaction that touches a job locks in this order, so that on PostgreSQL none can deadlock with
 another:
 
+0. the sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if the transaction is about a sweep;
 1. the job's row (`jobs.get(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
 2. the job's lease row (`leases.claim`, `fenced`, `release`, `revoke`);
 3. everything else of the job; the idempotency key last.
 
-A transaction locks one job only, except `jobs.reset_wake_ups`, which locks in the order of ids. `leases.extend` takes
+A transaction locks one job only, except `jobs.reset_wake_ups` and those that hold a sweep's row, which lock jobs in the
+order of ids; a job's own transactions never touch its sweep. `leases.extend` takes
 the lease row alone. On SQLite a write transaction holds the one write lock of the file from its first statement.
 """
 
@@ -37,6 +39,7 @@ from store.repositories.leases import Leases
 from store.repositories.metrics import Metrics
 from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
+from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
@@ -80,6 +83,10 @@ class Work:
     @cached_property
     def results(self) -> Results:
         return Results(self)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        return Sweeps(self)
 
     @cached_property
     def evaluations(self) -> Evaluations:

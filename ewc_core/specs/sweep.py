@@ -16,7 +16,7 @@ from ewc_core.specs.supervised import JobName, Metadata, SupervisedSpec, num_out
 
 MAX_TRIALS = 1000
 MAX_JOB_METADATA = 14  # of 16: the service adds which trial of which sweep a job is
-_MAX_COMBINATIONS_CHECKED = 1000
+_MAX_COMBINATIONS_CHECKED = 256
 
 
 class FloatRange(Spec):

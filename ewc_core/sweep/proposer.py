@@ -34,16 +34,22 @@ def propose(spec: SweepSpec, finished: Sequence[Trial], pending: Sequence[Trial]
     not crowd together. The seed comes from the sweep's and the number of the next trial. A setting that was tried
     already would give the same bits again and is drawn anew.
     """
-    number = 1 + max((trial.number for trial in (*finished, *pending)), default=-1)
+    number = next_number(finished, pending)
     if number >= spec.num_trials:
         return None
+    search = dict(sorted(spec.search.items()))  # a database may keep the fields in another order
     tried = [dict(trial.parameters) for trial in (*finished, *pending)]
     if spec.sampler != "grid":
         for draw in range(_MAX_DRAWS):
-            setting = _draw(spec, finished, pending, seed=derive_seed(spec.seed, "sweep", number, draw) % 2**32)
+            setting = _draw(spec.sampler, search, finished, pending, seed=derive_seed(spec.seed, "sweep", number, draw) % 2**32)
             if setting not in tried:
                 return setting
-    return next((setting for setting in _all_settings(spec.search) if setting not in tried), None)
+    return next((setting for setting in _all_settings(search) if setting not in tried), None)
+
+
+def next_number(*trials: Sequence[Trial]) -> int:
+    """The number of the trial that follows these."""
+    return 1 + max((trial.number for part in trials for trial in part), default=-1)
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
@@ -52,18 +58,20 @@ def best(trials: Sequence[Trial]) -> Trial | None:
     return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)
 
 
-def _draw(spec: SweepSpec, finished: Sequence[Trial], pending: Sequence[Trial], *, seed: int) -> dict[str, Scalar]:
+def _draw(
+    kind: str, search: Mapping[str, SearchRange], finished: Sequence[Trial], pending: Sequence[Trial], *, seed: int
+) -> dict[str, Scalar]:
     import optuna  # takes a while to load, and only sweeps need it
 
-    space = {name: _distribution(range_) for name, range_ in spec.search.items()}
-    sampler = optuna.samplers.RandomSampler(seed) if spec.sampler == "random" else optuna.samplers.TPESampler(seed=seed)
+    space = {name: _distribution(range_) for name, range_ in search.items()}
+    sampler = optuna.samplers.RandomSampler(seed) if kind == "random" else optuna.samplers.TPESampler(seed=seed)
     running = {trial.number for trial in pending}
     with _silent_optuna():
         study = optuna.create_study(direction="maximize", sampler=sampler)
         for trial in sorted((*finished, *pending), key=lambda trial: trial.number):
-            study.add_trial(_past(trial, spec.search, space, is_running=trial.number in running))
+            study.add_trial(_past(trial, search, space, is_running=trial.number in running))
         drawn = study.ask(space).params
-    return {name: _from_optuna(range_, drawn[name]) for name, range_ in spec.search.items()}
+    return {name: _from_optuna(range_, drawn[name]) for name, range_ in search.items()}
 
 
 def _past(

@@ -12,7 +12,7 @@ from ewc_core.errors import NonFiniteError
 from ewc_core.events import Evaluated
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.supervised import run
-from ewc_core.sweep.proposer import Trial, best, propose
+from ewc_core.sweep.proposer import Trial, best, next_number, propose
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequen
     """
     trials = list(finished)
     while (parameters := propose(spec, trials, ())) is not None:
-        number = 1 + max((trial.number for trial in trials), default=-1)
+        number = next_number(trials)
         job = spec.trial_job(parameters)
         yield TrialStarted(number, parameters, job)
         try:

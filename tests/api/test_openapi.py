@@ -10,13 +10,14 @@ from api.app import create_app
 from api.openapi import FILE, text
 from api.settings import ApiSettings
 from api.task_switches.schemas import TaskSwitchRequest
-from ewc_core.specs import JOB_SPEC
+from ewc_core.specs import JOB_SPEC, SweepSpec
 
 OPERATIONS = {
     "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",
     "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
     "list_checkpoints", "get_checkpoint", "download_checkpoint", "get_catalogue", "list_workers",
     "get_result", "create_analysis", "list_analyses", "reweight_task", "forget_task",
+    "create_sweep", "list_sweeps", "get_sweep", "cancel_sweep",
     "create_api_key", "list_api_keys", "revoke_api_key", "get_health", "get_readiness", "get_version", "get_problem_type",
 }  # fmt: skip
 
@@ -69,6 +70,7 @@ def test_the_examples_of_requests_are_valid(document):
         "create_job": JOB_SPEC,
         "create_task_switch": TypeAdapter(TaskSwitchRequest),
         "create_analysis": TypeAdapter(AnalysisRequest),
+        "create_sweep": TypeAdapter(SweepSpec),
     }
     for name, adapter in requests.items():
         examples = operations[name]["requestBody"]["content"]["application/json"]["examples"]

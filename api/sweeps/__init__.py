@@ -1,0 +1,1 @@
+"""Sweeps: search over fields of a job."""

@@ -1,0 +1,92 @@
+"""Sweeps: making and cancelling them, and their bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from api.errors import SweepFinished
+from api.jobs.moves import TARGETS, Move, make_move
+from api.jobs.needs import require_dataset, require_network
+from api.jobs.schemas import JobError
+from api.security import Caller
+from api.sweeps.schemas import BestTrial, Sweep, SweepSummary, Trial, TrialCounts
+from ewc_core.specs import SweepSpec
+from store.records import SweepRecord, TrialRecord
+from store.unit_of_work import Work
+
+
+def create_sweep(work: Work, spec: SweepSpec, *, caller: Caller, data_dir: Path | None, request_id: str) -> SweepRecord:
+    """Write a running sweep; a worker makes its trials.
+
+    Raises:
+        DatasetUnavailable: a task's data set has files, and they are not in the data directory.
+        SpecError: a plug-in that is not installed.
+    """
+    require_network(spec.job.network, field="job.network")
+    for index, task in enumerate(spec.job.tasks):
+        require_dataset(task, data_dir, field=f"job.tasks.{index}.dataset")
+    return work.sweeps.create(spec, owner=caller.owner, request_id=request_id)
+
+
+def cancel_sweep(work: Work, sweep_id: str, *, caller: Caller) -> SweepRecord:
+    """End the caller's sweep, and cancel the jobs of the trials that have not ended.
+
+    Raises:
+        NotFound: no such sweep of this owner.
+        SweepFinished: it is over already.
+    """
+    sweep = work.sweeps.get(sweep_id, owner=caller.owner, lock=True)
+    if sweep.status != "running":
+        raise SweepFinished(sweep_id, sweep.status)
+    unsettled = [trial for trial in work.sweeps.trials(sweep_id) if trial.status == "running"]
+    for trial in sorted(unsettled, key=lambda trial: trial.job_id):
+        job = work.jobs.get(trial.job_id, lock=True)
+        if job.status in TARGETS[Move.CANCEL]:
+            make_move(work, job.id, Move.CANCEL, caller)
+        work.sweeps.settle_trial(sweep_id, trial.number, score=None)
+    return work.sweeps.finish(sweep_id, "cancelled")
+
+
+def summary_body(work: Work, sweep: SweepRecord) -> SweepSummary:
+    """The sweep as lists show it."""
+    return SweepSummary(**_common(work, sweep))
+
+
+def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
+    """The sweep as the service shows it."""
+    trials = work.sweeps.trials(sweep.id)
+    best = _best(trials)
+    return Sweep(
+        **_common(work, sweep),
+        trials=[Trial.model_validate({name: getattr(trial, name) for name in Trial.model_fields}) for trial in trials],
+        best=best,
+        best_job_spec=None if best is None else sweep.spec.final_job(best.parameters),
+    )
+
+
+def _common(work: Work, sweep: SweepRecord) -> dict[str, Any]:
+    path = f"/v1/sweeps/{sweep.id}"
+    return {
+        "id": sweep.id,
+        "name": sweep.name,
+        "status": sweep.status,
+        "created_at": sweep.created_at,
+        "updated_at": sweep.updated_at,
+        "finished_at": sweep.finished_at,
+        "spec": sweep.spec,
+        "num_trials": TrialCounts(planned=sweep.spec.num_trials, **work.sweeps.num_trials(sweep.id)),
+        "error": JobError.model_validate(dict(sweep.error)) if sweep.error is not None else None,
+        "request_id": sweep.request_id,
+        "links": {"self": path, "cancel": f"{path}/cancel"},
+    }
+
+
+def _best(trials: Sequence[TrialRecord]) -> BestTrial | None:
+    scored = [
+        BestTrial(number=trial.number, job_id=trial.job_id, parameters=trial.parameters, score=trial.score)
+        for trial in trials
+        if trial.score is not None
+    ]
+    return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)

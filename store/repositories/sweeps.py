@@ -1,0 +1,137 @@
+"""Sweeps and their trials."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping, func, insert, literal, select, tuple_, update
+
+from ewc_core.errors import InvalidCursor, NotFound
+from ewc_core.specs import Scalar, SweepSpec
+from store.base import UtcTime
+from store.ids import new_id
+from store.job_states import JobStatus
+from store.records import Page, SweepRecord, TrialRecord
+from store.repositories.repository import Repository
+from store.tables import JobRow, SweepRow, TrialRow
+from store.tables.sweeps import TRIAL_STATUSES
+
+
+class Sweeps(Repository):
+    """A sweep is running until nothing is left to try and its last trial has ended, or until it is cancelled."""
+
+    def create(self, spec: SweepSpec, *, owner: str, request_id: str | None = None) -> SweepRecord:
+        """A new running sweep without trials."""
+        sweep_id = new_id("sweep")
+        self._connection.execute(
+            insert(SweepRow).values(
+                id=sweep_id,
+                owner=owner,
+                name=spec.name,
+                spec=spec.model_dump(mode="json"),
+                status="running",
+                request_id=request_id,
+                version=1,
+                created_at=self._now,
+                updated_at=self._now,
+            )
+        )
+        return self.get(sweep_id)
+
+    def get(self, sweep_id: str, *, owner: str | None = None, lock: bool = False) -> SweepRecord:
+        """One sweep; with `lock` nobody else can change it or its trials until this transaction ends.
+
+        Raises:
+            NotFound: there is no such sweep, or it belongs to another owner.
+        """
+        query = select(SweepRow).where(SweepRow.id == sweep_id)
+        if owner is not None:
+            query = query.where(SweepRow.owner == owner)
+        if lock:
+            query = query.with_for_update()
+        row = self._connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFound("sweep", sweep_id)
+        return _record(row)
+
+    def list(self, *, owner: str, limit: int, after: str | None = None, before: str | None = None) -> Page[SweepRecord]:
+        """Newest first. `after` the id of a sweep: older ones; `before`: the newer ones next to it.
+
+        Raises:
+            InvalidCursor: a cursor that is no sweep of this owner.
+        """
+        position = tuple_(SweepRow.created_at, SweepRow.id)
+        query = select(SweepRow).where(SweepRow.owner == owner).limit(limit + 1)
+        if after is not None:
+            query = query.where(position < self._position(after, owner))
+        if before is not None:
+            query = query.where(position > self._position(before, owner))
+        forward = before is None
+        order = (SweepRow.created_at.desc(), SweepRow.id.desc()) if forward else (SweepRow.created_at, SweepRow.id)
+        rows = self._connection.execute(query.order_by(*order)).mappings().all()
+        items = [_record(row) for row in rows[:limit]]
+        return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
+
+    def running(self) -> builtins.list[str]:
+        """Ids of the sweeps that are not over, oldest first."""
+        query = select(SweepRow.id).where(SweepRow.status == "running").order_by(SweepRow.created_at, SweepRow.id)
+        return builtins.list(self._connection.execute(query).scalars())
+
+    def trials(self, sweep_id: str) -> builtins.list[TrialRecord]:
+        """All trials by number."""
+        query = select(TrialRow).where(TrialRow.sweep_id == sweep_id).order_by(TrialRow.number)
+        return [TrialRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def num_trials(self, sweep_id: str) -> dict[str, int]:
+        """How many trials are in each status; every status is named."""
+        query = select(TrialRow.status, func.count().label("num")).where(TrialRow.sweep_id == sweep_id).group_by(TrialRow.status)
+        counted = {row.status: row.num for row in self._connection.execute(query)}
+        return {status: counted.get(status, 0) for status in TRIAL_STATUSES}
+
+    def statuses_of_running_trials(self, sweep_id: str) -> dict[int, JobStatus]:
+        """By trial number: the status of the jobs whose trials are not settled."""
+        query = select(TrialRow.number, JobRow.status).join(JobRow, JobRow.id == TrialRow.job_id)
+        query = query.where(TrialRow.sweep_id == sweep_id, TrialRow.status == "running")
+        return {row.number: JobStatus(row.status) for row in self._connection.execute(query)}
+
+    def add_trial(self, sweep_id: str, *, number: int, job_id: str, parameters: Mapping[str, Scalar]) -> None:
+        """A setting is being tried, as this job."""
+        row = {"sweep_id": sweep_id, "number": number, "job_id": job_id, "parameters": dict(parameters), "status": "running"}
+        self._touch(sweep_id)
+        self._connection.execute(insert(TrialRow).values(**row, created_at=self._now))
+
+    def settle_trial(self, sweep_id: str, number: int, *, score: float | None) -> None:
+        """The trial's job has ended; without a score the trial has failed.
+
+        Raises:
+            NotFound: the sweep has no such trial that is still running.
+        """
+        self._touch(sweep_id)
+        changes = {"status": "failed" if score is None else "completed", "score": score, "finished_at": self._now}
+        where = (TrialRow.sweep_id == sweep_id, TrialRow.number == number, TrialRow.status == "running")
+        if self._connection.execute(update(TrialRow).where(*where).values(**changes)).rowcount == 0:
+            raise NotFound("running trial", f"{sweep_id}/{number}")
+
+    def finish(self, sweep_id: str, status: str, *, error: Mapping[str, Any] | None = None) -> SweepRecord:
+        """The sweep is over: succeeded, failed (then `error` says why) or cancelled."""
+        self._touch(sweep_id, status=status, error=None if error is None else dict(error), finished_at=self._now)
+        return self.get(sweep_id)
+
+    def _touch(self, sweep_id: str, **changes: Any) -> None:
+        changed = update(SweepRow).where(SweepRow.id == sweep_id)
+        changed = changed.values(**changes, version=SweepRow.version + 1, updated_at=self._now)
+        if self._connection.execute(changed).rowcount == 0:
+            raise NotFound("sweep", sweep_id)
+
+    def _position(self, sweep_id: str, owner: str) -> Any:
+        query = select(SweepRow.created_at, SweepRow.id).where(SweepRow.id == sweep_id, SweepRow.owner == owner)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise InvalidCursor(f"cursor {sweep_id!r} is no sweep of this list; expected the id of a sweep")
+        return tuple_(literal(row.created_at, UtcTime()), row.id)
+
+
+def _record(row: RowMapping) -> SweepRecord:
+    return SweepRecord(**{**row, "spec": SweepSpec.model_validate(row["spec"])})
