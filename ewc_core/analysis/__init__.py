@@ -1,1 +1,6 @@
 """What a network has learned and how much room is left: pure functions, and the runs that measure them."""
+
+from ewc_core.analysis.run import AnalysisRun
+from ewc_core.analysis.subject import AnalysisSubject
+
+__all__ = ["AnalysisRun", "AnalysisSubject"]

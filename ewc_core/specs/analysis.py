@@ -26,7 +26,12 @@ class OverlapAnalysis(Spec):
 
 class PerturbationAnalysis(Spec):
     """Loss and score of one task under Gaussian noise on the parameters: uniform, shaped like the inverse Fisher, and in
-    the null space of the Fisher, each beside the predicted increase ½ Σ F · Var."""
+    the null space of the Fisher, each beside the predicted increase ½ Σ F · Var.
+
+    Every shape has the mean variance sigma². `ridge` is added to the Fisher before it is inverted; the null space is the
+    `null_quantile` of parameters with the smallest Fisher. The Fisher is exact, on `num_examples` training examples
+    (None: all); loss and score are those of the test examples.
+    """
 
     kind: Literal["perturbation"]
     task: TaskIndex = 0
@@ -40,9 +45,17 @@ class PerturbationAnalysis(Spec):
 
 
 class CapacityAnalysis(Spec):
-    """Per layer, the share of movable directions that the merged precision has frozen."""
+    """Per layer, the share of movable directions that the merged precision has frozen.
+
+    A precision freezes what a new task cannot move against it. How hard tasks pull is measured on those consolidated so
+    far (evenly chosen where there are more than `max_tasks`), along `num_scores` random scores of each, over
+    `num_examples` of its training examples.
+    """
 
     kind: Literal["capacity"]
+    num_scores: int = Field(default=64, ge=1, le=4096)
+    num_examples: int = Field(default=256, ge=1, le=100_000)
+    max_tasks: int = Field(default=8, ge=1, le=1000)
 
 
 AnalysisQuestion = Annotated[OverlapAnalysis | PerturbationAnalysis | CapacityAnalysis, Field(discriminator="kind")]

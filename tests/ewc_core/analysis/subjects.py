@@ -1,0 +1,80 @@
+"""A small network that has learned two permuted digits tasks, as an analysis finds it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ewc_core.analysis import AnalysisRun, AnalysisSubject
+from ewc_core.analysis.subject import OpenedSubject
+from ewc_core.computation import ComputationResult
+from ewc_core.consolidation import Constraint
+from ewc_core.fisher import FisherInfo, fisher_steps
+from ewc_core.specs import AnalysisSpec, DatasetName, EwcMethod, FisherEstimator, MLPSpec, PermutedTask, SupervisedSpec
+
+INFO = FisherInfo("exact", "categorical", 128, seed=None)
+TASKS = [PermutedTask(dataset=DatasetName.DIGITS, permutation=index) for index in (0, 7)]
+
+
+@functools.cache
+def learned_subject() -> AnalysisSubject:
+    """Task 0, then task 1, without a penalty (λ = 100 in the constraints); the weights are those after task 1."""
+    spec = SupervisedSpec(kind="supervised", network=MLPSpec(hidden_sizes=[16]), method=EwcMethod(ewc_lambda=100.0), tasks=TASKS)
+    layout_only = replace(_blank(spec), constraints=[])
+    opened = OpenedSubject(layout_only)
+    constraints = []
+    for task in (0, 1):
+        optimiser = torch.optim.Adam(opened.network.parameters(), lr=0.01)
+        inputs, labels = opened.data(task, field="").read_range("train", 0, 1000)
+        for _ in range(60):
+            optimiser.zero_grad()
+            functional.cross_entropy(opened.network(inputs), labels).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        constraints.append(Constraint(task, exact_fisher_of(opened, task, 128), opened.parameters.named(), 100.0, INFO))
+    return replace(layout_only, constraints=constraints, weights=opened.parameters.named())
+
+
+def _blank(spec: SupervisedSpec) -> AnalysisSubject:
+    from ewc_core.networks import build_network
+    from ewc_core.seeding import generator
+
+    network = build_network(spec.network, input_shape=(1, 8, 8), num_outputs=10, generator=generator(0, "network"))
+    weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    return AnalysisSubject(spec=spec, tasks=TASKS, constraints=[], weights=weights, data_dir=None)
+
+
+def exact_fisher_of(opened: OpenedSubject, task: int, num_examples: int) -> dict[str, Tensor]:
+    """The exact Fisher on the first training examples of a task."""
+    data = opened.data(task, field="")
+    steps = fisher_steps(
+        opened.network,
+        opened.reader(task, data, torch.arange(num_examples)),
+        num_examples,
+        estimator=FisherEstimator.EXACT,
+        likelihood=data.likelihood,
+        select=None,
+        seed=0,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            fisher: dict[str, Tensor] = finished.value
+            return fisher
+
+
+def analysis(**question: Any) -> AnalysisSpec:
+    """The spec of a question."""
+    return AnalysisSpec.model_validate({"kind": "analysis", "job_id": "job_x", "question": question})
+
+
+def answered(subject: AnalysisSubject, **question: Any) -> ComputationResult:
+    """Run a question to its end."""
+    run = AnalysisRun(analysis(**question), subject)
+    assert sum(1 for _ in run.run()) == run.num_steps == run.step
+    return run.result()
