@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ewc_core.consolidation import Constraint, decayed_sum
 from ewc_core.data import TaskData
-from ewc_core.fisher import FisherInfo
+from ewc_core.fisher import FisherInfo, fisher_steps
 from ewc_core.importance import PathIntegral, memory_aware_steps
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import derive_seed
@@ -23,7 +23,6 @@ from ewc_core.specs import (
     SiMethod,
     SupervisedSpec,
 )
-from ewc_core.supervised.bridge import fisher_steps
 from ewc_core.supervised.heads import HeadView
 
 Progress = tuple[int, int]

@@ -12,9 +12,9 @@ from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.importance import PathIntegral
+from ewc_core.likelihoods import mean_loss
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
-from ewc_core.supervised.bridge import mean_loss
 from ewc_core.supervised.optimiser import Step, make_optimiser
 
 _PARAMETERS = "parameters"
@@ -169,7 +169,8 @@ class Learner:
             outputs = self.network(only.inputs)
             return mean_loss(self._likelihood, outputs if only.select is None else only.select(outputs), only.targets)
         outputs = self.network(torch.cat([segment.inputs for segment in segments]))
-        num_examples, start, total = len(outputs), 0, outputs.new_zeros(())
+        num_examples, start = len(outputs), 0
+        total = torch.zeros((), dtype=outputs.dtype)
         for segment in segments:
             part = outputs[start : start + len(segment.inputs)]
             start += len(segment.inputs)
