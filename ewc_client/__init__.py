@@ -33,6 +33,7 @@ from ewc_client.errors import (
 from ewc_client.findings import Analysis, JobWarning, Result
 from ewc_client.jobs import Job
 from ewc_client.models import ApiKey, Event, Matrix, MethodScores, Metric, Summary, Task, TaskSwitch, TensorEntry, Worker
+from ewc_client.sweeps import Sweep, Trial
 
 __all__ = [
     "Analysis",
@@ -64,9 +65,11 @@ __all__ = [
     "ServiceUnreachableError",
     "StreamClosedError",
     "Summary",
+    "Sweep",
     "Task",
     "TaskSwitch",
     "TensorEntry",
+    "Trial",
     "UnauthorizedError",
     "Worker",
 ]

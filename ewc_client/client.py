@@ -13,6 +13,7 @@ from ewc_client.jobs import Jobs
 from ewc_client.models import ApiKey, Body, Worker
 from ewc_client.paging import fetch_all
 from ewc_client.service_location import ServiceLocation, require_service
+from ewc_client.sweeps import Sweeps
 from ewc_client.transport import RetryPolicy, Transport
 
 
@@ -37,6 +38,7 @@ class EWCClient:
         location = require_service(url, api_key)
         self._transport = Transport(location.url, location.api_key, timeout_seconds=timeout_seconds, retries=retries)
         self.jobs = Jobs(self._transport)
+        self.sweeps = Sweeps(self._transport)
 
     @classmethod
     def at(cls, location: ServiceLocation, *, retries: RetryPolicy | None = None) -> EWCClient:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ewc_client.cli import analyses, checkpoints, constraints, data, exit_codes, jobs, keys, submit, switches, up, watch
+from ewc_client.cli import analyses, checkpoints, constraints, data, exit_codes, figure, jobs, keys, submit, sweep, switches, up, watch
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("submit")(submit.submit)
+app.command("sweep")(sweep.sweep)
 app.command("ls")(jobs.list_jobs)
 app.command("show")(jobs.show)
 app.command("watch")(watch.watch)
@@ -36,8 +37,10 @@ app.command("forget")(constraints.forget)
 app.command("analyse")(analyses.analyse)
 app.command("analyses")(analyses.analyses)
 app.command("result")(analyses.result)
+app.command("figure")(figure.figure)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
+app.add_typer(sweep.app, name="sweeps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(data.app, name="data")
 
