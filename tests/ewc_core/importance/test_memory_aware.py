@@ -54,12 +54,53 @@ def test_of_a_linear_network_it_is_two_mean_absolute_output_times_input() -> Non
     torch.testing.assert_close(importance["bias"], 2 * outputs.abs().mean(0), rtol=1e-12, atol=0)
 
 
-def test_it_equals_one_example_at_a_time_in_eval_mode() -> None:
-    network, inputs = _deep()
+class _Reused(nn.Module):
+    """One Linear called twice, and one whose weight is used outside it as well: neither has the closed form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice, self.shared, self.unused = nn.Linear(4, 4), nn.Linear(4, 3), nn.Linear(4, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = torch.tanh(self.twice(torch.tanh(self.twice(inputs))))
+        outputs: Tensor = self.shared(hidden) + self.shared.weight.sum()
+        return outputs
+
+
+class _Positions(nn.Module):
+    """A Linear at several positions per example."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each, self.last = nn.Linear(2, 3), nn.Linear(6, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.last(torch.tanh(self.each(inputs.view(-1, 2, 2))).flatten(1))
+        return outputs
+
+
+def _filled(network: nn.Module, inputs: Tensor) -> tuple[nn.Module, Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return network.double(), inputs
+
+
+@pytest.mark.parametrize("kind", ["linear", "deep", "reused", "positions"])
+def test_it_equals_one_example_at_a_time_in_eval_mode(kind: str) -> None:
+    inputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    network, inputs = {
+        "linear": _linear,
+        "deep": _deep,
+        "reused": lambda: _filled(_Reused(), inputs),
+        "positions": lambda: _filled(_Positions(), inputs),
+    }[kind]()
     network.eval()
     expected = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters()}
     for example in inputs:
-        gradients = torch.autograd.grad(network(example.unsqueeze(0)).square().sum(), list(network.parameters()))
+        loss = network(example.unsqueeze(0)).square().sum()
+        gradients = torch.autograd.grad(loss, list(network.parameters()), materialize_grads=True)
         for name, gradient in zip(expected, gradients, strict=True):
             expected[name] += gradient.abs() / len(inputs)
     network.train()
