@@ -5,6 +5,7 @@ EWCClientError
 ├── ServiceUnreachableError     no answer, after every retry
 ├── IntegrityError              downloaded bytes are not what the service or the publisher says they are
 ├── DownloadError               no mirror gave a file of a public data set
+├── FigureError                 a job is not what a figure needs
 ├── JobFailedError              `wait(check=True)`: the job failed
 ├── JobCancelledError           `wait(check=True)`: the job was cancelled
 └── ApiError                    the service answered with a problem (RFC 9457)
@@ -47,6 +48,10 @@ class IntegrityError(EWCClientError):
 
 class DownloadError(EWCClientError):
     """No mirror gave a file of a public data set, or it cannot be written."""
+
+
+class FigureError(EWCClientError):
+    """A job, or the answer about it, is not what a part of a figure needs."""
 
 
 class JobFailedError(EWCClientError):

@@ -1,0 +1,76 @@
+"""What curves are called and coloured, from the specs of the jobs behind them."""
+
+from __future__ import annotations
+
+from ewc_client.models import Body, Matrix
+
+_NAMES = {
+    "ewc": "EWC",
+    "online_ewc": "online EWC",
+    "l2": "L2",
+    "si": "Synaptic Intelligence",
+    "mas": "Memory Aware Synapses",
+    "joint": "all tasks together",
+}
+_OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSProp"}
+_COLOURS = {
+    "ewc": "tab:red",
+    "online_ewc": "tab:purple",
+    "l2": "tab:green",
+    "naive": "tab:blue",
+    "dropout": "tab:orange",
+    "si": "tab:brown",
+    "mas": "tab:pink",
+    "joint": "tab:gray",
+}
+
+
+def method_label(method: str, spec: Body) -> str:
+    """A method or control of a job for a legend: plain training is called by its optimiser."""
+    optimiser = _OPTIMISERS[spec["training"]["optimiser"]]
+    if method == "naive":
+        return optimiser
+    return f"{optimiser} + dropout" if method == "dropout" else _NAMES[method]
+
+
+def colour(name: str) -> str:
+    """The colour of a method or of an association rule, the same in every figure."""
+    if name.startswith("gd"):
+        return "tab:blue" if name == "gd" else "tab:cyan"
+    if name.startswith("cascade"):
+        return "tab:olive"
+    return next((_COLOURS[kind] for kind in sorted(_COLOURS, key=len, reverse=True) if name.startswith(kind)), "black")
+
+
+def rule_label(rule: Body) -> str:
+    """A rule of an association job for a legend."""
+    if rule["kind"] == "gd":
+        return "gradient descent" if rule.get("rate") is None else f"gradient descent, rate {rule['rate']:g}"
+    if rule["kind"] == "online_ewc":
+        return f"online EWC, decay {rule['fisher_decay']:g}"
+    return f"cascade, {rule['num_levels']} levels" if rule["kind"] == "cascade" else "EWC"
+
+
+def rule_title(rule: Body) -> str:
+    """The name under which the service keeps the curves of a rule."""
+    if rule["kind"] == "gd":
+        return "gd" if rule.get("rate") is None else f"gd_{rule['rate']:g}"
+    if rule["kind"] == "online_ewc":
+        return f"online_ewc_{rule['fisher_decay']:g}"
+    return f"cascade_{rule['num_levels']}" if rule["kind"] == "cascade" else str(rule["kind"])
+
+
+def score_label(spec: Body, matrix: Matrix) -> str:
+    """What the scores of a job are, with the examples that they are taken on."""
+    return f"{spec['training']['evaluate_on']} {'R²' if matrix.metric == 'r2' else matrix.metric}"
+
+
+def training_note(part: str, spec: Body) -> str:
+    """How a supervised job trains, in one line: what a reader must know to compare its curve with another."""
+    training, method, network = spec["training"], dict(spec["method"]), spec["network"]
+    sizes = "-".join(str(size) for size in [*network.get("channels", []), *network.get("hidden_sizes", [])])
+    strength = next((f", {name} {method[name]:g}" for name in ("ewc_lambda", "strength") if name in method), "")
+    return (
+        f"{part}: {method['kind']}{strength}; {network['kind']} {sizes}; {training['optimiser']} {training['learning_rate']:g}, "
+        f"batch {training['batch_size']}, {training['num_epochs']} epochs; seed {spec['seed']}"
+    )
