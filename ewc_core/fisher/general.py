@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ewc_core.fisher.forms import Sums
 
@@ -60,8 +62,13 @@ class GeneralMethod:
             return (self._outputs({**fixed, **parameters}, example.unsqueeze(0))[0] * seed).sum()
 
         per_example = vmap(grad(seeded), in_dims=(None, 0, 0))
+        parameters = {name: tensor.detach() for name, tensor in wanted.items()}
         for seed in seeds:
-            yield per_example({name: tensor.detach() for name, tensor in wanted.items()}, inputs, seed)
+            # Attention in plain operations, because vmap would run the fused kernel example by example.
+            with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+                gradients = per_example(parameters, inputs, seed)
+            yield gradients
 
     def _one_by_one(
         self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor

@@ -1,4 +1,4 @@
-"""The categorical likelihood."""
+"""Categorical, Bernoulli and Gaussian likelihoods."""
 
 from __future__ import annotations
 
@@ -6,40 +6,54 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
-from ewc_core.likelihoods import fisher_seeds, log_likelihood, probabilities
+from ewc_core.likelihoods import log_likelihood, mean_loss, probabilities
+from ewc_core.specs import LikelihoodName
+
+CATEGORICAL, BERNOULLI, GAUSSIAN = LikelihoodName.CATEGORICAL, LikelihoodName.BERNOULLI, LikelihoodName.GAUSSIAN
 
 
-def _logits() -> torch.Tensor:
+def _outputs() -> torch.Tensor:
     return torch.randn(4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_log_likelihood_is_the_log_of_the_probability_of_the_label() -> None:
-    logits, labels = _logits(), torch.tensor([0, 3, 4, 1])
-    expected = probabilities(logits)[torch.arange(4), labels].log()
-    torch.testing.assert_close(log_likelihood(logits, labels), expected, rtol=1e-13, atol=0)
+def _targets(likelihood: LikelihoodName) -> torch.Tensor:
+    if likelihood is CATEGORICAL:
+        return torch.tensor([0, 3, 4, 1])
+    values = torch.randn(4, 5, generator=torch.Generator().manual_seed(1))
+    return (values > 0).float() if likelihood is BERNOULLI else values
 
 
-def test_seeds_are_weighted_gradients_of_minus_log_likelihood() -> None:
-    logits = _logits().requires_grad_()
-    p = probabilities(logits)
-    for label in range(5):
-        score = log_likelihood(logits, torch.full((4,), label))
-        (gradient,) = torch.autograd.grad(-score.sum(), logits)
-        torch.testing.assert_close(fisher_seeds(logits)[label], p[:, label : label + 1].sqrt() * gradient, rtol=1e-12, atol=1e-15)
+def test_categorical_log_likelihood_is_the_log_of_the_probability_of_the_label() -> None:
+    labels = _targets(CATEGORICAL)
+    expected = probabilities(CATEGORICAL, _outputs())[torch.arange(4), labels].log()
+    torch.testing.assert_close(log_likelihood(CATEGORICAL, _outputs(), labels), expected, rtol=1e-13, atol=0)
 
 
-def test_seeds_multiply_to_the_covariance_of_the_labels() -> None:
-    seeds, p = fisher_seeds(_logits()), probabilities(_logits())
-    covariance = torch.einsum("cni,cnj->nij", seeds, seeds)
-    expected = torch.diag_embed(p) - p.unsqueeze(2) * p.unsqueeze(1)
-    torch.testing.assert_close(covariance, expected, rtol=1e-12, atol=1e-15)
+def test_bernoulli_log_likelihood_is_summed_over_the_labels() -> None:
+    labels, p = _targets(BERNOULLI).double(), probabilities(BERNOULLI, _outputs())
+    expected = torch.where(labels == 1, p, 1 - p).log().sum(1)
+    torch.testing.assert_close(log_likelihood(BERNOULLI, _outputs(), labels), expected, rtol=1e-12, atol=0)
 
 
-def test_a_confident_float32_network_keeps_the_digits_of_its_doubt() -> None:
-    """In float32 the probability of class 1 rounds to 1, and its doubt would be 0."""
-    seeds = fisher_seeds(torch.tensor([[0.0, 20.0]]))
-    assert seeds.dtype == torch.float32
-    doubt = 1.0 / (1.0 + math.exp(20.0))
-    assert float(seeds[1, 0, 1]) == pytest.approx(-doubt, rel=1e-6)
-    assert float(seeds[0, 0, 0]) == pytest.approx(-math.sqrt(doubt), rel=1e-6)
+def test_gaussian_log_likelihood_is_that_of_unit_variance_up_to_its_constant() -> None:
+    targets = _targets(GAUSSIAN).double()
+    normal = torch.distributions.Normal(_outputs(), 1.0).log_prob(targets).sum(1) + 2.5 * math.log(2 * math.pi)
+    torch.testing.assert_close(log_likelihood(GAUSSIAN, _outputs(), targets), normal, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("likelihood", LikelihoodName)
+def test_the_loss_is_minus_the_mean_log_likelihood_over_examples(likelihood: LikelihoodName) -> None:
+    expected = -log_likelihood(likelihood, _outputs(), _targets(likelihood)).sum() / 4
+    torch.testing.assert_close(mean_loss(likelihood, _outputs(), _targets(likelihood)), expected, rtol=1e-13, atol=0)
+
+
+def test_the_categorical_loss_is_cross_entropy_bit_for_bit() -> None:
+    outputs, labels = _outputs().float(), _targets(CATEGORICAL)
+    assert torch.equal(mean_loss(CATEGORICAL, outputs, labels), functional.cross_entropy(outputs, labels))
+
+
+def test_the_gaussian_loss_carries_the_half() -> None:
+    outputs = torch.tensor([[1.0, 2.0]])
+    assert float(mean_loss(GAUSSIAN, outputs, torch.tensor([[0.0, 0.0]]))) == pytest.approx(2.5)

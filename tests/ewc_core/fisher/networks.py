@@ -91,15 +91,101 @@ class Gain(nn.Module):
         return logits
 
 
+class Residual(nn.Module):
+    """A block whose input is added, in place, to its output; and one that shifts and scales by bare parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 4)
+        self.shift, self.scale, self.unbroadcast = (nn.Parameter(torch.ones(*shape)) for shape in ((6,), (1, 1), (1, 6)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = self.first(inputs)
+        hidden += torch.relu(self.second(torch.tanh(hidden)))
+        hidden = torch.tanh(self.scale * (hidden - self.shift) * self.unbroadcast)
+        logits: Tensor = self.head(hidden)
+        return logits
+
+
+class Attention(nn.Module):
+    """A class token, a position code, and one encoder block with the library's attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Linear(2, 4), nn.Linear(4, 4)
+        self.token, self.position = nn.Parameter(torch.ones(1, 1, 4)), nn.Parameter(torch.ones(4, 4))
+        self.block = nn.TransformerEncoderLayer(4, 2, dim_feedforward=5, batch_first=True)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        tokens = self.embed(inputs.reshape(-1, 3, 2))
+        tokens = torch.cat([self.token.expand(len(tokens), -1, -1), tokens], dim=1) + self.position
+        logits: Tensor = self.head(self.block(tokens)[:, 0])
+        return logits
+
+
+class TimeFirst(nn.Module):
+    """A Linear that sees positions in dimension 0 and examples in dimension 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.head = nn.Linear(2, 3), nn.Linear(3, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.head(torch.tanh(self.inner(inputs.reshape(-1, 3, 2).transpose(0, 1))).sum(0))
+        return logits
+
+
+class Recurrent(nn.Module):
+    """The library's LSTM over three steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(2, 3, batch_first=True), nn.Linear(3, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        states, _ = self.lstm(inputs.reshape(-1, 3, 2))
+        logits: Tensor = self.head(states[:, -1])
+        return logits
+
+
+class Branching(nn.Module):
+    """Each example goes through the Linear that its own first feature picks: vmap cannot trace this."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high, self.head = nn.Linear(6, 5), nn.Linear(6, 5), nn.Linear(5, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        rows = [(self.high if float(row[0]) > 0.0 else self.low)(row) for row in inputs]
+        logits: Tensor = self.head(torch.tanh(torch.stack(rows)))
+        return logits
+
+
+class RareExpert(nn.Module):
+    """The whole batch goes through one expert; the other is added for examples with a large feature, which come late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.always, self.rare, self.head = nn.Linear(6, 5), nn.Linear(6, 5), nn.Linear(5, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = self.always(inputs)
+        chosen = inputs[:, 0] > 10.0
+        if bool(chosen.any()):
+            hidden = hidden.index_add(0, chosen.nonzero().squeeze(1), self.rare(inputs[chosen]))
+        logits: Tensor = self.head(torch.tanh(hidden))
+        return logits
+
+
 class Words(nn.Module):
     """An embedding whose rows repeat within an example."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.table, self.head = nn.Embedding(7, 5), nn.Linear(5, 4)
+        self.table, self.padded, self.head = nn.Embedding(7, 5), nn.Embedding(7, 5, padding_idx=0), nn.Linear(5, 4)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.head(torch.tanh(self.table(inputs.long()).sum(1)))
+        logits: Tensor = self.head(torch.tanh((self.table(inputs.long()) * self.padded(inputs.long())).sum(1)))
         return logits
 
 
@@ -134,6 +220,24 @@ def _conv() -> nn.Module:
     return nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 3, 2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(36, 4))
 
 
+def _convs() -> nn.Module:
+    """Grouped, strided, dilated, padded by reflection, depthwise; with group, instance and batch norm between them."""
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 2, 3)),
+        nn.Conv2d(1, 4, (1, 2), padding=(1, 2), stride=(2, 1), bias=False),
+        nn.GroupNorm(2, 4),
+        nn.Conv2d(4, 6, (1, 3), groups=2, dilation=(1, 2), padding="same"),
+        nn.InstanceNorm2d(6, affine=True),
+        nn.Conv2d(6, 6, 3, groups=6, padding=1, padding_mode="reflect", stride=(1, 2)),
+        nn.BatchNorm2d(6),
+        nn.SiLU(),
+        nn.Flatten(2),
+        nn.Conv1d(6, 2, 3, padding=2, dilation=2, stride=2),
+        nn.Flatten(),
+        nn.Linear(6, 4),
+    )
+
+
 def _batch_norm() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(5, 4))
 
@@ -143,13 +247,21 @@ NETWORKS: dict[str, nn.Module] = {
     "mlp": seeded(nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 4))),
     "in-place activation": seeded(nn.Sequential(nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 4, bias=False))),
     "conv": seeded(_conv()),
+    "convs": seeded(_convs()),
     "batch norm": seeded(_batch_norm()),
-    "layer norm": seeded(nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5), nn.GELU(), nn.Linear(5, 4))),
+    "layer norm": seeded(nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5), nn.GELU(), nn.RMSNorm(5), nn.Linear(5, 4))),
     "reused layer": seeded(Reused()),
     "tied weight": seeded(Tied()),
     "shared module": seeded(SharedModule()),
     "several positions": seeded(Positions()),
     "gain": seeded(Gain()),
+    "residual": seeded(Residual()),
+    "attention": seeded(Attention()),
+    "time first": seeded(TimeFirst()),
+    "recurrent": seeded(Recurrent()),
+    "branching": seeded(Branching()),
+    "rare expert": seeded(RareExpert()),
+    "weight norm": seeded(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 5)), nn.Tanh(), nn.Linear(5, 4))),
     "embedding": seeded(Words()),
     "unused parameters": seeded(Unused()),
     "hooked layer": seeded(Hooked()),
@@ -161,4 +273,7 @@ def inputs_for(name: str, num_examples: int = 7) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     if name == "embedding":
         return torch.randint(0, 7, (num_examples, 6), generator=generator)
-    return torch.randn(num_examples, 6, generator=generator, dtype=torch.float64)
+    inputs = torch.randn(num_examples, 6, generator=generator, dtype=torch.float64)
+    if name == "rare expert":
+        inputs[3:5, 0] = 11.0
+    return inputs

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, jacrev
 
 from ewc_core.errors import NonFiniteError
-from ewc_core.fisher import exact_fisher, exact_fisher_steps, reference_fisher
-from ewc_core.fisher.linear import closed_form_layers
+from ewc_core.fisher import exact_fisher, fisher_steps, reference_fisher
+from ewc_core.fisher.plan import Plan, make_plan
+from ewc_core.fisher.trace import graph_below, recorded
 from ewc_core.likelihoods import probabilities
+from ewc_core.specs import LikelihoodName
 from tests.ewc_core.fisher.networks import NETWORKS, inputs_for
 
 
@@ -30,7 +32,7 @@ def test_it_equals_one_example_and_one_class_at_a_time(name: str) -> None:
     assert sum(float(value.sum()) for value in expected.values()) > 0
 
 
-@pytest.mark.parametrize("name", ["mlp", "conv", "batch norm", "gain"])
+@pytest.mark.parametrize("name", ["mlp", "convs", "batch norm", "gain"])
 def test_float32_agrees_with_float64(name: str) -> None:
     network, inputs = NETWORKS[name], inputs_for(name)
     expected = reference_fisher(network, inputs)
@@ -40,32 +42,48 @@ def test_float32_agrees_with_float64(name: str) -> None:
     _assert_same({key: value.double() for key, value in actual.items()}, expected, rtol=1e-5, atol=1e-7)
 
 
+def _settled(name: str) -> Plan:
+    network, inputs = NETWORKS[name], inputs_for(name)
+    leaves = {key: parameter.detach().requires_grad_() for key, parameter in network.named_parameters()}
+    plan = make_plan(network, leaves)
+    for size in (2, 3):
+        with recorded(plan.modules) as calls:
+            outputs = torch.func.functional_call(network, leaves, (inputs[:size],))
+        plan.update(calls, graph_below(outputs, leaves), size)
+    return plan
+
+
 @pytest.mark.parametrize(
-    ("name", "layers"),
+    ("name", "general"),
     [
-        ("linear", {""}),
-        ("mlp", {"0", "2", "4"}),
-        ("in-place activation", {"0", "2"}),
-        ("conv", {"4"}),
-        ("reused layer", {"head"}),
-        ("tied weight", {"head"}),
-        ("shared module", {"head"}),
-        ("several positions", {"head"}),
-        ("hooked layer", {"head"}),
-        ("unused parameters", {"head"}),
+        ("linear", set()),
+        ("mlp", set()),
+        ("in-place activation", set()),
+        ("conv", set()),
+        ("convs", set()),
+        ("batch norm", set()),
+        ("layer norm", set()),
+        ("embedding", set()),
+        ("gain", set()),
+        ("residual", set()),
+        ("reused layer", {"inner.weight", "inner.bias"}),
+        ("tied weight", {"encoder.weight", "encoder.bias"}),
+        ("shared module", {"first.weight", "first.bias"}),
+        ("several positions", {"query", "of_query.weight", "of_query.bias"}),
+        ("hooked layer", {"inner.weight", "inner.bias"}),
+        ("unused parameters", set()),
+        ("time first", {"inner.weight", "inner.bias"}),
     ],
 )
-def test_only_layers_that_have_the_closed_form_use_it(name: str, layers: set[str]) -> None:
-    network = NETWORKS[name]
-    leaves = {key: parameter.detach().requires_grad_() for key, parameter in network.named_parameters()}
-    assert set(closed_form_layers(network, leaves, inputs_for(name))) == layers
+def test_only_parameters_that_have_a_closed_form_use_it(name: str, general: set[str]) -> None:
+    assert _settled(name).general == general
 
 
 def test_it_is_the_diagonal_of_the_generalised_gauss_newton_matrix() -> None:
     network, inputs = NETWORKS["mlp"], inputs_for("mlp")
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
     logits = network(inputs).detach()
-    p = probabilities(logits)
+    p = probabilities(LikelihoodName.CATEGORICAL, logits)
     curvature = torch.diag_embed(p) - p.unsqueeze(2) * p.unsqueeze(1)
     jacobians = jacrev(lambda values: functional_call(network, values, (inputs,)))(parameters)
     expected = {
@@ -77,19 +95,19 @@ def test_it_is_the_diagonal_of_the_generalised_gauss_newton_matrix() -> None:
 
 def test_the_last_layer_is_label_variance_times_squared_input() -> None:
     network, inputs = NETWORKS["linear"], inputs_for("linear")
-    p = probabilities(network(inputs))
+    p = probabilities(LikelihoodName.CATEGORICAL, network(inputs))
     variance = p * (1 - p)
     fisher = exact_fisher(network, inputs)
     torch.testing.assert_close(fisher["weight"], variance.T @ inputs.square() / len(inputs), rtol=1e-12, atol=0)
     torch.testing.assert_close(fisher["bias"], variance.mean(0), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("name", ["mlp", "conv", "layer norm"])
+@pytest.mark.parametrize("name", ["mlp", "convs", "attention"])
 def test_it_does_not_depend_on_how_examples_are_chunked(name: str) -> None:
     network, inputs = NETWORKS[name], inputs_for(name, num_examples=8)
     whole = exact_fisher(network, inputs)
     numbers = {
-        bytes_: len(list(exact_fisher_steps(network, lambda a, b: inputs[a:b], 8, chunk_bytes=bytes_)))
+        bytes_: len(list(fisher_steps(network, lambda a, b: (inputs[a:b], inputs[a:b]), 8, chunk_bytes=bytes_)))
         for bytes_ in (1, 5000, 2**20)
     }
     assert numbers[1] == 8
@@ -100,8 +118,8 @@ def test_it_does_not_depend_on_how_examples_are_chunked(name: str) -> None:
 
 def test_a_short_last_chunk_is_weighted_by_its_examples() -> None:
     network, inputs = NETWORKS["mlp"], inputs_for("mlp", num_examples=10)
-    sizes = [4096 * factor for factor in range(1, 6)]
-    chunked = [list(exact_fisher_steps(network, lambda a, b: inputs[a:b], 10, chunk_bytes=size)) for size in sizes]
+    sizes = [512 * factor for factor in range(1, 16)]
+    chunked = [list(fisher_steps(network, lambda a, b: (inputs[a:b], inputs[a:b]), 10, chunk_bytes=size)) for size in sizes]
     uneven = next(size for size, steps in zip(sizes, chunked, strict=True) if len(steps) > 1 and 10 % steps[0] != 0)
     _assert_same(exact_fisher(network, inputs, chunk_bytes=uneven), exact_fisher(network, inputs), rtol=1e-12)
 
@@ -135,7 +153,7 @@ def test_squaring_the_batch_mean_would_shrink_it() -> None:
     network, inputs = NETWORKS["linear"], inputs_for("linear", num_examples=32)
     bias = dict(network.named_parameters())["bias"]
     generator = torch.Generator().manual_seed(0)
-    p = probabilities(network(inputs))
+    p = probabilities(LikelihoodName.CATEGORICAL, network(inputs))
     draws = []
     for _ in range(400):
         labels = torch.multinomial(p, 1, generator=generator).squeeze(1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from ewc_core.fisher import exact_fisher, exact_fisher_steps, reference_fisher
+from ewc_core.fisher import exact_fisher, fisher_steps, reference_fisher
 from tests.ewc_core.fisher.networks import NETWORKS, inputs_for
 
 
-@pytest.mark.parametrize("name", ["mlp", "batch norm", "conv"])
+@pytest.mark.parametrize("name", ["mlp", "batch norm", "conv", "recurrent", "branching"])
 def test_parameters_gradients_buffers_modes_and_random_state_are_left_alone(name: str) -> None:
     network, inputs = NETWORKS[name], inputs_for(name)
     network.train()
@@ -38,19 +39,43 @@ def test_parameters_gradients_buffers_modes_and_random_state_are_left_alone(name
         parameter.grad = None
 
 
-def test_frozen_parameters_have_a_fisher_too() -> None:
+def test_frozen_parameters_have_a_fisher_of_zero_and_change_nothing_for_the_others() -> None:
     network, inputs = NETWORKS["mlp"], inputs_for("mlp")
     expected = reference_fisher(network, inputs)
-    network.requires_grad_(False)
+    frozen = dict(network.named_parameters())["2.weight"].requires_grad_(False)
     actual = exact_fisher(network, inputs)
-    network.requires_grad_(True)
-    assert all(torch.allclose(actual[name], expected[name], rtol=1e-12) for name in expected)
+    frozen.requires_grad_(True)
+    assert list(actual) == list(expected)
+    for name in expected:
+        torch.testing.assert_close(actual[name], expected[name] * (name != "2.weight"), rtol=1e-12, atol=0)
+
+
+class _Noisy(nn.Module):
+    """Draws from the global generator and counts its calls, also in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(6, 4)
+        self.register_buffer("num_calls", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.num_calls += 1
+        logits: Tensor = self.head(inputs) + torch.rand(4)
+        return logits
+
+
+def test_a_network_that_draws_and_counts_in_eval_mode_is_left_alone_too() -> None:
+    network = _Noisy()
+    random_state = torch.get_rng_state()
+    exact_fisher(network, torch.ones(3, 6))
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert float(network.num_calls) == 0.0
 
 
 def test_modes_are_right_between_chunks_and_after_giving_up() -> None:
     network, inputs = NETWORKS["batch norm"], inputs_for("batch norm")
     network.train()
-    steps = exact_fisher_steps(network, lambda start, stop: inputs[start:stop], len(inputs), chunk_bytes=1)
+    steps = fisher_steps(network, lambda start, stop: (inputs[start:stop], inputs), len(inputs), chunk_bytes=1)
     assert next(steps) == 1
     assert network.training
     steps.close()
