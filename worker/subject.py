@@ -31,7 +31,8 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         tasks = [task.spec for task in work.tasks.list(job.id)]
         wanted = spec.question.at_visit if isinstance(spec.question, OverlapAnalysis) else None
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted)
-        blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in work.constraints.list(job.id)]
+        records = work.constraints.list(job.id)
+        blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in records]
     if checkpoint is None:
         which = "no visit" if wanted is None else f"visit {wanted} not"
         raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
@@ -41,6 +42,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         constraints=[Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs],
         weights=_weights(read_blob(database, checkpoint.blob_id)),
         data_dir=data_dir,
+        constraint_weights={record.task_index: record.weight for record in records if record.weight != 1.0},
     )
 
 

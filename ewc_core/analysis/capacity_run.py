@@ -7,14 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from ewc_core.analysis.capacity import capacity_of_precision, capacity_warning
-from ewc_core.analysis.curvature import pull_and_power
-from ewc_core.analysis.layers import by_layer
-from ewc_core.analysis.stability import explicit_step_limit
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
+from ewc_core.capacity import capacity_of_precision, capacity_warning, pull_and_power
 from ewc_core.computation import ComputationResult, CurvePoint
+from ewc_core.consolidation.stability import explicit_step_limit
 from ewc_core.errors import SpecError
 from ewc_core.fisher.seeds import num_seeds
+from ewc_core.layers import by_layer
 from ewc_core.seeding import generator
 from ewc_core.specs import CapacityAnalysis, FisherEstimator, OptimiserName
 

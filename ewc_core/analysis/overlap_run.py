@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ewc_core.analysis.fisher_blocks import Block, FisherSums, blocks_of
-from ewc_core.analysis.layers import ALL_PARAMETERS, by_layer, with_whole
 from ewc_core.analysis.overlap import INDEPENDENT_SQUARES, overlap, shuffled_overlap
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
 from ewc_core.computation import ComputationResult, CurvePoint
 from ewc_core.data import TaskData
 from ewc_core.errors import SpecError
+from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
 from ewc_core.seeding import generator
 from ewc_core.specs import OverlapAnalysis
 

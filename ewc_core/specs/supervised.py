@@ -120,8 +120,8 @@ def _require_fit(heads: HeadSpec, seen: Sequence[TaskSpec], task: TaskSpec, fiel
         differs = first[0] != shape[0] or (heads.kind is HeadKind.SHARED and first[1] != shape[1])
         if differs:
             raise ValueError(
-                f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, but the first task "
-                f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]} outputs; one network learns them all"
+                f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, the first task "
+                f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]}; one network learns them all"
             )
     if heads.kind is HeadKind.GROWING and isinstance(task, SplitTask):
         for other in seen:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ewc_core.capacity import Capacity, capacity_warning
 from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation.stability import explicit_step_limit
 from ewc_core.specs import (
     EwcMethod,
     HeadKind,
@@ -70,14 +72,20 @@ def unstable_step(spec: SupervisedSpec, quadratic: Quadratic | None) -> Guard | 
         return None
     if training.optimiser is not OptimiserName.SGD:
         return None
-    largest, limit = training.learning_rate * float(quadratic.precision.max()), 2.0 * (1.0 + training.momentum)
-    if largest < limit:
+    step = explicit_step_limit(quadratic.precision, training.learning_rate, momentum=training.momentum)
+    if not step.is_unstable:
         return None
     return Guard(
         "explicit_step_unstable",
-        f"learning_rate times the largest precision is {largest:.3g}, and the explicit step diverges from {limit:.3g} on; "
-        "use penalty_step 'proximal', or a smaller learning_rate or ewc_lambda",
+        f"learning_rate times the precision reaches {step.largest:.3g}, and the explicit step diverges from {step.limit:.3g} on "
+        f"({step.num_unstable} parameters); use penalty_step 'proximal', or a smaller learning_rate or ewc_lambda",
     )
+
+
+def nearly_full(used: Capacity) -> Guard | None:
+    """Nine tenths of the network, or of one of its layers, are frozen for a task like the one just learned."""
+    message = capacity_warning(used)
+    return None if message is None else Guard("capacity_nearly_used", message)
 
 
 def _strength(method: MethodSpec) -> str:

@@ -26,9 +26,10 @@ from ewc_core.events import (
 from ewc_core.networks import DropoutRates, build_network, reseed_dropout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
-from ewc_core.specs import DropoutMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
+from ewc_core.specs import DropoutMethod, EwcMethod, OnlineEwcMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.batches import ShuffledBatches
+from ewc_core.supervised.capacity_used import capacity_used
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
@@ -249,6 +250,16 @@ class SupervisedRun:
         if constraint is not None:
             self._constraints.put(constraint)
             yield Consolidated(visit, kind, constraint)
+            yield from self._warned(visit, self._capacity_guard(end))
+
+    def _capacity_guard(self, end: EndOfVisit) -> Guard | None:
+        if not isinstance(self.spec.method, EwcMethod | OnlineEwcMethod):
+            return None
+        layout = self._learners[self.spec.method.kind].parameters.layout
+        quadratic = self._constraints.quadratic(layout, visiting=None)
+        if quadratic is None:
+            return None
+        return guards.nearly_full(capacity_used(end, quadratic, layout, seed=self.spec.seed))
 
     def _evaluate(self, visit: Visit) -> Iterator[Event]:
         split = self.spec.training.evaluate_on

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ewc_core.analysis.layers import ALL_PARAMETERS, by_layer, with_whole
+from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
 from ewc_core.analysis.overlap import INDEPENDENT_SQUARES, overlap, shuffled_overlap
 from ewc_core.errors import ParameterMismatch
 

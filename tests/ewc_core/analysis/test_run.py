@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ewc_core.analysis import AnalysisRun
-from ewc_core.analysis.layers import by_layer, with_whole
+from ewc_core.layers import by_layer, with_whole
 from ewc_core.analysis.overlap import overlap
 from ewc_core.analysis.perturbation import NoiseKind
 from ewc_core.analysis.subject import OpenedSubject

@@ -195,6 +195,13 @@ class TestGuards:
         spec = job(stable, controls=[], training={"optimiser": "sgd", "learning_rate": 0.1, "batch_size": 200})
         assert warnings(learn_all(spec, [0, 1])[1]) == []
 
+    def test_a_network_that_is_nearly_frozen_is_reported_when_a_task_is_consolidated(self) -> None:
+        """A linear classifier on all features of digits: a huge lambda freezes every direction that has a Fisher."""
+        method = {"kind": "ewc", "ewc_lambda": 1e8, "precision_floor": 1e3}
+        events = learn_all(job(method, controls=[], network={"hidden_sizes": []}), [0])[1]
+        assert warnings(events) == ["capacity_nearly_used"]
+        assert "frozen" in next(of_type(events, Warned)).message
+
     def test_a_healthy_job_gets_no_warning(self) -> None:
         events = learn_all(job({"kind": "ewc", "ewc_lambda": 100.0}), [0, 1, 0])[1]
         assert warnings(events) == []

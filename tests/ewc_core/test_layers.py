@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ewc_core.analysis.layers import ALL_PARAMETERS, by_layer, with_whole
+from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
 
 
 def test_a_layer_is_the_name_without_its_last_component() -> None:

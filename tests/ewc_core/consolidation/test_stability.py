@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.analysis.stability import explicit_step_limit
+from ewc_core.consolidation.stability import explicit_step_limit
 
 
 def _distance_after(precision: float, rate: float, momentum: float, num_steps: int = 4000) -> float:

@@ -7,7 +7,7 @@ rank r and λ = 1 hold n parameters evenly, P = K tr F / n and h = tr F / r give
 many directions are held as there are. For random patterns (r = 1, P = t/n, h = 1) that is t / (n + t), one minus the
 learning rate that exact EWC has left.
 
-A diagonal does not tell r. `ewc_core.analysis.curvature` measures h; without it, h = tr F (r = 1) is its upper bound and
+A diagonal does not tell r. `ewc_core.capacity.curvature` measures h; without it, h = tr F (r = 1) is its upper bound and
 the shares are lower bounds.
 """
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ewc_core.analysis.layers import by_layer
 from ewc_core.consolidation import Constraint, merge
+from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 
 NEARLY_USED = 0.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.analysis.capacity import Capacity, capacity, capacity_of_precision, capacity_warning, frozen_share
+from ewc_core.capacity import Capacity, capacity, capacity_of_precision, capacity_warning, frozen_share
 from ewc_core.consolidation import Constraint
 from ewc_core.fisher import FisherInfo
 from ewc_core.params import ParameterLayout

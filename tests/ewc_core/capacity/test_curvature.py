@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ewc_core.analysis.curvature import pull_and_power
-from ewc_core.analysis.layers import by_layer
+from ewc_core.capacity import pull_and_power
 from ewc_core.fisher.seeds import make_seeds, num_seeds
+from ewc_core.layers import by_layer
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
 

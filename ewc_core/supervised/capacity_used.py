@@ -1,0 +1,51 @@
+"""How much of the network is frozen once a task is consolidated, with the curvature that this task brought."""
+
+from __future__ import annotations
+
+import torch
+
+from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
+from ewc_core.consolidation import Quadratic
+from ewc_core.fisher.seeds import num_seeds
+from ewc_core.layers import by_layer
+from ewc_core.params import ParameterLayout
+from ewc_core.seeding import generator
+from ewc_core.specs import FisherEstimator
+from ewc_core.supervised.consolidate import EndOfVisit
+
+NUM_EXAMPLES, NUM_SCORES = 64, 8
+"""A coarse estimate of h: the warning asks whether nine tenths are frozen, not how many exactly."""
+
+
+def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout, *, seed: int) -> Capacity:
+    """Shares frozen for the next task, which is taken to pull as the task just learned; the network is left as it was.
+
+    `quadratic` is everything that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
+    """
+    random = generator(seed, "capacity", end.visit_index)
+    available = end.data.num_examples("train")
+    chosen = torch.randperm(available, generator=random)[:NUM_EXAMPLES].sort().values
+    inputs, _ = end.read(chosen)(0, len(chosen))
+    size = num_seeds(FisherEstimator.EXACT, end.data.likelihood, end.view.stop - end.view.start)
+    draws = []
+    for _ in range(NUM_SCORES):
+        example = int(torch.randint(len(chosen), (), generator=random))
+        draws.append((example, 2.0 * torch.randint(2, (size,), generator=random) - 1.0))
+    groups = by_layer(layout.names)
+    was_training = end.network.training
+    end.network.eval()
+    try:
+        sums = pull_and_power(
+            end.network,
+            inputs,
+            draws,
+            groups,
+            likelihood=end.data.likelihood,
+            select=end.view.select,
+            num_examples=available,
+        )
+    finally:
+        end.network.train(was_training)
+    pairs = zip(groups, sums.tolist(), strict=True)
+    curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
+    return capacity_of_precision(layout.split(quadratic.precision), curvature)
