@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from ewc_client.cli import analyses, checkpoints, constraints, data, exit_codes, figure, jobs, keys, submit, sweep, switches, up, watch
+from ewc_client.cli import (
+    analyses,
+    checkpoints,
+    constraints,
+    data,
+    exit_codes,
+    figure,
+    jobs,
+    keys,
+    submit,
+    sweep,
+    switches,
+    up,
+    watch,
+)
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 
