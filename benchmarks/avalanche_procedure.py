@@ -1,6 +1,6 @@
 """How much a training step costs with Avalanche's way of penalising, against plain SGD and against the merged penalty.
 
-    python -m benchmarks.avalanche_procedure --output avalanche_procedure.json
+    python -m benchmarks avalanche_procedure
 
 The procedure, written anew from its description (Avalanche's EWC plug-in, `separate` mode): every task's importances and
 parameters are kept apart, and at each step two nested loops, over tasks and over parameters, add
@@ -10,11 +10,8 @@ take turns, step by step, in one run; figures are medians of the ratio to the pl
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,22 +106,13 @@ def measure(num_rounds: int = 30, num_tasks: Sequence[int] = NUM_TASKS) -> dict[
     return {"torch": torch.__version__, "plain_ms": plain_ms, "rows": rows}
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description="Cost of a penalty built task by task in every step.")
-    parser.add_argument("--output", type=Path, help="where to write the rows as JSON")
-    parser.add_argument("--rounds", type=int, default=30)
-    arguments = parser.parse_args()
+def run() -> dict[str, Any]:
+    """Measure and print the table."""
     torch.set_num_threads(1)
-    found = measure(arguments.rounds)
+    found = measure()
     print(f"plain SGD: {found['plain_ms']['looped']:.3f} ms (torch), {found['plain_ms']['merged']:.3f} ms (flat)")
     print(f"{'tasks':>6}{'looped ratio':>14}{'MB':>8}{'merged ratio':>14}{'MB':>8}")
     for row in found["rows"]:
         cells = "".join(f"{row[name]['ratio']:14.3f}{row[name]['bytes'] / 1e6:8.1f}" for name in ("looped", "merged"))
         print(f"{row['num_tasks']:6}{cells}")
-    if arguments.output is not None:
-        arguments.output.write_text(json.dumps(found, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return found

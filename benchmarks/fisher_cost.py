@@ -201,14 +201,11 @@ def measure(num_rounds: int = 5) -> dict[str, Any]:
     return results
 
 
-def main() -> None:
-    """Print a table of ratios."""
+def run() -> dict[str, Any]:
+    """Measure and print a table of ratios."""
     results = measure()
     print("seconds in units of one plain forward and backward pass over the same examples (batch 128, one thread)")
     print(f"{'':24}" + "".join(f"{name:>20}" for name in results))
     for row in next(iter(results.values())):
         print(f"{row:24}" + "".join(f"{result[row]:20.2f}" for result in results.values()))
-
-
-if __name__ == "__main__":
-    main()
+    return results

@@ -1,6 +1,6 @@
 """How much a training step costs with the merged penalty, against a plain step.
 
-    python -m benchmarks.penalty_step --output penalty_step.json
+    python -m benchmarks penalty_step
 
 MLP 784-400-400-10, batch 128, one thread. All variants of one optimiser take turns, step by step, in one run. Times
 are medians over blocks of eight steps, so that what the adaptive proximal steps compute in every eighth is in them; the
@@ -10,13 +10,10 @@ of constraints, because they are merged into one quadratic before training.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -129,23 +126,14 @@ def _blocks(seconds: list[float]) -> list[float]:
     return [statistics.fmean(seconds[start : start + REFRESH_EVERY]) for start in starts]
 
 
-def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description="Cost of the merged penalty in a training step.")
-    parser.add_argument("--output", type=Path, help="where to write the rows as JSON")
-    parser.add_argument("--rounds", type=int, default=320)
-    arguments = parser.parse_args()
+def run() -> dict[str, Any]:
+    """Measure and print the table."""
     torch.set_num_threads(1)
-    found = measure(arguments.rounds)
+    found = measure()
     print(f"{'optimiser':10}{'penalty':10}{'constraints':>12}{'plain ms':>10}{'with ms':>10}{'ratio':>8}")
     for row in sorted(found["rows"], key=lambda row: (row["optimiser"], row["penalty_step"], row["num_constraints"])):
         print(
             f"{row['optimiser']:10}{row['penalty_step']:10}{row['num_constraints']:12}"
             f"{row['plain_ms']:10.3f}{row['penalty_ms']:10.3f}{row['ratio']:8.3f}"
         )
-    if arguments.output is not None:
-        arguments.output.write_text(json.dumps(found, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return found

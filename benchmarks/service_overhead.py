@@ -149,7 +149,7 @@ def _seconds_between(one: EventRecord, two: EventRecord) -> float:
     return (two.at - one.at).total_seconds()
 
 
-def main() -> None:
+def run() -> dict[str, Any]:
     """Print the ratio and what it is made of."""
     data_dir = os.environ.get("EWC_DATA_DIR")
     result = measure(repeats=3, data_dir=Path(data_dir).resolve() if data_dir else None)
@@ -159,7 +159,4 @@ def main() -> None:
     print(f"{'training, seconds':24}{result['core_seconds']:12.2f}{result['service_seconds']:12.2f}{result['ratio']:8.3f}")
     print(f"{'start-up, seconds':24}{result['core_start_up_seconds']:12.2f}{result['service_start_up_seconds']:12.2f}")
     print("each run, seconds: " + json.dumps({side: [round(run[1], 2) for run in runs] for side, runs in result["all"].items()}))
-
-
-if __name__ == "__main__":
-    main()
+    return result

@@ -63,7 +63,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class StepLogged:
-    """The minibatch loss of step `step` (minus the mean log-likelihood up to a constant) and the penalty before it, per method."""
+    """The minibatch loss of step `step` (minus the mean log-likelihood, up to a constant) and the penalty before it."""
 
     visit: Visit
     step: int
