@@ -42,9 +42,7 @@ class GeneralMethod:
                 for name, gradient in gradients.items():
                     sums[name].add_(gradient.square().sum(0))
 
-    def _can_vectorise(
-        self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor
-    ) -> bool:
+    def _can_vectorise(self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor) -> bool:
         if len(seeds) == 0:
             return True
         try:

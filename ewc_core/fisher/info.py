@@ -11,8 +11,9 @@ FISHER_SCALE = "mean over examples of per-example squares"
 class FisherInfo:
     """How a Fisher diagonal was made.
 
-    `estimator` is "exact" (all labels, weighted by the model) or "uniform" (all ones: the l2 method); `seed` drew the
-    subset of examples, None when all of the task's training examples were used.
+    `estimator` is the value of a `FisherEstimator`, or the name of what stands in for a Fisher ("uniform": all ones, the
+    l2 method); `likelihood` is the value of a `LikelihoodName`, or "none". `seed` drew the examples, and the labels or
+    signs of the `sampled` and `rademacher` estimators; None when nothing was drawn.
     """
 
     estimator: str

@@ -79,7 +79,9 @@ class LinearForm:
         if prod(call.inputs.shape[1:-1]) == 1:
             return 2 * self.module.out_features + self.module.in_features
         positions = prod(call.inputs.shape[1:-1])
-        return positions * (self.module.out_features * (2 + rows_held(self.module.out_features, num_seeds)) + self.module.in_features)
+        return positions * (
+            self.module.out_features * (2 + rows_held(self.module.out_features, num_seeds)) + self.module.in_features
+        )
 
     def squares(self, call: Call, num_seeds: int) -> Squares:
         if prod(call.inputs.shape[1:-1]) == 1:

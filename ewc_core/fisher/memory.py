@@ -83,4 +83,6 @@ def _check(result: object, num_examples: int) -> None:
     if isinstance(result, Tensor) and result.ndim == 2 and len(result) == num_examples and result.is_floating_point():
         return
     seen = f"{result.dtype} {list(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
-    raise SpecError(f"the network gave {seen} for {num_examples} examples, expected floating point [{num_examples}, outputs]", field="network")
+    raise SpecError(
+        f"the network gave {seen} for {num_examples} examples, expected floating point [{num_examples}, outputs]", field="network"
+    )

@@ -30,7 +30,7 @@ def numbers_per_block(device: torch.device) -> int:
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     """total += left @ right in blocks of rows: [o, n] @ [n, k] in the inputs' dtype, added in that of `total`."""
-    rows = max(1, 2 * numbers_per_block(total.device) // max(1, right.shape[1]))
+    rows = max(1, numbers_per_block(total.device) // max(1, right.shape[1]))
     for start in range(0, len(total), rows):
         total[start : start + rows].view(-1, right.shape[1]).add_(left[start : start + rows] @ right)
 

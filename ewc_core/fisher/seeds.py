@@ -96,7 +96,8 @@ def _rademacher(likelihood: LikelihoodName, outputs: Tensor, uniforms: Tensor) -
 def _sampled(likelihood: LikelihoodName, outputs: Tensor, uniforms: Tensor) -> Tensor:
     """The score of labels drawn from the model by inverting its distribution functions."""
     if likelihood is LikelihoodName.GAUSSIAN:
-        return torch.special.ndtri(uniforms.clamp_min(2.0**-54))  # y − f
+        deviation: Tensor = torch.special.ndtri(uniforms.clamp_min(2.0**-54))
+        return deviation  # y − f
     p = probabilities(likelihood, outputs)
     if likelihood is LikelihoodName.BERNOULLI:
         return (uniforms < p).to(torch.float64) - p
@@ -117,7 +118,9 @@ def _score(likelihood: LikelihoodName, outputs: Tensor, targets: Tensor) -> Tens
 def _reversed(likelihood: LikelihoodName, outputs: Tensor, targets: Tensor) -> Tensor:
     """∂ log softmax(−z)_y / ∂z = softmax(−z) − e_y (EWC-DR: large where the observed class would be unlearned)."""
     if likelihood is not LikelihoodName.CATEGORICAL:
-        raise SpecError(f"estimator 'reversed' is for classes, and the likelihood is {likelihood.value!r}", field="method.estimator")
+        raise SpecError(
+            f"estimator 'reversed' is for classes, and the likelihood is {likelihood.value!r}", field="method.estimator"
+        )
     return -_score(likelihood, -outputs, targets)
 
 

@@ -41,7 +41,7 @@ class Use:
 
     def output_shape(self) -> torch.Size:
         """Shape of the operation's output."""
-        shape: torch.Size = self.node._input_metadata[0].shape  # type: ignore[attr-defined]  # missing in torch's types
+        shape: torch.Size = self.node._input_metadata[0].shape
         return shape
 
 
