@@ -68,7 +68,7 @@ def figure(
         made = _make(recipe, given, out, url, api_key)
     except (JobFailedError, JobCancelledError) as error:
         say(f"error: {error}")
-        say("The other jobs go on. The same command takes them again, and trains this part anew.")
+        say("Other jobs keep their place, and the same command comes back to them.")
         failed = isinstance(error, JobFailedError)
         raise typer.Exit(exit_codes.JOB_FAILED if failed else exit_codes.JOB_CANCELLED) from None
     except KeyboardInterrupt:
