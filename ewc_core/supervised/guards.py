@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ewc_core.capacity import Capacity, capacity_warning
+from ewc_core.capacity import NEARLY_USED, Capacity, capacity_warning
 from ewc_core.consolidation import Quadratic
 from ewc_core.consolidation.stability import explicit_step_limit
 from ewc_core.specs import (
@@ -83,8 +83,12 @@ def unstable_step(spec: SupervisedSpec, quadratic: Quadratic | None) -> Guard | 
 
 
 def nearly_full(used: Capacity) -> Guard | None:
-    """Nine tenths of the network, or of one of its layers, are frozen for a task like the one just learned."""
-    message = capacity_warning(used)
+    """Nine tenths of the network are frozen for a task like the one just learned.
+
+    One full layer is no reason to warn: penalties are often strongest in a small layer, and the others learn on. The
+    capacity analysis says how full each is.
+    """
+    message = capacity_warning(used) if used.overall > NEARLY_USED else None
     return None if message is None else Guard("capacity_nearly_used", message)
 
 
