@@ -7,9 +7,11 @@ other processes of the machine add is never negative. Slow contenders run on few
 
 from __future__ import annotations
 
+import copy
 import importlib
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,14 +130,15 @@ def backpack(case: Case, estimator: FisherEstimator) -> Callable[[], None] | Non
     }[estimator]
     gaussian = case.likelihood is LikelihoodName.GAUSSIAN
     loss = nn.MSELoss(reduction="sum") if gaussian else nn.CrossEntropyLoss(reduction="sum")
+    network = package.extend(copy.deepcopy(case.network))  # it hooks every layer, and nobody else is to pay for that
+    criterion = package.extend(loss)
 
     def run() -> None:
-        network = package.extend(case.network, use_converter=False)
-        criterion = package.extend(loss)
         for start in range(0, len(case.inputs), BATCH_SIZE):
             network.zero_grad()
             value = criterion(network(case.inputs[start : start + BATCH_SIZE]), case.targets[start : start + BATCH_SIZE])
-            with package.backpack(extension()):
+            with package.backpack(extension()), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
                 value.backward()
 
     return run
