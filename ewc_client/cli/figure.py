@@ -41,7 +41,7 @@ def figure(
             "3b: mean accuracy over up to ten tasks; 3c: Fisher overlap by depth",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="folder to write into")] = Path("figures"),
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="folder to write into")] = Path("figures"),
     quick: Annotated[bool, typer.Option("--quick", help="a look in minutes: less training, and the title says so")] = False,
     jobs: Annotated[
         list[str] | None, typer.Option("--job", metavar="PART=JOB", help="take this job for a part, instead of training one")

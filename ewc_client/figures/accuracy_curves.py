@@ -52,11 +52,11 @@ def draw(figure: Figure, plot: Plot) -> None:
         axes.set(ylabel=panel, xlim=(starts[0], starts[-1]))
     top = rows[0, 0]
     rows[-1, 0].legend(loc="center left")  # where the last task has not begun yet
-    top.set_title(plot.score, loc="left")
     for visit, (start, stop) in enumerate(pairwise(starts)):
         place = ((start + stop) / 2, 1.02)
         top.annotate(f"visit {visit}", place, xycoords=("data", "axes fraction"), ha="center", fontsize=7)
     rows[-1, 0].set_xlabel("training steps")
+    figure.supylabel(plot.score, fontsize=9.0)
 
 
 def _panels(names: Sequence[str]) -> list[str]:

@@ -6,25 +6,36 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ewc_client.errors import FigureError
 from ewc_client.figures.curves import Plot, curves_csv
 from ewc_client.figures.recipe import Recipe
 from ewc_client.job import Job
 from ewc_client.models import Body
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 class Drawing(Protocol):
-    """A module that draws one figure."""
+    """A module that makes one figure."""
 
     SIZE: tuple[float, float]
 
-    def draw(self, figure: Any, plot: Plot) -> None:
+    def collect(self, jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
+        """The curves, from finished jobs and from the answers to the figure's question about them."""
+
+    def draw(self, figure: Figure, plot: Plot) -> None:
         """Put the curves on a matplotlib figure."""
 
 
 def write_figure(directory: Path, recipe: Recipe, plot: Plot, drawing: Drawing, origin: Body) -> list[Path]:
-    """Write all files into `directory`, made when it is missing; a figure of the same name is replaced."""
+    """Write all files into `directory`, made when it is missing; a figure of the same name is replaced.
+
+    Raises:
+        FigureError: the files cannot be written.
+    """
     from ewc_client.figures.canvas import render  # matplotlib takes a second to load
 
     width, height = drawing.SIZE
@@ -33,13 +44,14 @@ def write_figure(directory: Path, recipe: Recipe, plot: Plot, drawing: Drawing, 
     )
     document = json.dumps(origin, indent=2, ensure_ascii=False) + "\n"
     contents = {**images, "csv": curves_csv(plot.curves).encode(), "json": document.encode()}
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for suffix, content in contents.items():
-        path = directory / f"{recipe.stem}.{suffix}"
-        path.write_bytes(content)
-        paths.append(path)
-    return paths
+    paths = {suffix: directory / f"{recipe.stem}.{suffix}" for suffix in contents}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for suffix, path in paths.items():
+            path.write_bytes(contents[suffix])
+    except OSError as error:
+        raise FigureError(f"{directory}: the figure cannot be written there ({error.strerror}); its jobs are kept") from error
+    return list(paths.values())
 
 
 def origin_of(

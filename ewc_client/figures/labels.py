@@ -30,7 +30,7 @@ def method_label(method: str, spec: Body) -> str:
     optimiser = _OPTIMISERS[spec["training"]["optimiser"]]
     if method == "naive":
         return optimiser
-    return f"{optimiser} + dropout" if method == "dropout" else _NAMES[method]
+    return f"{optimiser} + dropout" if method == "dropout" else _NAMES.get(method, method)
 
 
 def colour(name: str) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from ewc_client.client import EWCClient
 from ewc_client.figures import accuracy_curves, mean_accuracy, overlap_by_depth, random_patterns
 from ewc_client.figures.curves import Curve
-from ewc_client.figures.files import origin_of, write_figure
+from ewc_client.figures.files import Drawing, origin_of, write_figure
 from ewc_client.figures.follow import wait_for_all
 from ewc_client.figures.parts import obtain_answer, obtain_jobs
 from ewc_client.figures.recipe import Recipe
 from ewc_client.job import Job
 
-_DRAWINGS: Mapping[str, Any] = {"2": random_patterns, "3a": accuracy_curves, "3b": mean_accuracy, "3c": overlap_by_depth}
+_DRAWINGS: Mapping[str, Drawing] = {
+    "2": random_patterns,
+    "3a": accuracy_curves,
+    "3b": mean_accuracy,
+    "3c": overlap_by_depth,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def make_figure(
     """Obtain all jobs at once, wait for them, ask the recipe's question about each, and write the files.
 
     Raises:
-        FigureError: a job is not what its part needs.
+        FigureError: a job is not what its part needs, or the files cannot be written.
         JobFailedError, JobCancelledError: a job ended without success.
     """
     jobs = obtain_jobs(client, recipe, given)

@@ -17,7 +17,7 @@ from ewc_client.models import Body
 class Recipe:
     """A figure of the paper: its title, the job spec of each part, and the question asked about every job (or None).
 
-    `quick` makes a look in minutes with less training; the title says so.
+    `quick` is a look in minutes, with less training; a second line of the title says what is less.
     """
 
     figure: str
@@ -67,7 +67,7 @@ def load_recipe(figure: str, *, quick: bool = False) -> Recipe:
     question = document.get("question")
     if question is not None:
         question = _merged(question, change.get("question", {}))
-    title = document["title"] + (f" ({document['quick_note']})" if quick else "")
+    title = document["title"] + (f"\n{document['quick_note']}" if quick else "")
     return Recipe(figure, title, quick, parts, question)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 import pytest
 
+from ewc_client.errors import FigureError
 from ewc_client.figures import accuracy_curves, load_recipe, mean_accuracy, overlap_by_depth, random_patterns
 from ewc_client.figures.curves import Curve, Plot, curves_csv
 from ewc_client.figures.files import write_figure
@@ -81,7 +82,15 @@ def test_a_figure_drawn_twice_is_the_same_bytes(figure: str, tmp_path: Path, mon
     assert matplotlib.rcParams["lines.linewidth"] == 9.0
     png, svg, table, document = (path.read_bytes() for path in first)
     assert png.startswith(b"\x89PNG\r\n")
-    assert b"<!-- " + recipe.title.encode() + b" -->" in svg
+    for words in recipe.title.splitlines():
+        assert b"<!-- " + words.encode() + b" -->" in svg
     assert b"<dc:date>" not in svg
     assert table.decode() == curves_csv(plot.curves)
     assert json.loads(document) == origin
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    drawing, plot = PLOTS["3b"]
+    with pytest.raises(FigureError, match=r"file/figures: the figure cannot be written there \(Not a directory\)"):
+        write_figure(tmp_path / "file" / "figures", load_recipe("3b"), plot, drawing, {})
