@@ -40,7 +40,8 @@ format: install ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
 
-bench: install ## run every benchmark
+bench: install ## run every benchmark (about half an hour; wants a quiet machine)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and what tools have left behind (not .ewc)
