@@ -9,8 +9,8 @@ another:
 3. everything else of the job; the idempotency key last.
 
 A transaction locks one job only, except `jobs.reset_wake_ups` and those that hold a sweep's row, which lock jobs in the
-order of ids; a job's own transactions never touch its sweep. `leases.extend` takes
-the lease row alone. On SQLite a write transaction holds the one write lock of the file from its first statement.
+order of ids; a job's own transactions never touch its sweep. `leases.extend` takes the lease row alone. On SQLite a
+write transaction holds the one write lock of the file from its first statement.
 """
 
 from __future__ import annotations
