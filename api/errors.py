@@ -118,7 +118,7 @@ class NoResult(ApiError):
 
     def __init__(self, job_id: str, status: str) -> None:
         super().__init__(
-            f"job {job_id} is {status!r} and has no result; it has one once it has succeeded", members={"status": status}
+            f"job {job_id} is {status!r} and has no result; it has one once it has succeeded", members={"job_status": status}
         )
 
 
@@ -140,7 +140,9 @@ class JobFinished(ApiError):
     code = "job_finished"
 
     def __init__(self, job_id: str, status: str) -> None:
-        super().__init__(f"job {job_id} is {status!r}: no visit follows in which this could count", members={"status": status})
+        super().__init__(
+            f"job {job_id} is {status!r}: no visit follows in which this could count", members={"job_status": status}
+        )
 
 
 class SweepFinished(ApiError):

@@ -26,7 +26,8 @@ def test_a_finished_job_shows_what_it_has_found(client, database, job_id):
 def test_a_job_that_has_found_nothing_says_so_and_why(client, database, job_id, status):
     bring_to(database, job_id, status)
     response = client.get(f"/v1/jobs/{job_id}/result")
-    assert (response.status_code, response.json()["code"], response.json()["status"]) == (404, "no_result", status.value)
+    assert (response.status_code, response.json()["code"], response.json()["job_status"]) == (404, "no_result", status.value)
+    assert response.json()["status"] == 404
 
 
 def test_a_supervised_job_has_scores_instead_of_a_result(client, submit):

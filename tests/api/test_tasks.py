@@ -87,7 +87,8 @@ def test_a_job_that_trains_no_more_refuses_new_weights(client, submit, database,
     finish_visit(database, job_id, 0)
     bring_to(database, job_id, status)
     response = client.post(f"/v1/jobs/{job_id}/tasks/0/forget")
-    assert (response.status_code, response.json()["code"], response.json()["status"]) == (409, "job_finished", status.value)
+    assert (response.status_code, response.json()["code"], response.json()["job_status"]) == (409, "job_finished", status.value)
+    assert response.json()["status"] == 409
 
 
 @pytest.mark.parametrize("method", [{"kind": "online_ewc", "ewc_lambda": 1.0}, {"kind": "si"}, {"kind": "mas"}])
