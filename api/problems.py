@@ -153,7 +153,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             http.JobFinished,
             409,
             "Job finished",
-            "The job's status (`job_status`) is final or about to be: a changed weight counts from the next visit on, and none follows.",
+            "The job's status (`job_status`) is final or about to be: a changed weight counts from the next visit on, and none "
+            "follows.",
         ),
         _of(
             http.SweepFinished,
