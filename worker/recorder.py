@@ -14,10 +14,8 @@ from ewc_core.resume import ResumePoint
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint, SwitchRecord
 from store.unit_of_work import Database, Work
+from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
-
-_EVENTS_PER_VISIT = 100
-_EVENT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -26,15 +24,6 @@ class Orders:
 
     desired_state: str
     cut_by: SwitchRecord | None
-
-
-@dataclass(frozen=True)
-class _Announced:
-    """The progress that was last announced by an event."""
-
-    visit_index: int = -1
-    step: int = 0
-    at: float = 0.0
 
 
 class Recorder:
@@ -46,7 +35,7 @@ class Recorder:
         self._metrics: list[MetricPoint] = []
         self._losses: Mapping[str, float] = {}
         self._last_flush = time.monotonic()
-        self._announced = _Announced()
+        self._announcements = Announcements()
 
     @property
     def seconds_since_flush(self) -> float:
@@ -128,7 +117,7 @@ class Recorder:
         with self._database.fenced(self._fence) as work:
             job_id = self._fence.job_id
             work.jobs.record_progress(job_id, visit_index=None, step=step, num_steps=num_steps)
-            if self._is_worth_an_event(0, step, num_steps):
+            if self._announcements.is_due(0, step, num_steps):
                 work.events.append(
                     job_id,
                     type="job.progress",
@@ -145,7 +134,7 @@ class Recorder:
             self._write_metrics(work)
             job_id = self._fence.job_id
             work.jobs.record_progress(job_id, visit_index=visit.index, step=step, num_steps=num_steps)
-            if fisher is None and self._is_worth_an_event(visit.index, step, num_steps):
+            if fisher is None and self._announcements.is_due(visit.index, step, num_steps):
                 work.events.append(
                     job_id,
                     type="visit.progress",
@@ -290,15 +279,6 @@ class Recorder:
     def _write_metrics(self, work: Work) -> None:
         if self._metrics:
             work.metrics.put(self._fence.job_id, self._metrics)
-
-    def _is_worth_an_event(self, visit_index: int, step: int, num_steps: int) -> bool:
-        """At most a hundred per visit, or one every ten seconds: a job may run for weeks."""
-        last, now = self._announced, time.monotonic()
-        is_new = visit_index != last.visit_index or step - last.step >= num_steps / _EVENTS_PER_VISIT
-        if is_new or now - last.at >= _EVENT_SECONDS:
-            self._announced = _Announced(visit_index, step, now)
-            return True
-        return False
 
     def _use_up_cuts(self, work: Work, visit: Visit, step: int) -> None:
         """All of them: a second request that was meant for this visit must not cut the next one."""

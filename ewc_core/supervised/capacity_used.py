@@ -10,8 +10,10 @@ from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
-from ewc_core.specs import FisherEstimator
+from ewc_core.specs import EwcMethod, FisherEstimator, OnlineEwcMethod, SupervisedSpec
 from ewc_core.supervised.consolidate import EndOfVisit
+from ewc_core.supervised.constraint_book import ConstraintBook
+from ewc_core.supervised.guards import Guard, nearly_full
 
 NUM_EXAMPLES, NUM_SCORES = 64, 8
 """A coarse estimate of h: the warning asks whether nine tenths are frozen, not how many exactly."""
@@ -49,3 +51,11 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
     pairs = zip(groups, sums.tolist(), strict=True)
     curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
     return capacity_of_precision(layout.split(quadratic.precision), curvature)
+
+
+def capacity_guard(spec: SupervisedSpec, book: ConstraintBook, end: EndOfVisit, layout: ParameterLayout) -> Guard | None:
+    """The warning that the network is nearly frozen; only the methods with a Fisher can say so."""
+    if not isinstance(spec.method, EwcMethod | OnlineEwcMethod):
+        return None
+    quadratic = book.quadratic(layout, visiting=None)
+    return None if quadratic is None else nearly_full(capacity_used(end, quadratic, layout, seed=spec.seed))

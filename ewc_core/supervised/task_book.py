@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ewc_core.data import Sources, TaskData
+from torch import Tensor, nn
+
+from ewc_core.data import Sources, SplitName, TaskData
 from ewc_core.errors import SpecError
+from ewc_core.seeding import PathPart
 from ewc_core.specs import SupervisedSpec, TaskSpec
+from ewc_core.supervised.batches import ShuffledBatches
+from ewc_core.supervised.evaluate import score
 from ewc_core.supervised.heads import HeadPlan, HeadView, check_head
+from ewc_core.supervised.learner import Segment
 
 
 class TaskBook:
@@ -55,6 +61,21 @@ class TaskBook:
     def view(self, index: int, *, seen: Iterable[int]) -> HeadView:
         """The outputs of a task, with those of the tasks `seen` (which include it) competing where heads grow."""
         return self.heads.view(index, num_seen=max(seen) + 1)
+
+    def segment(self, index: int, positions: Tensor, *, seen: Iterable[int]) -> Segment:
+        """Training examples `positions` [n] of a task, with the task's outputs."""
+        inputs, targets = self._data[index].read("train", positions)
+        view = self.view(index, seen=seen)
+        return Segment(inputs, view.targets(targets), view.select)
+
+    def scores(self, network: nn.Module, seen: Sequence[int], *, split: SplitName) -> dict[int, float]:
+        """The network's score on each of the tasks `seen`, by index."""
+        return {index: score(network, self._data[index], self.view(index, seen=seen), split=split) for index in seen}
+
+    def batches(self, index: int, *path: PathPart) -> ShuffledBatches:
+        """Minibatches of a task; `path` names the shuffle."""
+        num_examples = self._data[index].num_examples("train")
+        return ShuffledBatches(num_examples, self._spec.training.batch_size, seed=self._spec.seed, path=path)
 
     def _load(self, index: int, task: TaskSpec) -> None:
         try:

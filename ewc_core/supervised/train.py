@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic
 from ewc_core.errors import NonFiniteError, SpecError
@@ -23,19 +23,19 @@ from ewc_core.events import (
     Warned,
     ZeroShot,
 )
-from ewc_core.networks import DropoutRates, build_network, reseed_dropout
+from ewc_core.networks import reseed_dropout
+from ewc_core.params import ParameterLayout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
-from ewc_core.specs import DropoutMethod, EwcMethod, OnlineEwcMethod, PenaltyStep, SiMethod, SupervisedSpec, TaskSpec
+from ewc_core.specs import SupervisedSpec, TaskSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.batches import ShuffledBatches
-from ewc_core.supervised.capacity_used import capacity_used
+from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
-from ewc_core.supervised.evaluate import score
-from ewc_core.supervised.guards import PENALISED, Guard
-from ewc_core.supervised.learner import Learner, Segment
+from ewc_core.supervised.guards import Guard
+from ewc_core.supervised.learners import fresh_network, make_learner, new_stopping
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook
 
@@ -65,7 +65,7 @@ class SupervisedRun:
         self._constraints = ConstraintBook(spec.method)
         self._largest_share: float | None = None
         self._ending = False
-        self._learners = {kind: self._make_learner(kind) for kind in spec.methods}
+        self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
         self._stopping: EarlyStopping | None = None
 
     @classmethod
@@ -91,17 +91,16 @@ class SupervisedRun:
         run.visit_index, run.step = point.visit_index, point.step
         state = RunState.from_tensors(point.tensors, num_tasks=len(tasks), methods=spec.methods)
         run._visited = state.visited
-        layout = run._learners[spec.method.kind].parameters.layout
         for constraint in constraints:
             for named in (constraint.fisher, constraint.anchor):
-                layout.check(named)
+                run._layout.check(named)
         run._constraints = ConstraintBook(spec.method, constraints, latest_task=state.latest_task)
         run._constraints.weights = state.weights
         run._largest_share = state.largest_share
         for kind, learner in run._learners.items():
             learner.load_state(state.learners[kind], in_visit=point.step > 0)
         if point.step > 0:
-            run._stopping = run._new_stopping()
+            run._stopping = new_stopping(spec.method)
         if run._stopping is not None:
             run._stopping.load_state(state.stopping)
         return run
@@ -146,7 +145,7 @@ class SupervisedRun:
         """
         self._expect(visit)
         self._ending = False
-        batches = self._batches(visit.task_index, "shuffle", visit.index)
+        batches = self._tasks.batches(visit.task_index, "shuffle", visit.index)
         num_steps = self.spec.training.num_epochs * batches.steps_per_epoch
         if visit.max_steps is not None:
             num_steps = min(num_steps, visit.max_steps)
@@ -174,7 +173,7 @@ class SupervisedRun:
         for learner in self._learners.values():
             learner.start_visit()
         self._largest_share = None
-        self._stopping = self._new_stopping()
+        self._stopping = new_stopping(self.spec.method)
 
     def _train(self, visit: Visit, batches: ShuffledBatches, num_steps: int) -> Iterator[Event]:
         log_every = max(LOG_EVERY, self.spec.training.num_epochs * batches.steps_per_epoch // MAX_LOGGED_STEPS)
@@ -201,12 +200,14 @@ class SupervisedRun:
     def _step(
         self, visit: Visit, indices: Tensor, others: list[tuple[int, ShuffledBatches]], *, measure: bool
     ) -> dict[str, float]:
-        own = self._segment(visit, visit.task_index, indices)
+        own = self._tasks.segment(visit.task_index, indices, seen=self._seen(visit))
         losses = {}
         for kind, learner in self._learners.items():
             segments = [own]
             if kind == "joint":
-                segments += [self._segment(visit, task, shuffled.at(self.step)) for task, shuffled in others]
+                segments += [
+                    self._tasks.segment(task, shuffled.at(self.step), seen=self._seen(visit)) for task, shuffled in others
+                ]
             if kind == "dropout":
                 reseed_dropout(learner.network, generator(self.spec.seed, "dropout", visit.index, self.step))
             try:
@@ -220,13 +221,9 @@ class SupervisedRun:
     def _note_epoch(self, visit: Visit, batches: ShuffledBatches) -> None:
         if self._stopping is None or self.step % batches.steps_per_epoch != 0:
             return
-        kind = self.spec.method.kind
-        network = self._learners[kind].network
-        scores = [
-            score(network, self._tasks.data(task), self._tasks.view(task, seen=self._seen(visit)), split="validation")
-            for task in self._seen(visit)
-        ]
-        self._stopping.note_epoch(sum(scores) / len(scores), self._learners[kind].parameters.values)
+        learner = self._learners[self.spec.method.kind]
+        scores = self._tasks.scores(learner.network, self._seen(visit), split="validation")
+        self._stopping.note_epoch(sum(scores.values()) / len(scores), learner.parameters.values)
 
     def _consolidate(self, visit: Visit) -> Iterator[Event]:
         kind = self.spec.method.kind
@@ -250,16 +247,7 @@ class SupervisedRun:
         if constraint is not None:
             self._constraints.put(constraint)
             yield Consolidated(visit, kind, constraint)
-            yield from self._warned(visit, self._capacity_guard(end))
-
-    def _capacity_guard(self, end: EndOfVisit) -> Guard | None:
-        if not isinstance(self.spec.method, EwcMethod | OnlineEwcMethod):
-            return None
-        layout = self._learners[self.spec.method.kind].parameters.layout
-        quadratic = self._constraints.quadratic(layout, visiting=None)
-        if quadratic is None:
-            return None
-        return guards.nearly_full(capacity_used(end, quadratic, layout, seed=self.spec.seed))
+            yield from self._warned(visit, capacity_guard(self.spec, self._constraints, end, self._layout))
 
     def _evaluate(self, visit: Visit) -> Iterator[Event]:
         split = self.spec.training.evaluate_on
@@ -268,21 +256,22 @@ class SupervisedRun:
             yield Evaluated(visit, kind, self._scores(kind, visit), sizes)
 
     def _scores(self, kind: str, visit: Visit) -> dict[int, float]:
-        network, seen, split = self._learners[kind].network, self._seen(visit), self.spec.training.evaluate_on
-        return {task: score(network, self._tasks.data(task), self._tasks.view(task, seen=seen), split=split) for task in seen}
+        return self._tasks.scores(self._learners[kind].network, self._seen(visit), split=self.spec.training.evaluate_on)
 
     def _zero_shot(self, visit: Visit) -> Iterator[Event]:
-        data, split = self._tasks.data(visit.task_index), self.spec.training.evaluate_on
-        view = self._tasks.view(visit.task_index, seen=self._seen(visit))
-        untrained = score(self._fresh_network(None), data, view, split=split)
+        task, split = visit.task_index, self.spec.training.evaluate_on
+        untrained = self._tasks.scores(fresh_network(self.spec, self._tasks), [task], split=split)[task]
         for kind, learner in self._learners.items():
-            current = score(learner.network, data, view, split=split)
-            yield ZeroShot(visit, kind, current, untrained, data.num_examples(split))
+            current = self._tasks.scores(learner.network, [task], split=split)[task]
+            yield ZeroShot(visit, kind, current, untrained, self._tasks.data(task).num_examples(split))
+
+    @property
+    def _layout(self) -> ParameterLayout:
+        return self._learners[self.spec.method.kind].parameters.layout
 
     def _set_penalty(self, visit: Visit) -> Quadratic | None:
-        learner = self._learners[self.spec.method.kind]
-        quadratic = self._constraints.quadratic(learner.parameters.layout, visiting=visit.task_index)
-        learner.set_penalty(quadratic)
+        quadratic = self._constraints.quadratic(self._layout, visiting=visit.task_index)
+        self._learners[self.spec.method.kind].set_penalty(quadratic)
         return quadratic
 
     def _warnings_at_start(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
@@ -307,45 +296,12 @@ class SupervisedRun:
     def _seen(self, visit: Visit) -> list[int]:
         return sorted({*self._visited, visit.task_index})
 
-    def _segment(self, visit: Visit, task: int, indices: Tensor) -> Segment:
-        inputs, targets = self._tasks.data(task).read("train", indices)
-        view = self._tasks.view(task, seen=self._seen(visit))
-        return Segment(inputs, view.targets(targets), view.select)
-
     def _other_batches(self, visit: Visit) -> list[tuple[int, ShuffledBatches]]:
         """Minibatches of the other tasks seen, for joint training."""
         if "joint" not in self._learners:
             return []
         others = [task for task in sorted(self._visited) if task != visit.task_index]
-        return [(task, self._batches(task, "joint", visit.index, task)) for task in others]
-
-    def _batches(self, task_index: int, *path: str | int) -> ShuffledBatches:
-        num_examples = self._tasks.data(task_index).num_examples("train")
-        return ShuffledBatches(num_examples, self.spec.training.batch_size, seed=self.spec.seed, path=path)
-
-    def _make_learner(self, kind: str) -> Learner:
-        method = self.spec.method if kind == self.spec.method.kind else None
-        rates = DropoutRates(method.input_rate, method.hidden_rate) if isinstance(method, DropoutMethod) else None
-        penalised = method if isinstance(method, PENALISED) else None
-        return Learner(
-            self._fresh_network(rates),
-            self.spec.training,
-            penalty_step=penalised.penalty_step if penalised is not None else PenaltyStep.PROXIMAL,
-            likelihood=self._tasks.data(0).likelihood,
-            follows_path=isinstance(method, SiMethod),
-        )
-
-    def _new_stopping(self) -> EarlyStopping | None:
-        return EarlyStopping(self.spec.method.patience) if isinstance(self.spec.method, DropoutMethod) else None
-
-    def _fresh_network(self, dropout: DropoutRates | None) -> nn.Module:
-        return build_network(
-            self.spec.network,
-            input_shape=self._tasks.input_shape,
-            num_outputs=self._tasks.heads.num_outputs,
-            generator=generator(self.spec.seed, "network"),
-            dropout=dropout,
-        )
+        return [(task, self._tasks.batches(task, "joint", visit.index, task)) for task in others]
 
     def _diverged(self, kind: str, visit: Visit, step: int, what: str) -> NonFiniteError:
         return NonFiniteError(
