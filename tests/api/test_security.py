@@ -9,7 +9,7 @@ import pytest
 from api.api_key_format import new_key
 from store.job_states import JobStatus
 from tests.api.conftest import make_key
-from tests.api.lives import add_checkpoint, bring_to
+from tests.api.lives import SPEC, add_checkpoint, bring_to
 
 OPEN_PATHS = {"/healthz", "/readyz", "/version", "/problems/{code}"}
 
@@ -82,7 +82,11 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
     job_id = submit(stream="open")
     bring_to(database, job_id, JobStatus.RUNNING)
     key_id = client.get("/v1/api-keys").json()["data"][0]["id"]
-    ids = {"job_id": job_id, "checkpoint_id": add_checkpoint(database, job_id, b"content").id, "key_id": key_id}
+    search = {"method.ewc_lambda": {"low": 1, "high": 10}}
+    job = {**SPEC, "training": {"num_validation_examples": 100}}
+    sweep_id = client.post("/v1/sweeps", json={"job": job, "search": search}).json()["id"]
+    checkpoint_id = add_checkpoint(database, job_id, b"content").id
+    ids = {"job_id": job_id, "checkpoint_id": checkpoint_id, "key_id": key_id, "sweep_id": sweep_id}
     places = {"task_index": "0"}
     bodies = {
         "create_task_switch": {"action": "revisit", "task_index": 0},

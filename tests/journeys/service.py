@@ -37,12 +37,19 @@ class Service:
         )
         self.worker = Worker(self.environment, self._directory / "worker.log")
         self.url = f"http://127.0.0.1:{self._port}"
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
         self.http = httpx.Client(base_url=f"{self.url}/v1", headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.http.close()
+        self._stop()
+
+    def _stop(self) -> None:
         self.worker.close()
         self._api.terminate()
         self._api.wait()
@@ -67,7 +74,7 @@ class Service:
         return job
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:

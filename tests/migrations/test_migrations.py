@@ -133,7 +133,12 @@ def test_on_sqlite_a_file_lock_is_held_while_migrating(monkeypatch, tmp_path):
 def test_the_commands_say_where_the_database_is(capsys, monkeypatch, tmp_path):
     monkeypatch.delenv("EWC_DATABASE_URL", raising=False)
     monkeypatch.setenv("EWC_STATE_DIR", str(tmp_path / "new" / "state"))
-    for command, revision in ("current", "none"), ("upgrade", migrations.HEAD), ("current", migrations.HEAD), ("downgrade", "none"):
+    for command, revision in (
+        ("current", "none"),
+        ("upgrade", migrations.HEAD),
+        ("current", migrations.HEAD),
+        ("downgrade", "none"),
+    ):
         assert main([command]) == 0
         assert capsys.readouterr().out == f"sqlite:///{tmp_path}/new/state/ewc.db is at revision {revision}\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ewc_core.specs import EwcMethod, SupervisedSpec, PermutedTask
+from ewc_core.specs import EwcMethod, PermutedTask, SupervisedSpec
 from store.base import db_now
 from store.records import Fence, JobRecord
 from store.tables import LeaseRow

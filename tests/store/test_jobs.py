@@ -154,7 +154,7 @@ def test_coming_to_rest_withdraws_what_was_asked_of_the_holder(database, job, st
 def test_progress_result_and_stream_are_recorded(database, job):
     with database.write() as work:
         work.jobs.record_progress(job.id, visit_index=1, step=7, num_steps=12)
-        work.jobs.set_result(job.id, weights_sha256="ab" * 32)
+        work.jobs.set_weights(job.id, weights_sha256="ab" * 32)
         work.jobs.close_stream(job.id)
         assert work.jobs.set_desired_state(job.id, "pause").desired_state == "pause"
     with database.read() as work:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
 from ewc_core.analysis.overlap import INDEPENDENT_SQUARES, overlap, shuffled_overlap
 from ewc_core.errors import ParameterMismatch
+from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
 
 GROUPS = with_whole(by_layer(["a.weight", "a.bias", "b.weight"]))
 

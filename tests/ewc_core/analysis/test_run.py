@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ewc_core.analysis import AnalysisRun
-from ewc_core.layers import by_layer, with_whole
 from ewc_core.analysis.overlap import overlap
 from ewc_core.analysis.perturbation import NoiseKind
 from ewc_core.analysis.subject import OpenedSubject
 from ewc_core.errors import NonFiniteError, ParameterMismatch, SpecError, StateFormatError
+from ewc_core.layers import by_layer, with_whole
 from ewc_core.specs import OnlineEwcMethod
 from tests.ewc_core.analysis.subjects import analysis, answered, exact_fisher_of, learned_subject
 
