@@ -9,7 +9,7 @@ import torch
 
 from ewc_core.events import Evaluated
 from ewc_core.metrics import ScoreMatrix
-from ewc_core.specs import DatasetName, EwcMethod, SupervisedSpec, MLPSpec, OptimiserName, PermutedTask, TrainingSpec
+from ewc_core.specs import DatasetName, EwcMethod, MLPSpec, OptimiserName, PermutedTask, SupervisedSpec, TrainingSpec
 from ewc_core.supervised import run
 
 torch.set_num_threads(1)  # the core leaves this to its caller; small networks gain nothing from more
