@@ -33,6 +33,13 @@ class Guard:
     message: str
 
 
+def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, quadratic: Quadratic | None) -> list[Guard]:
+    """What can be said before a visit in which `num_seen` tasks, its own included, have been seen."""
+    is_new = visit_index == 0 or num_seen == 2
+    found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, quadratic)]
+    return [guard for guard in found if guard is not None]
+
+
 def class_incremental(spec: SupervisedSpec, num_tasks: int) -> Guard | None:
     """Growing heads: the penalty keeps old features, but nothing ever shows old and new classes together."""
     if spec.heads.kind is not HeadKind.GROWING or num_tasks < 2 or isinstance(spec.method, JointMethod):

@@ -77,6 +77,11 @@ class TaskBook:
         num_examples = self._data[index].num_examples("train")
         return ShuffledBatches(num_examples, self._spec.training.batch_size, seed=self._spec.seed, path=path)
 
+    def other_batches(self, index: int, visit_index: int, visited: Iterable[int]) -> list[tuple[int, ShuffledBatches]]:
+        """Minibatches of the tasks `visited` before, without task `index` itself: what joint training adds to it."""
+        others = [task for task in sorted(visited) if task != index]
+        return [(task, self.batches(task, "joint", visit_index, task)) for task in others]
+
     def _load(self, index: int, task: TaskSpec) -> None:
         try:
             data = self._sources.task(task, num_validation_examples=self._spec.training.num_validation_examples)

@@ -156,7 +156,8 @@ class SupervisedRun:
                 yield from self._zero_shot(visit)
         quadratic = self._set_penalty(visit)
         if self.step == 0:
-            yield from self._warnings_at_start(visit, quadratic)
+            for guard in guards.at_start(self.spec, visit.index, len(self._seen(visit)), quadratic):
+                yield from self._warned(visit, guard)
         yield from self._train(visit, batches, num_steps)
         if self._stopping is not None and self._stopping.best_values is not None:
             self._learners[self.spec.method.kind].parameters.load_flat(self._stopping.best_values)
@@ -177,7 +178,7 @@ class SupervisedRun:
 
     def _train(self, visit: Visit, batches: ShuffledBatches, num_steps: int) -> Iterator[Event]:
         log_every = max(LOG_EVERY, self.spec.training.num_epochs * batches.steps_per_epoch // MAX_LOGGED_STEPS)
-        others = self._other_batches(visit)
+        others = self._tasks.other_batches(visit.task_index, visit.index, self._visited) if "joint" in self._learners else []
         while self.step < num_steps and not self._ending and not (self._stopping is not None and self._stopping.is_over):
             is_logged = (self.step + 1) % log_every == 0 or self.step + 1 == num_steps
             rate = self.spec.training.learning_rate_in(self.step // batches.steps_per_epoch)
@@ -274,12 +275,6 @@ class SupervisedRun:
         self._learners[self.spec.method.kind].set_penalty(quadratic)
         return quadratic
 
-    def _warnings_at_start(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
-        num_tasks = max(len(self.spec.tasks), len(self._seen(visit)))
-        if visit.index == 0 or len(self._seen(visit)) == 2:
-            yield from self._warned(visit, guards.class_incremental(self.spec, num_tasks))
-        yield from self._warned(visit, guards.unstable_step(self.spec, quadratic))
-
     def _warnings_at_end(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
         if self._constraints.ties(visit.task_index):
             yield from self._warned(visit, guards.without_effect(self.spec, quadratic, self._largest_share))
@@ -295,13 +290,6 @@ class SupervisedRun:
 
     def _seen(self, visit: Visit) -> list[int]:
         return sorted({*self._visited, visit.task_index})
-
-    def _other_batches(self, visit: Visit) -> list[tuple[int, ShuffledBatches]]:
-        """Minibatches of the other tasks seen, for joint training."""
-        if "joint" not in self._learners:
-            return []
-        others = [task for task in sorted(self._visited) if task != visit.task_index]
-        return [(task, self._tasks.batches(task, "joint", visit.index, task)) for task in others]
 
     def _diverged(self, kind: str, visit: Visit, step: int, what: str) -> NonFiniteError:
         return NonFiniteError(
