@@ -7,56 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ewc_client import EWCClient
-from ewc_client.cli import main
 from store.job_states import JobStatus
 from tests.api.lives import ASSOCIATION, SPEC, add_checkpoint, bring_to, find, finish_visit, warn
+from tests.ewc_client.cli.conftest import Ewc
 from tests.ewc_client.conftest import Service
 from tests.ewc_client.results import ASSOCIATION as FOUND
 from tests.ewc_client.results import OVERLAP
 
 OPEN = {**SPEC, "stream": "open"}
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Ewc = Callable[..., Run]
-
-
-@pytest.fixture
-def ewc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ewc:
-    """Runs `ewc` with these arguments in this process."""
-
-    def _run(*arguments: str) -> Run:
-        monkeypatch.setattr("sys.argv", ["ewc", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        return Run(code if isinstance(code, int) else 0, printed.out, printed.err)
-
-    return _run
-
-
-@pytest.fixture
-def here(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """The service that the environment names."""
-    monkeypatch.setenv("EWC_URL", service.url)
-    monkeypatch.setenv("EWC_API_KEY", service.key)
-    return service
 
 
 @pytest.fixture

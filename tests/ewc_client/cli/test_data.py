@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ewc_client.data_fetch import PUBLISHED, PublishedDataset
-from tests.ewc_client.cli.test_commands import Ewc, ewc
+from tests.ewc_client.cli.conftest import Ewc
 from tests.ewc_client.data_fetch.conftest import FILES, mirror, published
 from tests.ewc_client.data_fetch.mirror import Mirror
 
-__all__ = ["ewc", "mirror", "published"]  # fixtures
+__all__ = ["mirror", "published"]  # fixtures
 
 
 @pytest.fixture

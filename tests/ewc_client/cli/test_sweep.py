@@ -14,7 +14,7 @@ from ewc_client.sweep_tables import trial_table
 from ewc_core.specs import JOB_SPEC
 from store.job_states import JobStatus
 from tests.api.lives import SPEC, bring_to
-from tests.ewc_client.cli.test_commands import Ewc, ewc, here  # noqa: F401 fixtures
+from tests.ewc_client.cli.conftest import Ewc
 from tests.ewc_client.conftest import Service
 
 SWEEP = {
@@ -50,39 +50,39 @@ def make_trials(service: Service, sweep_id: str, scores: list[float | None], *, 
         bring_to(service.database, job.id, JobStatus.RUNNING)
 
 
-def test_a_submitted_sweep_says_how_to_follow_it(ewc: Ewc, here: Service, sweep_file: str) -> None:  # noqa: F811
+def test_a_submitted_sweep_says_how_to_follow_it(ewc: Ewc, here: Service, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file)
     assert (run.status, run.out) == (0, "")
     assert "submitted. Follow it with: ewc sweeps watch sweep_" in run.err
 
 
-def test_as_json_it_is_one_document(ewc: Ewc, here: Service, sweep_file: str) -> None:  # noqa: F811
+def test_as_json_it_is_one_document(ewc: Ewc, here: Service, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file, "--set", "num_trials=7", "-o", "json")
     assert (run.status, run.err) == (0, "")
     assert json.loads(run.out)["num_trials"]["planned"] == 7
 
 
-def test_a_refused_spec_names_the_field(ewc: Ewc, here: Service, sweep_file: str) -> None:  # noqa: F811
+def test_a_refused_spec_names_the_field(ewc: Ewc, here: Service, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file, "--set", 'search={"method.lambda": {"low": 1, "high": 2}}')
     assert (run.status, run.out) == (4, "")
     assert "method has no field 'lambda'" in run.err
 
 
-def test_the_best_cannot_be_saved_before_there_is_one(ewc: Ewc, here: Service, sweep_file: str) -> None:  # noqa: F811
+def test_the_best_cannot_be_saved_before_there_is_one(ewc: Ewc, here: Service, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file, "--save-best", "best.json")
     assert (run.status, run.out) == (2, "")
     assert "needs --watch" in run.err
 
 
-def test_without_a_service_it_says_what_to_do(ewc: Ewc, sweep_file: str) -> None:  # noqa: F811
+def test_without_a_service_it_says_what_to_do(ewc: Ewc, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file)
     assert run.status == 4
     assert "ewc up" in run.err
 
 
 def test_show_puts_the_best_trial_first_and_says_what_to_do_next(
-    ewc: Ewc,  # noqa: F811
-    here: Service,  # noqa: F811
+    ewc: Ewc,
+    here: Service,
     client: EWCClient,
 ) -> None:
     sweep = client.sweeps.create(SWEEP)
@@ -99,8 +99,8 @@ def test_show_puts_the_best_trial_first_and_says_what_to_do_next(
 
 @pytest.mark.parametrize(("status", "expected"), [("succeeded", 0), ("failed", 1), ("cancelled", 3)])
 def test_the_exit_status_of_watch_is_the_sweep_s(
-    ewc: Ewc,  # noqa: F811
-    here: Service,  # noqa: F811
+    ewc: Ewc,
+    here: Service,
     client: EWCClient,
     status: str,
     expected: int,
@@ -115,8 +115,8 @@ def test_the_exit_status_of_watch_is_the_sweep_s(
 
 
 def test_the_best_job_is_saved_as_a_spec_that_can_be_submitted(
-    ewc: Ewc,  # noqa: F811
-    here: Service,  # noqa: F811
+    ewc: Ewc,
+    here: Service,
     client: EWCClient,
     tmp_path: Path,
 ) -> None:
@@ -130,7 +130,7 @@ def test_the_best_job_is_saved_as_a_spec_that_can_be_submitted(
     assert ewc("submit", str(file)).status == 0
 
 
-def test_without_a_score_nothing_is_saved(ewc: Ewc, here: Service, client: EWCClient, tmp_path: Path) -> None:  # noqa: F811
+def test_without_a_score_nothing_is_saved(ewc: Ewc, here: Service, client: EWCClient, tmp_path: Path) -> None:
     sweep = client.sweeps.create(SWEEP)
     make_trials(here, sweep.id, [None], status="failed")
     run = ewc("sweeps", "watch", sweep.id, "--save-best", str(tmp_path / "best.json"))
@@ -139,7 +139,7 @@ def test_without_a_score_nothing_is_saved(ewc: Ewc, here: Service, client: EWCCl
     assert not (tmp_path / "best.json").exists()
 
 
-def test_list_shows_how_far_each_sweep_is(ewc: Ewc, here: Service, client: EWCClient) -> None:  # noqa: F811
+def test_list_shows_how_far_each_sweep_is(ewc: Ewc, here: Service, client: EWCClient) -> None:
     assert ewc("sweeps", "list").err.startswith("No sweeps.")
     sweep = client.sweeps.create(SWEEP)
     make_trials(here, sweep.id, [0.5, None], status=None)
@@ -149,7 +149,7 @@ def test_list_shows_how_far_each_sweep_is(ewc: Ewc, here: Service, client: EWCCl
     assert [item["id"] for item in json.loads(ewc("sweeps", "list", "-o", "json").out)] == [sweep.id]
 
 
-def test_cancel_ends_the_sweep_and_its_jobs(ewc: Ewc, here: Service, client: EWCClient) -> None:  # noqa: F811
+def test_cancel_ends_the_sweep_and_its_jobs(ewc: Ewc, here: Service, client: EWCClient) -> None:
     sweep = client.sweeps.create(SWEEP)
     make_trials(here, sweep.id, [0.5], status=None)
     assert f"{sweep.id} is cancelled; 1 of 4 trials completed" in ewc("sweeps", "cancel", sweep.id).err
@@ -157,7 +157,7 @@ def test_cancel_ends_the_sweep_and_its_jobs(ewc: Ewc, here: Service, client: EWC
     assert "sweep_finished" in ewc("sweeps", "cancel", sweep.id).err
 
 
-def test_waiting_ends_with_the_sweep_or_with_the_time_that_was_given(here: Service, client: EWCClient) -> None:  # noqa: F811
+def test_waiting_ends_with_the_sweep_or_with_the_time_that_was_given(here: Service, client: EWCClient) -> None:
     sweep = client.sweeps.create(SWEEP)
     with pytest.raises(TimeoutError, match="it goes on"):
         sweep.wait(timeout_seconds=0)
@@ -165,7 +165,7 @@ def test_waiting_ends_with_the_sweep_or_with_the_time_that_was_given(here: Servi
     assert sweep.wait().best.score == 0.5
 
 
-def test_a_long_table_gives_way_to_the_height_of_the_terminal(here: Service, client: EWCClient) -> None:  # noqa: F811
+def test_a_long_table_gives_way_to_the_height_of_the_terminal(here: Service, client: EWCClient) -> None:
     sweep = client.sweeps.create(SWEEP)
     make_trials(here, sweep.id, [0.1, 0.2, 0.3], status=None)
     console = Console(width=100, file=io.StringIO())
