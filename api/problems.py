@@ -128,8 +128,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             http.WrongJobKind,
             409,
             "Wrong kind of job",
-            "Jobs of this kind (`kind`) have no such thing. Only supervised jobs have tasks, task switches, a score matrix, "
-            "constraints and analyses; only association and analysis jobs have a result.",
+            "Jobs of this kind (`kind`) have no such thing. Only supervised and reinforcement jobs have tasks, task switches, "
+            "a score matrix, constraints and analyses; only association and analysis jobs have a result.",
         ),
         _of(
             http.NoResult,

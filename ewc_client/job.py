@@ -65,13 +65,13 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """supervised, association or analysis."""
+        """supervised, reinforcement, association or analysis."""
         return str(self.spec.get("kind", "supervised"))
 
     @property
     def has_tasks(self) -> bool:
         """Whether the job learns tasks and has a score matrix; any other job has a result."""
-        return self.kind == "supervised"
+        return self.kind in ("supervised", "reinforcement")
 
     def refresh(self) -> Job:
         """The job as it is now."""

@@ -235,19 +235,20 @@ class MethodScores:
     role: str
     rows: Mapping[int, tuple[float | None, ...]]
     summary: Summary
+    clipped_total: float | None = None
 
     @classmethod
     def from_body(cls, kind: str, body: Body) -> MethodScores:
         """From an entry of the matrix's `methods`."""
         rows = {int(row["after_visit"]): tuple(row["scores"]) for row in body["rows"]}
-        return cls(kind=kind, role=str(body["role"]), rows=rows, summary=Summary.from_body(body["summary"]))
+        return cls(kind=kind, role=str(body["role"]), rows=rows, summary=Summary.from_body(body["summary"]),clipped_total=body.get("clipped_total"))
 
 
 @dataclass(frozen=True)
 class Matrix:
     """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first.
 
-    `metric` is "accuracy" or "r2".
+    `metric` is "accuracy" or "r2", or for games "normalised" or "return".
     """
 
     task_names: tuple[str, ...]

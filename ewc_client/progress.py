@@ -32,6 +32,7 @@ class VisitState:
     losses: Mapping[str, float] = field(default_factory=dict)
     fisher: tuple[int, int] | None = None
     scores: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    are_returns: bool = False
 
 
 class Narrator:
@@ -74,9 +75,14 @@ class Narrator:
         if visit is None or not visit.scores:
             return f"visit {index} finished after {num_steps} steps"
         num_tasks = max(len(scores) for scores in visit.scores.values())
-        averages = "  ".join(f"{method} {percent(mean(scores)):>4} %" for method, scores in visit.scores.items())
+        averages = "  ".join(f"{method} {_average(scores, visit)}" for method, scores in visit.scores.items())
         tasks = "task" if num_tasks == 1 else "tasks"
         return f"visit {index}  {visit.task}  mean {self._score} over {num_tasks} {tasks}: {averages}"
+
+
+def _average(scores: Mapping[str, float], visit: VisitState) -> str:
+    average = mean(scores)
+    return f"{average:.2f}" if visit.are_returns and average is not None else f"{percent(average):>4} %"
 
 
 def _update(visit: VisitState, event: Event) -> None:
@@ -88,6 +94,7 @@ def _update(visit: VisitState, event: Event) -> None:
         visit.step, visit.fisher = visit.num_steps, (int(data["num_done"]), int(data["num_examples"]))
     elif event.type == "evaluation.completed":
         visit.scores[str(data["method"])] = data["scores"]
+        visit.are_returns = (data.get("details") or {}).get("metric") == "return"
 
 
 def follow(job: Job, *, console: Console | None = None) -> None:
@@ -104,6 +111,8 @@ def follow(job: Job, *, console: Console | None = None) -> None:
 
 def _score_name(job: Job) -> str:
     """What only the data of a plug-in know is called a score."""
+    if job.kind == "reinforcement":
+        return "score"
     datasets = [task["dataset"] for task in job.spec.get("tasks", [])]
     own = [dataset for dataset in datasets if isinstance(dataset, dict)]
     if any(dataset.get("likelihood") == "gaussian" for dataset in own):

@@ -7,6 +7,7 @@ visits, columns tasks; a cell is the score in % (accuracy, or R²) on that task 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -19,7 +20,12 @@ from ewc_client.models import Matrix, MethodScores
 _NONE = "·"
 _NARROWEST_CELL = 4  # 100 and a space
 _STYLE = {"method": "bold cyan", "control": "yellow"}
-_UNITS = {"accuracy": "Accuracy in %", "r2": "R² in %"}
+_UNITS = {
+    "accuracy": "Accuracy in %",
+    "r2": "R² in %",
+    "normalised": "Mean return in % (random play is 0, the reference player 100)",
+    "return": "Mean return",
+}
 _HEADINGS = (
     ": row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
     "retained = the score now in % of the score when it was learned."
@@ -28,11 +34,35 @@ _HEADINGS = (
 
 def score_view(matrix: Matrix, console: Console) -> RenderableType:
     """The matrix and its summary, laid out for the console's width."""
+    matrix = _in_hundredths(matrix)
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
     body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
     heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _HEADINGS)
     return Group(heading, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
+
+
+def _in_hundredths(matrix: Matrix) -> Matrix:
+    """Cells are printed times 100; a return is printed as it is."""
+    if matrix.metric != "return":
+        return matrix
+
+    def less(value: float | None) -> float | None:
+        return None if value is None else value / 100.0
+
+    methods = {}
+    for kind, scores in matrix.methods.items():
+        summary = replace(
+            scores.summary,
+            average=less(scores.summary.average),
+            forgetting=tuple(less(value) for value in scores.summary.forgetting),
+            average_forgetting=less(scores.summary.average_forgetting),
+            backward_transfer=less(scores.summary.backward_transfer),
+            forward_transfer=less(scores.summary.forward_transfer),
+        )
+        rows = {visit: tuple(less(value) for value in row) for visit, row in scores.rows.items()}
+        methods[kind] = replace(scores, rows=rows, summary=summary)
+    return replace(matrix, methods=methods)
 
 
 def _layouts(matrix: Matrix, width: int) -> Iterator[Table]:
@@ -148,7 +178,12 @@ def _verdict(matrix: Matrix) -> list[Text]:
     known = [f"{kind} {percent(value)} %" for kind, value in kept.items() if value is not None]
     if len(known) < 2:
         return []
-    return [Text(), Text(f"Earlier tasks retained, on average: {', '.join(known)}.", style="bold")]
+    lines = [Text(), Text(f"Earlier tasks retained, on average: {', '.join(known)}.", style="bold")]
+    totals = {kind: scores.clipped_total for kind, scores in matrix.methods.items()}
+    if any(total is not None for total in totals.values()):
+        listed = ", ".join(f"{kind} {total:.2f}" for kind, total in totals.items() if total is not None)
+        lines.append(Text(f"Total of {len(matrix.task_names)} tasks, each at most 1: {listed}.", style="bold"))
+    return lines
 
 
 def _plain_table(title: Text) -> Table:

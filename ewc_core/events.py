@@ -2,7 +2,8 @@
 
 VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (with StepLogged every few
 steps and at the last one planned, and ScoresLogged every `evaluate_every` steps, before it: a resume point taken at a
-Stepped has everything logged behind it), then FisherProgress while examples are gone through, Consolidated (methods
+Stepped has everything logged behind it; in reinforcement learning EpisodesLogged as well, and before a Stepped
+TaskRecognised with the FisherProgress that it causes), then FisherProgress while examples are gone through, Consolidated (methods
 with a constraint only), Evaluated (once per method), VisitFinished. Warned may come anywhere between the first and the
 last of these.
 """
@@ -10,7 +11,7 @@ last of these.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,11 +55,15 @@ class ZeroShot:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One step of every network has been made; `step` counts the steps of this visit that are done."""
+    """One step of every network has been made; `step` counts the steps of this visit that are done.
+
+    With `is_point_due` a resume point must be kept now: what earlier ones need is about to be overwritten.
+    """
 
     visit: Visit
     step: int
     num_steps: int
+    is_point_due: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,32 @@ class ScoresLogged:
     visit: Visit
     step: int
     scores: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class EpisodesLogged:
+    """The mean return of the training episodes that ended since the last time, by method."""
+
+    visit: Visit
+    step: int
+    returns: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TaskRecognised:
+    """An agent has come to believe that it plays `label`, no longer `previous`, with this posterior probability.
+
+    `origin` "announced": it was told; "inferred": it found out, `num_steps_late` steps after the visit began.
+    """
+
+    visit: Visit
+    method: str
+    label: int
+    previous: int
+    posterior: float
+    is_new: bool
+    num_steps_late: int
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -110,12 +141,14 @@ class Consolidated:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Row `visit.index` of one method's score matrix: the score per task seen (see `supervised.evaluate`)."""
+    """Row `visit.index` of one method's score matrix: the score per task (see `supervised.evaluate` and
+    `reinforcement.games`), over so many examples or episodes; `details` by task, as JSON, where there are any."""
 
     visit: Visit
     method: str
     scores: Mapping[int, float]
     num_examples: Mapping[int, int]
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +166,8 @@ Event = (
     | Stepped
     | StepLogged
     | ScoresLogged
+    | EpisodesLogged
+    | TaskRecognised
     | Warned
     | FisherProgress
     | Consolidated

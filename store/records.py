@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ewc_core.errors import SpecError
-from ewc_core.specs import JobSpec, Scalar, SupervisedSpec, SweepSpec, TaskSpec
+from ewc_core.specs import AnyTaskSpec, JobSpec, LearningSpec, Scalar, SupervisedSpec, SweepSpec
 from store.job_states import JobStatus
 
 T = TypeVar("T")
@@ -62,10 +62,21 @@ class JobRecord:
         """The spec of a supervised job.
 
         Raises:
-            SpecError: the job is of another kind, which has no tasks.
+            SpecError: the job is of another kind.
         """
         if not isinstance(self.spec, SupervisedSpec):
-            raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}, which has no tasks; expected 'supervised'")
+            raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}; expected 'supervised'")
+        return self.spec
+
+    @property
+    def learning(self) -> LearningSpec:
+        """The spec of a job with tasks.
+
+        Raises:
+            SpecError: the job is of a kind that has none.
+        """
+        if not isinstance(self.spec, LearningSpec):
+            raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}, which has no tasks")
         return self.spec
 
 
@@ -87,7 +98,7 @@ class TaskRecord:
     job_id: str
     task_index: int
     name: str
-    spec: TaskSpec
+    spec: AnyTaskSpec
     status: str
     num_visits: int
     num_examples_seen: int

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from torch import Tensor
-
-from ewc_core.consolidation.constraint import weights_sha256
-from ewc_core.events import Consolidated, Evaluated, ScoresLogged, StepLogged, Visit, VisitFinished, Warned, ZeroShot
+from ewc_core.events import (
+    EpisodesLogged,
+    ScoresLogged,
+    StepLogged,
+    TaskRecognised,
+    Visit,
+    VisitFinished,
+    Warned,
+    ZeroShot,
+)
 from ewc_core.resume import ResumePoint
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.announcements import Announcements
-from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
+from worker.checkpoint import MEDIA_TYPE
+from worker.left_by_visit import LeftByVisit
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,37 @@ class Recorder:
             for method, scores in event.scores.items()
             for task, score in scores.items()
         )
+
+    def log_episodes(self, event: EpisodesLogged) -> None:
+        """Keep the returns of training episodes for the next flush, as curves `return`."""
+        self._metrics.extend(
+            MetricPoint(method=method, name="return", visit_index=event.visit.index, step=event.step, value=value)
+            for method, value in event.returns.items()
+        )
+
+    def recognise(self, event: TaskRecognised) -> None:
+        """Write that an agent changed its mind about the task it plays: a task switch, announced or inferred."""
+        visit = event.visit
+        found = "a task that it does not know" if event.is_new else f"task {event.label} of its own"
+        told = "is told" if event.origin == "announced" else f"recognises, {event.num_steps_late} steps into the visit,"
+        with self._database.fenced(self._fence) as work:
+            work.events.append(
+                self._fence.job_id,
+                type="switch.applied",
+                message=f"visit {visit.index}: {event.method} {told} {found}",
+                data={
+                    "visit_index": visit.index,
+                    "task_index": visit.task_index,
+                    "step": event.num_steps_late,
+                    "origin": event.origin,
+                    "method": event.method,
+                    "label": event.label,
+                    "previous_label": event.previous,
+                    "is_new": event.is_new,
+                    "posterior": event.posterior,
+                    "num_steps_late": event.num_steps_late,
+                },
+            )
 
     def warn(self, event: Warned) -> None:
         """Write a warning as an event."""
@@ -176,79 +214,16 @@ class Recorder:
         with self._database.fenced(self._fence) as work:
             self._use_up_cuts(work, visit, step)
 
-    def commit_visit(
-        self,
-        finished: VisitFinished,
-        *,
-        method: str,
-        weights: dict[str, Tensor],
-        consolidated: Consolidated | None,
-        rows: list[Evaluated],
-        point: ResumePoint,
-    ) -> None:
-        """Write everything that a finished visit leaves, in one transaction: checkpoint, constraint, scores, resume point."""
-        visit = finished.visit
-        task_index = visit.task_index
-        data = consolidated.constraint.to_bytes() if consolidated else anchor_bytes(weights, task_index=task_index)
-        checkpoint_blob = stage_blob(self._database, data, fence=self._fence, media_type=MEDIA_TYPE)
+    def commit_visit(self, left: LeftByVisit, point: ResumePoint) -> None:
+        """Write everything that a finished visit leaves, in one transaction: checkpoints, constraints, scores, resume point."""
+        staged = left.stage(self._database, self._fence)
         point_blob = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)
-            work.blobs.finish(checkpoint_blob)
-            checkpoint = work.checkpoints.add(
-                self._fence.job_id,
-                visit_index=visit.index,
-                task_index=visit.task_index,
-                method=method,
-                blob_id=checkpoint_blob,
-                weights_sha256=weights_sha256(weights),
-                tensors=tensor_index(data),
-            )
-            if consolidated is not None:
-                self._write_constraint(work, consolidated, checkpoint.id)
-            self._write_rows(work, rows)
-            self._write_end_of_visit(work, finished, checkpoint.id)
+            checkpoint_id = staged.write(work, self._fence.job_id)
+            self._write_end_of_visit(work, left.finished, checkpoint_id)
             self._put_resume_point(work, point, point_blob)
         self._metrics.clear()
-
-    def _write_constraint(self, work: Work, consolidated: Consolidated, checkpoint_id: str) -> None:
-        visit, constraint = consolidated.visit, consolidated.constraint
-        work.constraints.put(
-            self._fence.job_id,
-            task_index=visit.task_index,
-            visit_index=visit.index,
-            checkpoint_id=checkpoint_id,
-            ewc_lambda=constraint.ewc_lambda,
-            info=asdict(constraint.info),
-        )
-        work.events.append(
-            self._fence.job_id,
-            type="task.consolidated",
-            message=f"task {visit.task_index} consolidated after visit {visit.index}",
-            data={
-                "visit_index": visit.index,
-                "task_index": visit.task_index,
-                "checkpoint_id": checkpoint_id,
-                **asdict(constraint.info),
-            },
-        )
-
-    def _write_rows(self, work: Work, rows: list[Evaluated]) -> None:
-        for row in rows:
-            after = row.visit.index
-            work.evaluations.put_row(
-                self._fence.job_id, method=row.method, after_visit=after, scores=row.scores, num_examples=row.num_examples
-            )
-            work.events.append(
-                self._fence.job_id,
-                type="evaluation.completed",
-                message=f"{row.method} after visit {after}: mean score {sum(row.scores.values()) / len(row.scores):.4f}",
-                data={
-                    "after_visit": after,
-                    "method": row.method,
-                    "scores": {str(task): score for task, score in row.scores.items()},
-                },
-            )
 
     def _write_end_of_visit(self, work: Work, finished: VisitFinished, checkpoint_id: str) -> None:
         job_id, visit = self._fence.job_id, finished.visit

@@ -12,34 +12,38 @@ import torch
 from ewc_core.analysis import AnalysisRun
 from ewc_core.association import AssociationRun
 from ewc_core.computation import Computation
-from ewc_core.consolidation.constraint import Constraint
 from ewc_core.errors import EwcError, RecordError, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
+    EpisodesLogged,
     Evaluated,
     FisherProgress,
     ScoresLogged,
     StepLogged,
     Stepped,
+    TaskRecognised,
     Visit,
     VisitFinished,
     VisitStarted,
     Warned,
     ZeroShot,
 )
-from ewc_core.resume import ResumePoint
+from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.specs import AnalysisSpec, AssociationSpec
 from ewc_core.supervised import SupervisedRun
-from store.blobs import read_blob
 from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.computing import ComputationDriver
+from worker.left_by_visit import LeftByVisit
 from worker.recorder import Recorder
+from worker.restoring import Training, remove_replays, restore_training
 from worker.settings import WorkerSettings
 from worker.subject import load_subject
 
 log = logging.getLogger(__name__)
+
+SHARE_OF_POINTS = 20  # at least so many times as long as a resume point takes lies between two
 
 
 class Outcome(StrEnum):
@@ -65,6 +69,7 @@ class JobRunner:
         self._recorder = Recorder(database, fence)
         self._stop_asked = False
         self._last_point = time.monotonic()
+        self._seconds_of_point = 0.0
 
     def stop(self) -> None:
         """Ask for a resume point and an early end. Safe to call from a signal handler."""
@@ -104,7 +109,7 @@ class JobRunner:
             subject = load_subject(self._database, job.spec, owner=job.owner, data_dir=self._settings.data_dir)
             self._compute(AnalysisRun(job.spec, subject))
         else:
-            training = self._restore(job)
+            training = restore_training(self._database, self._settings, self._fence, job)
             while (visit := self._next_visit()) is not None:
                 self._learn(job, training, visit)
 
@@ -116,27 +121,6 @@ class JobRunner:
             stop_asked=lambda: self._stop_asked,
             stop=self._stop_between_units,
             settle=lambda work: self._move(work, JobStatus.SUCCEEDED, "computed"),
-        )
-
-    def _restore(self, job: JobRecord) -> SupervisedRun:
-        """The training as the record has it: fresh, or at the resume point with the constraints of the tasks behind it."""
-        with self._database.read() as work:
-            saved = work.resume_points.get(job.id)
-            visits = work.switches.visits(job.id)
-            tasks = [task.spec for task in work.tasks.list(job.id)]
-            constraints = work.constraints.list(job.id)
-            blobs = [work.checkpoints.get(constraint.checkpoint_id).blob_id for constraint in constraints]
-        if saved is None:
-            return SupervisedRun(job.supervised, data_dir=self._settings.data_dir)
-        point = ResumePoint.from_bytes(read_blob(self._database, saved.blob_id))
-        num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)
-        num_seen = len({visit.task_index for visit in visits[:num_visits_begun]})
-        return SupervisedRun.restore(
-            job.supervised,
-            data_dir=self._settings.data_dir,
-            tasks=tasks[:num_seen],
-            constraints=[Constraint.from_bytes(read_blob(self._database, blob_id)) for blob_id in blobs],
-            point=point,
         )
 
     def _next_visit(self) -> Visit | None:
@@ -155,19 +139,21 @@ class JobRunner:
         return None
 
     def _end_of_stream(self, work: Work, job: JobRecord) -> None:
-        latest = work.checkpoints.latest(job.id)
+        latest = work.checkpoints.latest(job.id, method=job.learning.method.kind)
         if latest is not None:
             work.jobs.set_weights(job.id, weights_sha256=latest.weights_sha256)
         if job.stream == "open":
             self._move(work, JobStatus.WAITING, "no_task_left")
         else:
             self._move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
+            remove_replays(self._settings, job.id)
 
-    def _learn(self, job: JobRecord, training: SupervisedRun, visit: Visit) -> None:
+    def _learn(self, job: JobRecord, training: Training, visit: Visit) -> None:
         if training.step == 0:
             training.set_constraint_weights(self._constraint_weights())
         rows: list[Evaluated] = []
-        consolidated: Consolidated | None = None
+        consolidated: dict[int, Consolidated] = {}
+        method = job.learning.method.kind
         finished: VisitFinished | None = None
         for event in training.learn(visit):
             match event:
@@ -185,24 +171,25 @@ class JobRunner:
                     self._recorder.warn(event)
                 case FisherProgress():
                     self._after_fisher_chunk(training, event)
+                case EpisodesLogged():
+                    self._recorder.log_episodes(event)
+                case TaskRecognised():
+                    self._recorder.recognise(event)
                 case Consolidated():
-                    consolidated = event
+                    if event.method == method:
+                        consolidated[event.constraint.task_index] = event
                 case Evaluated():
                     rows.append(event)
                 case VisitFinished():
                     finished = event
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        method = job.supervised.method.kind
-        self._recorder.commit_visit(
-            finished,
-            method=method,
-            weights=training.weights(method),
-            consolidated=consolidated,
-            rows=rows,
-            point=training.capture(),
-        )
-        self._last_point = time.monotonic()
+        is_at_end = isinstance(training, SupervisedRun)  # agents consolidate a game when they leave it
+        own = consolidated.pop(visit.task_index, None) if is_at_end else None
+        others = list(consolidated.values())
+        left = LeftByVisit(finished, method, training.weights(method), rows, own=own, others=others)
+        self._recorder.commit_visit(left, training.capture())
+        self._note_point(training)
 
     def _constraint_weights(self) -> dict[int, float]:
         """How often constraints count, where their owner has changed it."""
@@ -210,7 +197,7 @@ class JobRunner:
             constraints = work.constraints.list(self._fence.job_id)
         return {constraint.task_index: constraint.weight for constraint in constraints if constraint.weight != 1.0}
 
-    def _after_step(self, training: SupervisedRun, event: Stepped) -> None:
+    def _after_step(self, training: Training, event: Stepped) -> None:
         if self._stop_asked:
             self._stop_here(training)
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
@@ -219,19 +206,28 @@ class JobRunner:
             if orders.cut_by and event.visit.max_steps is None and event.step < event.num_steps:
                 self._recorder.mark_cut(event.visit, step=event.step)
                 training.end_visit_now()
-        if time.monotonic() - self._last_point >= self._settings.resume_seconds:
+        # Where resume points are large, most of the time still goes into training.
+        pause = max(self._settings.resume_seconds, SHARE_OF_POINTS * self._seconds_of_point)
+        if event.is_point_due or time.monotonic() - self._last_point >= pause:
+            started = time.monotonic()
             self._recorder.save_resume_point(training.capture())
-            self._last_point = time.monotonic()
+            self._seconds_of_point = time.monotonic() - started
+            self._note_point(training)
 
-    def _after_fisher_chunk(self, training: SupervisedRun, event: FisherProgress) -> None:
+    def _note_point(self, training: Training) -> None:
+        self._last_point = time.monotonic()
+        if isinstance(training, ReinforcementRun):
+            training.drop_other_generations()
+
+    def _after_fisher_chunk(self, training: Training, event: FisherProgress) -> None:
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
             progress = (event.num_done, event.num_examples)
             orders = self._recorder.flush(event.visit, step=training.step, num_steps=training.step, fisher=progress)
             self._obey_at(training, orders.desired_state)
-        if self._stop_asked:
+        if self._stop_asked and training.can_capture:
             self._stop_here(training)
 
-    def _stop_here(self, training: SupervisedRun) -> None:
+    def _stop_here(self, training: Training) -> None:
         self._recorder.save_resume_point(training.capture())
         raise _Rest(Outcome.STOPPED)
 
@@ -244,9 +240,11 @@ class JobRunner:
             save()
         self._obey(desired_state)
 
-    def _obey_at(self, training: SupervisedRun, desired_state: str) -> None:
+    def _obey_at(self, training: Training, desired_state: str) -> None:
         """As `_obey`, in the middle of a visit: a pause keeps its place."""
         if desired_state == DesiredState.PAUSE:
+            if not training.can_capture:
+                return
             self._recorder.save_resume_point(training.capture())
         self._obey(desired_state)
 

@@ -20,10 +20,12 @@ from ewc_core.specs import (
     AnalysisSpec,
     ArraysDataset,
     AssociationSpec,
+    AtariTask,
     CapacityAnalysis,
     ConvSpec,
     DropoutMethod,
     EwcMethod,
+    GymnasiumTask,
     JointMethod,
     L2Method,
     MasMethod,
@@ -37,6 +39,7 @@ from ewc_core.specs import (
     PlainTask,
     PluginDataset,
     PluginNetworkSpec,
+    ReinforcementSpec,
     RotatedTask,
     SiMethod,
     SplitTask,
@@ -49,19 +52,20 @@ from ewc_core.specs.plugins import installed_plugins
 from store.job_states import FINISHED, JobStatus, allowed_from
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=AuthenticatedRoute)
-JOB_KINDS: tuple[type[BaseModel], ...] = (SupervisedSpec, AssociationSpec, AnalysisSpec)
+JOB_KINDS: tuple[type[BaseModel], ...] = (SupervisedSpec, ReinforcementSpec, AssociationSpec, AnalysisSpec)
 NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec, ConvSpec, PluginNetworkSpec)
 METHODS: tuple[type[BaseModel], ...] = (
     NaiveMethod,
     L2Method,
     DropoutMethod,
     EwcMethod,
+    GymnasiumTask,
     OnlineEwcMethod,
     SiMethod,
     MasMethod,
     JointMethod,
 )
-TASKS: tuple[type[BaseModel], ...] = (PermutedTask, PlainTask, RotatedTask, SplitTask)
+TASKS: tuple[type[BaseModel], ...] = (PermutedTask, PlainTask, RotatedTask, SplitTask, AtariTask, GymnasiumTask)
 DATASET_KINDS: tuple[type[BaseModel], ...] = (ArraysDataset, OpenMLDataset, PluginDataset)
 ANALYSES: tuple[type[BaseModel], ...] = (OverlapAnalysis, PerturbationAnalysis, CapacityAnalysis)
 

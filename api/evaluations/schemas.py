@@ -8,6 +8,9 @@ from typing import Literal
 from api.schemas import Resource
 
 
+Metric = Literal["accuracy", "r2", "normalised", "return"]
+
+
 class MatrixTask(Resource):
     """A column of the matrix."""
 
@@ -50,22 +53,27 @@ class Summary(Resource):
 
 
 class MethodMatrix(Resource):
-    """The matrix of the job's method, or of a control that was trained beside it."""
+    """The matrix of the job's method, or of a control that was trained beside it.
+
+    clipped_total: after the last visit, the sum over tasks of the normalised score, each at most 1; null for other metrics.
+    """
 
     role: Literal["method", "control"]
     rows: Sequence[MatrixRow]
     summary: Summary
+    clipped_total: float | None = None
 
 
 class Matrix(Resource):
     """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first.
 
-    `metric` is the unit of every score: "accuracy" in [0, 1], or "r2", at most 1, where targets are real numbers.
+    `metric` is the unit of every score: "accuracy" in [0, 1], or "r2", at most 1, where targets are real numbers. For games
+    it is the mean return: "normalised" so that random play is 0 and the reference player 1, or "return" as it is.
     """
 
     object: Literal["matrix"] = "matrix"
     job_id: str
-    metric: Literal["accuracy", "r2"]
+    metric: Metric
     tasks: Sequence[MatrixTask]
     visits: Sequence[MatrixVisit]
     methods: Mapping[str, MethodMatrix]

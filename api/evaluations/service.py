@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
-from api.jobs.kinds import require_supervised
+from api.evaluations.schemas import Matrix, Metric, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
+from api.jobs.kinds import require_learning
 from ewc_core.metrics import ScoreMatrix
-from ewc_core.specs import LikelihoodName
+from ewc_core.specs import AtariTask, GymnasiumTask, LikelihoodName
 from store.records import ConstraintRecord, JobRecord, SwitchRecord, TaskRecord
 from store.unit_of_work import Work
 
@@ -24,12 +23,13 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     Raises:
         WrongJobKind: the job has no tasks to score.
     """
-    spec = require_supervised(job, "a score matrix")
+    spec = require_learning(job, "a score matrix")
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
     evaluations = work.evaluations.list(job.id)
     visits = [visit for visit in work.switches.visits(job.id) if visit.status == "done"]
     known = work.tasks.list(job.id)
     tasks = [MatrixTask(index=task.task_index, name=task.name) for task in known]
+    metric = metric_of(known, work.constraints.list(job.id))
     methods: dict[str, MethodMatrix] = {}
     for kind in spec.methods:
         scores = {(e.after_visit, e.task_index): e.score for e in evaluations if e.method == kind}
@@ -37,19 +37,23 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
             role="method" if kind == spec.method.kind else "control",
             rows=_rows(scores, len(visits), len(tasks)),
             summary=_summary(ScoreMatrix(scores, [_task_of(visit) for visit in visits]), len(tasks)),
+            clipped_total=_clipped_total(scores, len(visits), len(tasks)) if metric == "normalised" else None,
         )
     numbered = [MatrixVisit(index=index, task_index=_task_of(visit)) for index, visit in enumerate(visits)]
-    metric = metric_of(known, work.constraints.list(job.id))
     return Matrix(job_id=job.id, metric=metric, tasks=tasks, visits=numbered, methods=methods)
 
 
-def metric_of(tasks: Sequence[TaskRecord], constraints: Sequence[ConstraintRecord]) -> Literal["accuracy", "r2"]:
-    """What the scores are: R² for real-valued targets, else accuracy.
+def metric_of(tasks: Sequence[TaskRecord], constraints: Sequence[ConstraintRecord]) -> Metric:
+    """What the scores are: R² for real-valued targets, else accuracy; for games returns, normalised when every game has
+    reference scores.
 
     A task on the user's own arrays says so itself; for a plug-in's data only the constraint knows, once there is one.
     """
+    games = [task.spec for task in tasks if isinstance(task.spec, AtariTask | GymnasiumTask)]
+    if games:
+        return "normalised" if all(game.reference_scores is not None for game in games) else "return"
     likelihoods = {constraint.info.get("likelihood") for constraint in constraints}
-    likelihoods |= {getattr(task.spec.dataset, "likelihood", None) for task in tasks}
+    likelihoods |= {getattr(getattr(task.spec, "dataset", None), "likelihood", None) for task in tasks}
     return "r2" if LikelihoodName.GAUSSIAN in likelihoods else "accuracy"
 
 
@@ -85,6 +89,11 @@ def _summary(matrix: ScoreMatrix, num_tasks: int) -> Summary:
         backward_transfer=summary.backward_transfer,
         forward_transfer=summary.forward_transfer,
     )
+
+
+def _clipped_total(scores: Scores, num_visits: int, num_tasks: int) -> float | None:
+    last = [score for task in range(num_tasks) if (score := scores.get((num_visits - 1, task))) is not None]
+    return sum(min(score, 1.0) for score in last) if last else None
 
 
 def _per_task(values: Mapping[int, float | None], num_tasks: int) -> Sequence[float | None]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ewc_core.errors import DatasetUnavailable, SpecError
-from ewc_core.specs import NetworkSpec, PluginDataset, PluginNetworkSpec, TaskSpec, dataset_files_missing, dataset_title
+from ewc_core.specs import (
+    AnyTaskSpec,
+    AtariTask,
+    GymnasiumTask,
+    NetworkSpec,
+    PluginDataset,
+    PluginNetworkSpec,
+    TaskSpec,
+    dataset_files_missing,
+    dataset_title,
+)
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.network import NETWORK_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
@@ -15,6 +25,16 @@ def require_network(network: NetworkSpec, *, field: str) -> None:
     """Raises SpecError, naming `field`, for a plug-in's network that no installed package offers."""
     if isinstance(network, PluginNetworkSpec):
         _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}.name")
+
+
+def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> None:
+    """Check what a task needs of this service; a game's spec has been checked by itself.
+
+    Raises:
+        DatasetUnavailable, SpecError: as `require_dataset`.
+    """
+    if not isinstance(task, AtariTask | GymnasiumTask):
+        require_dataset(task, data_dir, field=f"{field}.dataset")
 
 
 def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> None:

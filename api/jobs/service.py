@@ -9,13 +9,13 @@ from api.analyses.checks import analysed_job, require_answerable
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.security import Caller
-from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
+from ewc_core.specs import AnalysisSpec, JobSpec, LearningSpec, SupervisedSpec
 from store.job_states import HELD
 from store.records import EventRecord, JobRecord, SwitchRecord
 from store.unit_of_work import Work
 
 _PARTS = {"events": "events", "metrics": "metrics"}
-_PARTS_OF_SUPERVISED = {
+_PARTS_OF_LEARNING = {
     **_PARTS,
     "tasks": "tasks",
     "task_switches": "task-switches",
@@ -71,7 +71,7 @@ def job_body(work: Work, job: JobRecord) -> Job:
 
 
 def _links(job: JobRecord) -> dict[str, str]:
-    parts = _PARTS_OF_SUPERVISED if isinstance(job.spec, SupervisedSpec) else _PARTS_OF_OTHERS
+    parts = _PARTS_OF_LEARNING if isinstance(job.spec, LearningSpec) else _PARTS_OF_OTHERS
     path = f"/v1/jobs/{job.id}"
     return {"self": path, **{name: f"{path}/{part}" for name, part in parts.items()}}
 

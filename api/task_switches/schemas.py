@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.schemas import Body, Record
-from ewc_core.specs import TaskSpec
+from ewc_core.specs import AnyTaskSpec
 
 SequenceNumber = Annotated[
     int | None, Field(ge=1, description="the sequence number that this switch must get; 409 when another switch came first")
@@ -20,7 +20,7 @@ class AppendTask(Body):
     """Announce a new task; it is visited after everything announced before it."""
 
     action: Literal["append"]
-    task: TaskSpec
+    task: AnyTaskSpec
     now: Now = False
     sequence: SequenceNumber = None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.errors import SwitchNotPossible
-from api.jobs.kinds import require_supervised
+from api.jobs.kinds import require_learning
 from api.jobs.moves import moves_from
-from api.jobs.needs import require_dataset
+from api.jobs.needs import require_task
 from api.security import Caller
 from api.task_switches.schemas import AppendTask, CloseStream, RevisitTask, SwitchNow, TaskSwitchRequest
 from ewc_core.errors import SpecError, StreamClosed
-from ewc_core.specs import check_next_task
+from ewc_core.specs import check_announced_task
 from store.job_states import FINISHED, JobStatus
 from store.records import JobRecord, SwitchRecord
 from store.unit_of_work import Work
@@ -31,7 +31,7 @@ def receive_switch(work: Work, job_id: str, request: TaskSwitchRequest, *, calle
         SwitchNotPossible: "switch now" with no visit in progress, or none after it.
     """
     job = work.jobs.get(job_id, owner=caller.owner, lock=True)
-    require_supervised(job, "task switches")
+    require_learning(job, "task switches")
     _require_open(work, job, request)
     switch = _write(work, job, request, data_dir)
     work.events.append(
@@ -90,8 +90,8 @@ def _visits_around_now(work: Work, job_id: str) -> tuple[bool, bool]:
 
 
 def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | None) -> int:
-    check_next_task(job.supervised, [task.spec for task in work.tasks.list(job.id)], request.task)
-    require_dataset(request.task, data_dir, field="task.dataset")
+    check_announced_task(job.learning, [task.spec for task in work.tasks.list(job.id)], request.task)
+    require_task(request.task, data_dir, field="task")
     return work.tasks.add(job.id, request.task).task_index
 
 

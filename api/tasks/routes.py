@@ -20,7 +20,7 @@ TaskIndex = Annotated[int, Path(ge=0, le=9999)]
 
 @router.get("", operation_id="list_tasks")
 def list_tasks(job_id: str, caller: Reader, services: ServicesDep) -> ListOf[Task]:
-    """The tasks of the job, those announced but not yet trained included; none for a job that is not supervised."""
+    """The tasks of the job, those announced but not yet trained included; none for a job of a kind that has none."""
     with services.database.read() as work:
         work.jobs.get(job_id, owner=caller.owner)
         constraints = {constraint.task_index: constraint for constraint in work.constraints.list(job_id)}

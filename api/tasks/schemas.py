@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.schemas import Body, Record, Resource
-from ewc_core.specs import TaskSpec
+from ewc_core.specs import AnyTaskSpec
 from store.records import ConstraintRecord, TaskRecord
 
 
@@ -31,7 +31,7 @@ class Constraint(Resource):
 
 
 class Task(Record):
-    """A task of a job. `num_examples_seen` counts training examples with repetition, over all visits.
+    """A task of a job. `num_examples_seen` counts training examples with repetition, or agent steps, over all visits.
 
     `constraint` is null until the task is consolidated. With a method that keeps one running sum (online_ewc, si, mas) the
     latest one stands for all tasks, and none can be weighed.
@@ -41,7 +41,7 @@ class Task(Record):
     job_id: str
     task_index: int
     name: str
-    spec: TaskSpec
+    spec: AnyTaskSpec
     status: Literal["pending", "training", "estimating_fisher", "evaluating", "completed", "failed"]
     num_visits: int
     num_examples_seen: int

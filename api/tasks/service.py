@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.errors import JobFinished, NoConstraint
-from api.jobs.kinds import require_supervised
+from api.jobs.kinds import require_learning
 from api.security import Caller
 from api.tasks.schemas import Task, task_body
 from ewc_core.specs import MasMethod, OnlineEwcMethod, SiMethod
@@ -23,7 +23,7 @@ def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller:
         NoConstraint: the task is not consolidated, or the job's method keeps one sum over all tasks.
     """
     job = work.jobs.get(job_id, owner=caller.owner, lock=True)
-    spec = require_supervised(job, "constraints")
+    spec = require_learning(job, "constraints")
     task = work.tasks.get(job_id, task_index)
     if job.status in FINISHED or job.status is JobStatus.CANCELLING:
         raise JobFinished(job_id, job.status.value)

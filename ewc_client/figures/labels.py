@@ -11,6 +11,9 @@ _NAMES = {
     "si": "Synaptic Intelligence",
     "mas": "Memory Aware Synapses",
     "joint": "all tasks together",
+    "oracle": "EWC, told the task",
+    "shuffled_fisher": "EWC, Fisher shuffled",
+    "independent": "one network per task",
 }
 _OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSProp"}
 _COLOURS = {
@@ -22,11 +25,16 @@ _COLOURS = {
     "si": "tab:brown",
     "mas": "tab:pink",
     "joint": "tab:gray",
+    "oracle": "tab:brown",
+    "shuffled_fisher": "tab:orange",
+    "independent": "black",
 }
 
 
 def method_label(method: str, spec: Body) -> str:
     """A method or control of a job for a legend: plain training is called by its optimiser."""
+    if spec.get("kind") == "reinforcement":
+        return "no penalty" if method == "naive" else _NAMES.get(method, method)
     optimiser = _OPTIMISERS[spec["training"]["optimiser"]]
     if method == "naive":
         return optimiser
@@ -62,6 +70,8 @@ def rule_title(rule: Body) -> str:
 
 def score_label(spec: Body, matrix: Matrix) -> str:
     """What the scores of a job are, with the examples that they are taken on."""
+    if matrix.metric in ("normalised", "return"):
+        return "mean return" + (" (0: random play, 1: reference player)" if matrix.metric == "normalised" else "")
     return f"{spec['training']['evaluate_on']} {'R²' if matrix.metric == 'r2' else matrix.metric}"
 
 

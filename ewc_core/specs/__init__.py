@@ -1,5 +1,6 @@
 """Job specs: one definition for HTTP, database, worker and Python. Nothing here imports torch."""
 
+from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec
 from ewc_core.specs.analysis import (
     AnalysisQuestion,
     AnalysisSpec,
@@ -7,6 +8,7 @@ from ewc_core.specs.analysis import (
     OverlapAnalysis,
     PerturbationAnalysis,
 )
+from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.association import (
     AssociationRule,
     AssociationSpec,
@@ -30,8 +32,9 @@ from ewc_core.specs.datasets import (
     dataset_info,
     dataset_title,
 )
+from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask, Reference
 from ewc_core.specs.heads import HeadKind, HeadSpec
-from ewc_core.specs.job import JOB_SPEC, JobSpec
+from ewc_core.specs.job import JOB_SPEC, JobSpec, LearningSpec
 from ewc_core.specs.method import (
     DropoutMethod,
     EwcMethod,
@@ -46,20 +49,27 @@ from ewc_core.specs.method import (
     SiMethod,
 )
 from ewc_core.specs.network import ConvSpec, MLPSpec, NetworkSpec, PluginNetworkSpec, conv_input_channels, count_parameters
+from ewc_core.specs.next_task import check_announced_task
+from ewc_core.specs.reinforcement import GameEvaluationSpec, GameEwcMethod, GameL2Method, ReinforcementSpec
+from ewc_core.specs.schedule import ExplicitSchedule, RoundsSchedule, ScheduleSpec, Segment
 from ewc_core.specs.searched_fields import Scalar
 from ewc_core.specs.supervised import Control, SupervisedSpec, check_next_task, num_outputs_needed
 from ewc_core.specs.sweep import Choices, FloatRange, IntRange, SearchRange, SweepSpec
+from ewc_core.specs.task_inference import FlatInference, FmnInference, OracleInference, TaskInferenceSpec
 from ewc_core.specs.tasks import PermutedTask, PlainTask, RotatedTask, SplitTask, TaskSpec, task_shape
 from ewc_core.specs.training import OptimiserName, TrainingSpec
 
 __all__ = [
     "DATASETS",
     "JOB_SPEC",
+    "AgentSpec",
     "AnalysisQuestion",
     "AnalysisSpec",
+    "AnyTaskSpec",
     "ArraysDataset",
     "AssociationRule",
     "AssociationSpec",
+    "AtariTask",
     "CapacityAnalysis",
     "CascadeRule",
     "Choices",
@@ -69,17 +79,26 @@ __all__ = [
     "DatasetName",
     "DatasetSpec",
     "DropoutMethod",
+    "EnvironmentSpec",
     "EwcMethod",
     "EwcRule",
+    "ExplicitSchedule",
     "FisherEstimator",
+    "FlatInference",
     "FloatRange",
+    "FmnInference",
+    "GameEvaluationSpec",
+    "GameEwcMethod",
+    "GameL2Method",
     "GradientDescentRule",
+    "GymnasiumTask",
     "HeadKind",
     "HeadSpec",
     "IntRange",
     "JobSpec",
     "JointMethod",
     "L2Method",
+    "LearningSpec",
     "LikelihoodName",
     "MLPSpec",
     "MasMethod",
@@ -90,6 +109,7 @@ __all__ = [
     "OnlineEwcRule",
     "OpenMLDataset",
     "OptimiserName",
+    "OracleInference",
     "OverlapAnalysis",
     "PenaltyStep",
     "PermutedTask",
@@ -97,16 +117,25 @@ __all__ = [
     "PlainTask",
     "PluginDataset",
     "PluginNetworkSpec",
+    "QFisherSpec",
+    "QNetworkSpec",
+    "Reference",
+    "ReinforcementSpec",
     "RotatedTask",
+    "RoundsSchedule",
     "Scalar",
+    "ScheduleSpec",
     "SearchRange",
+    "Segment",
     "SiMethod",
     "Spec",
     "SplitTask",
     "SupervisedSpec",
     "SweepSpec",
+    "TaskInferenceSpec",
     "TaskSpec",
     "TrainingSpec",
+    "check_announced_task",
     "check_next_task",
     "conv_input_channels",
     "count_parameters",

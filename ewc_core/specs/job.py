@@ -8,6 +8,7 @@ from pydantic import Discriminator, Tag, TypeAdapter
 
 from ewc_core.specs.analysis import AnalysisSpec
 from ewc_core.specs.association import AssociationSpec
+from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.specs.supervised import SupervisedSpec
 
 
@@ -18,13 +19,17 @@ def _kind_of_job(value: Any) -> str | None:
 
 JobSpec = Annotated[
     Annotated[SupervisedSpec, Tag("supervised")]
+    | Annotated[ReinforcementSpec, Tag("reinforcement")]
     | Annotated[AssociationSpec, Tag("association")]
     | Annotated[AnalysisSpec, Tag("analysis")],
     Discriminator(
         _kind_of_job,
         custom_error_type="job_kind",
-        custom_error_message="a job's 'kind' is 'supervised' (the default), 'association' or 'analysis'",
+        custom_error_message="a job's 'kind' is 'supervised' (the default), 'reinforcement', 'association' or 'analysis'",
     ),
 ]
-JOB_SPEC: TypeAdapter[SupervisedSpec | AssociationSpec | AnalysisSpec] = TypeAdapter(JobSpec)
+JOB_SPEC: TypeAdapter[SupervisedSpec | ReinforcementSpec | AssociationSpec | AnalysisSpec] = TypeAdapter(JobSpec)
 """Validates, and makes the JSON Schema of, a job spec of any kind."""
+
+LearningSpec = SupervisedSpec | ReinforcementSpec
+"""Jobs with tasks: they learn visit after visit, and leave a score matrix and checkpoints."""

@@ -60,6 +60,7 @@ class SupervisedRun:
         self.spec = spec
         self.visit_index = 0
         self.step = 0
+        self.can_capture = True
         self._tasks = TaskBook(spec, data_dir=data_dir)
         self._visited: list[int] = []
         self._constraints = ConstraintBook(spec.method)

@@ -79,9 +79,11 @@ class Checkpoints(Repository):
         rows = self._connection.execute(query.limit(limit + 1)).mappings().all()
         return Page(items=[CheckpointRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
-    def latest(self, job_id: str, *, visit_index: int | None = None) -> CheckpointRecord | None:
-        """The newest checkpoint of the last visit that left one, or of one visit."""
+    def latest(self, job_id: str, *, visit_index: int | None = None, method: str | None = None) -> CheckpointRecord | None:
+        """The newest checkpoint of the last visit that left one, or of one visit; of any method, or of `method` alone."""
         query = _select().where(CheckpointRow.job_id == job_id)
+        if method is not None:
+            query = query.where(CheckpointRow.method == method)
         if visit_index is not None:
             query = query.where(CheckpointRow.visit_index == visit_index)
         query = query.order_by(CheckpointRow.visit_index.desc(), CheckpointRow.created_at.desc(), CheckpointRow.id.desc())

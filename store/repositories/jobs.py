@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
-from ewc_core.specs import JOB_SPEC, JobSpec, SupervisedSpec
+from ewc_core.specs import JOB_SPEC, JobSpec, LearningSpec, ReinforcementSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
@@ -27,14 +27,18 @@ class Jobs(Repository):
     """The queue of record: a job is due when its row says so, whatever became of its message."""
 
     def create(self, spec: JobSpec, *, owner: str, request_id: str | None = None) -> JobRecord:
-        """A new queued job with its tasks, one `append` switch (= one visit) per task, and its first event."""
+        """A new queued job with its tasks, a switch per visit that its spec plans, and its first event.
+
+        Supervised: one visit per task, in order. Reinforcement: the visits of the schedule.
+        """
         job_id = new_id("job")
         row = _new_job(job_id, spec, owner, request_id)
         self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
-        tasks = spec.tasks if isinstance(spec, SupervisedSpec) else []
+        tasks = spec.tasks if isinstance(spec, LearningSpec) else []
         for task in tasks:
-            record = self._work.tasks.add(job_id, task)
-            self._work.switches.append_from_spec(job_id, task_index=record.task_index)
+            self._work.tasks.add(job_id, task)
+        for task_index in _planned_visits(spec):
+            self._work.switches.append_from_spec(job_id, task_index=task_index)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
         self._work.events.append(
             job_id,
@@ -273,6 +277,13 @@ class Jobs(Repository):
         return {"version": JobRow.version + 1, "updated_at": self._now}
 
 
+def _planned_visits(spec: JobSpec) -> list[int]:
+    """Task indices of the visits that the spec plans, in their order."""
+    if isinstance(spec, ReinforcementSpec):
+        return [segment.task for segment in spec.segments]
+    return list(range(len(spec.tasks))) if isinstance(spec, LearningSpec) else []
+
+
 def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> dict[str, Any]:
     return {
         "id": job_id,
@@ -282,7 +293,7 @@ def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> 
         "status": JobStatus.QUEUED.value,
         "status_reason": SUBMITTED,
         "desired_state": DesiredState.RUN.value,
-        "stream": spec.stream if isinstance(spec, SupervisedSpec) else "closed",
+        "stream": spec.stream if isinstance(spec, LearningSpec) else "closed",
         "attempt": 0,
         "attempts_since_progress": 0,
         "last_event_seq": 0,

@@ -51,8 +51,10 @@ class Switches(Repository):
         return self._append(job_id, action=action, task_index=task_index, origin=origin, now=now)
 
     def append_from_spec(self, job_id: str, *, task_index: int) -> SwitchRecord:
-        """The switch to a task that the job's own spec names; allowed on a closed stream."""
-        return self._append(job_id, action="append", task_index=task_index, origin="spec", now=False)
+        """The switch to a task that the job's own spec names, `revisit` for one that it has visited before; allowed on a
+        closed stream."""
+        known = any(visit.task_index == task_index for visit in self.visits(job_id))
+        return self._append(job_id, action="revisit" if known else "append", task_index=task_index, origin="spec", now=False)
 
     def get(self, job_id: str, sequence: int) -> SwitchRecord:
         """One switch.

@@ -9,13 +9,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, func, insert, select, update
 
 from ewc_core.errors import NotFound
-from ewc_core.specs import TaskSpec
+from ewc_core.specs import AnyTaskSpec
 from store.ids import new_id
 from store.records import TaskRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, TaskRow
 
-_TASK_SPEC: TypeAdapter[TaskSpec] = TypeAdapter(TaskSpec)
+_TASK_SPEC: TypeAdapter[AnyTaskSpec] = TypeAdapter(AnyTaskSpec)
 
 
 class Tasks(Repository):
@@ -38,7 +38,7 @@ class Tasks(Repository):
             raise _no_task(job_id, task_index)
         return _record(row)
 
-    def add(self, job_id: str, spec: TaskSpec) -> TaskRecord:
+    def add(self, job_id: str, spec: AnyTaskSpec) -> TaskRecord:
         """A further task with the next index. It is visited once a switch says so.
 
         Raises:

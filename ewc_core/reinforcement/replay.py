@@ -1,0 +1,238 @@
+"""The replay of one task: what an agent did and saw, every frame stored once, in files that outlive the process."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.specs.agent import replay_margin
+
+_FIRST, _TERMINATED, _EXTRA = 1, 2, 4
+_FILES = ("frames", "actions", "rewards", "flags")
+_MAX_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Transitions. States are [n, history, *frame_shape] in the frames' dtype; `actions` int64, `rewards` and `continues`
+    float32, all [n]. `continues` is 0 where nothing may be bootstrapped from the next state, else 1."""
+
+    states: Tensor
+    actions: Tensor
+    rewards: Tensor
+    next_states: Tensor
+    continues: Tensor
+
+
+class Replay:
+    """A ring of entries per copy of the environment (a stream). An entry is a frame, the action taken in it, the reward that
+    followed, and flags: first of an episode, terminated, or extra (the last frame of an episode that was cut, no action).
+
+    The next state of an entry ends in the entry after it. Stacks are filled up with zeros before an episode's first frame.
+    Of every stream the newest `capacity / num_envs` entries count. The ring is longer by a margin: as long as no more than
+    that has been appended after a `cursor`, everything that counted then is still there, so that a replay can be reopened
+    at the cursor, whatever was written since, even by a process that was killed in the middle of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        num_envs: int,
+        frame_shape: tuple[int, ...],
+        frame_dtype: np.dtype[Any],
+        history: int,
+        folder: Path | None,
+    ) -> None:
+        """An empty replay, in new files below `folder`, or in memory when it is None."""
+        self._per_stream = -(-capacity // num_envs)
+        self.margin = replay_margin(self._per_stream)
+        self._size = self._per_stream + self.margin
+        self._history = history
+        self._folder = folder
+        self._written = np.zeros(num_envs, dtype=np.int64)
+        self._starts = np.ones(num_envs, dtype=np.bool_)
+        self._at_cursor = self._written.copy()
+        self._streams = np.arange(num_envs)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        kinds = {"frames": (frame_shape, frame_dtype), "actions": ((), np.int16), "rewards": ((), np.float32), "flags": ((), np.uint8)}
+        self._arrays: dict[str, NDArray[Any]] = {
+            name: self._array(name, (num_envs, self._size, *shape), np.dtype(dtype)) for name, (shape, dtype) in kinds.items()
+        }
+
+    @classmethod
+    def copied_from(cls, source: Path, cursor: Mapping[str, Tensor], *, folder: Path, **sizes: Any) -> Replay:
+        """A replay of these sizes in new files, with what lay below `source` when `cursor` was taken.
+
+        Raises:
+            StateFormatError: a file is missing or has another size, or the cursor does not fit.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        replay = cls(**sizes, folder=folder)
+        for name in _FILES:
+            file, size = source / f"{name}.bin", replay._arrays[name].nbytes
+            found = file.stat().st_size if file.is_file() else None
+            if found != size:
+                raise StateFormatError(
+                    f"replay file {file} has {found} bytes, expected {size}: the folder belongs to another job, or the job went on "
+                    "on another host that does not share it" if found is not None else
+                    f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
+                )
+            shutil.copyfile(file, folder / f"{name}.bin")
+            replay._arrays[name] = np.memmap(
+                folder / f"{name}.bin", dtype=replay._arrays[name].dtype, mode="r+", shape=replay._arrays[name].shape
+            )
+        if set(cursor) != {"written", "starts"} or cursor["written"].shape != (len(replay._written),):
+            raise StateFormatError(f"replay cursor holds {sorted(cursor)}, expected 'starts' and 'written' of {len(replay._written)} streams")
+        replay._written = cursor["written"].numpy().copy()
+        replay._starts = cursor["starts"].numpy().copy()
+        replay._at_cursor = replay._written.copy()
+        return replay
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    @property
+    def num_transitions(self) -> int:
+        """Entries that count, without the newest of every stream, whose next frame is not known yet."""
+        return int(np.minimum(self._written, self._per_stream).sum()) - len(self._written)
+
+    @property
+    def num_appended_since_cursor(self) -> int:
+        """Entries appended to the stream that grew most since `cursor` was called last."""
+        return int((self._written - self._at_cursor).max())
+
+    def append(
+        self,
+        frames: NDArray[Any],
+        actions: NDArray[np.int64],
+        rewards: NDArray[Any],
+        terminated: NDArray[np.bool_],
+        over: NDArray[np.bool_],
+        final_frames: NDArray[Any],
+    ) -> None:
+        """One transition per stream: `actions` were taken in `frames`. Where an episode is `over` without being
+        `terminated`, its last frame is kept too, since values are bootstrapped from it."""
+        self._put(self._streams, frames, actions, rewards, self._starts * _FIRST + terminated * _TERMINATED)
+        self._starts = over.copy()
+        cut = np.flatnonzero(over & ~terminated)
+        if len(cut):
+            self._put(cut, final_frames[cut], np.zeros(len(cut)), np.zeros(len(cut)), np.full(len(cut), _EXTRA))
+
+    def cut(self) -> None:
+        """What comes next does not follow from what was appended last: that transition is never sampled."""
+        self._starts[:] = True
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """`batch_size` transitions, drawn evenly with replacement.
+
+        Raises:
+            SpecError: there is no transition to draw.
+        """
+        return self.read(*self.draw(batch_size, generator))
+
+    def read(self, streams: NDArray[np.int64], entries: NDArray[np.int64]) -> Batch:
+        """The transitions at places that `draw` gave."""
+        span = np.arange(1 - self._history, 2)
+        at = entries[:, None] + span
+        flags = self._arrays["flags"][streams[:, None], at % self._size]
+        terminated = (flags[:, -2] & _TERMINATED) != 0
+        states, next_states = self._stacks(streams, at, flags, terminated)
+        place = entries % self._size
+        return Batch(
+            states=torch.from_numpy(states),
+            actions=torch.from_numpy(self._arrays["actions"][streams, place].astype(np.int64)),
+            rewards=torch.from_numpy(self._arrays["rewards"][streams, place]),
+            next_states=torch.from_numpy(next_states),
+            continues=torch.from_numpy((~terminated).astype(np.float32)),
+        )
+
+    def cursor(self) -> dict[str, Tensor]:
+        """Where the replay stands."""
+        self._at_cursor = self._written.copy()
+        return {"written": torch.from_numpy(self._written.copy()), "starts": torch.from_numpy(self._starts.copy())}
+
+    def delete(self) -> None:
+        """Remove the files. The replay cannot be used any more."""
+        self._arrays.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+
+    def draw(self, num: int, generator: torch.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places (streams, entries) of `num` transitions, drawn evenly with replacement; good until the next `append`.
+
+        Raises:
+            SpecError: there is no transition to draw.
+        """
+        counts = np.minimum(self._written, self._per_stream)
+        ends = np.cumsum(counts)
+        if ends[-1] == 0:
+            raise SpecError("the replay is empty; nothing can be sampled from it")
+        found_streams: list[NDArray[np.int64]] = []
+        found_entries: list[NDArray[np.int64]] = []
+        num_found = 0
+        for _ in range(_MAX_DRAWS):
+            drawn = torch.randint(int(ends[-1]), (num,), generator=generator).numpy()
+            streams = np.searchsorted(ends, drawn, side="right")
+            entries = self._written[streams] - 1 - (ends[streams] - 1 - drawn)
+            kept = self._is_transition(streams, entries)
+            found_streams.append(streams[kept])
+            found_entries.append(entries[kept])
+            num_found += int(kept.sum())
+            if num_found >= num:
+                return np.concatenate(found_streams)[:num], np.concatenate(found_entries)[:num]
+        raise SpecError(f"the replay holds {int(ends[-1])} entries, and hardly one of them is a transition with a next frame")
+
+    def _is_transition(self, streams: NDArray[np.int64], entries: NDArray[np.int64]) -> NDArray[np.bool_]:
+        flags = self._arrays["flags"][streams, entries % self._size]
+        after = self._arrays["flags"][streams, (entries + 1) % self._size]
+        is_terminated = (flags & _TERMINATED) != 0
+        has_next = (entries + 1 < self._written[streams]) & ((after & _FIRST) == 0)
+        return ((flags & _EXTRA) == 0) & (is_terminated | has_next)
+
+    def _stacks(
+        self, streams: NDArray[np.int64], at: NDArray[np.int64], flags: NDArray[np.uint8], terminated: NDArray[np.bool_]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """States end in column -2 of `at`, next states in column -1; a terminated one's next state is its own."""
+        frames = self._arrays["frames"][streams[:, None], at % self._size]
+        if self._history == 1:
+            frames[terminated, 1] = frames[terminated, 0]
+            return np.ascontiguousarray(frames[:, :1]), np.ascontiguousarray(frames[:, 1:])
+        # Column c of the state belongs to its episode when no later column up to the last one is a first frame.
+        is_first = (flags[:, 1:-1] & _FIRST) != 0
+        later_first = np.cumsum(is_first[:, ::-1], axis=1)[:, ::-1] > 0
+        outside = np.concatenate([later_first, np.zeros((len(at), 1), dtype=np.bool_)], axis=1)
+        outside |= at[:, :-1] < 0
+        frames[:, :-1][outside] = 0
+        states = np.ascontiguousarray(frames[:, :-1])
+        next_states = np.ascontiguousarray(frames[:, 1:])
+        next_states[terminated] = states[terminated]
+        return states, next_states
+
+    def _put(
+        self, streams: NDArray[np.int64], frames: NDArray[Any], actions: NDArray[Any], rewards: NDArray[Any], flags: NDArray[Any]
+    ) -> None:
+        place = self._written[streams] % self._size
+        for name, values in (("frames", frames), ("actions", actions), ("rewards", rewards), ("flags", flags)):
+            self._arrays[name][streams, place] = values
+        self._written[streams] += 1
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        if self._folder is None:
+            return np.zeros(shape, dtype=dtype)
+        if math.prod(shape) == 0:
+            raise SpecError(f"replay {name} would have shape {shape}; it must hold something")
+        return np.memmap(self._folder / f"{name}.bin", dtype=dtype, mode="w+", shape=shape)

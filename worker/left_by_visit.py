@@ -1,0 +1,115 @@
+"""What a finished visit leaves in the record: checkpoints, constraints and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from torch import Tensor
+
+from ewc_core.consolidation.constraint import weights_sha256
+from ewc_core.events import Consolidated, Evaluated, VisitFinished
+from store.blobs import stage_blob
+from store.records import Fence
+from store.unit_of_work import Database, Work
+from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
+
+
+@dataclass(frozen=True)
+class LeftByVisit:
+    """`weights` are the method's at the end of the visit. `own` is the constraint of the visited task, made there: it is the
+    visit's checkpoint. `others` were made on the way, as agents do that find out which game they play: each becomes a
+    checkpoint of its own, beside the visit's."""
+
+    finished: VisitFinished
+    method: str
+    weights: dict[str, Tensor]
+    rows: Sequence[Evaluated]
+    own: Consolidated | None = None
+    others: Sequence[Consolidated] = field(default=())
+
+    def stage(self, database: Database, fence: Fence) -> StagedVisit:
+        """Upload the checkpoints; nothing refers to them before `StagedVisit.write`."""
+        task = self.finished.visit.task_index
+        contents = [self.own.constraint.to_bytes() if self.own else anchor_bytes(self.weights, task_index=task)]
+        contents += [other.constraint.to_bytes() for other in self.others]
+        blobs = [stage_blob(database, content, fence=fence, media_type=MEDIA_TYPE) for content in contents]
+        return StagedVisit(self, contents, blobs)
+
+
+@dataclass(frozen=True)
+class StagedVisit:
+    """Checkpoints whose bytes are stored: the visit's first, then those of `left.others`."""
+
+    left: LeftByVisit
+    contents: Sequence[bytes]
+    blobs: Sequence[str]
+
+    def write(self, work: Work, job_id: str) -> str:
+        """Write checkpoints, constraints and scores; returns the id of the visit's checkpoint."""
+        left, visit = self.left, self.left.finished.visit
+        own_id = self._checkpoint(work, job_id, 0, left.method, visit.task_index, left.weights)
+        if left.own is not None:
+            _write_constraint(work, job_id, left.own, own_id)
+        for number, other in enumerate(left.others, start=1):
+            task = other.constraint.task_index
+            name = f"{left.method}.task_{task}"
+            _write_constraint(
+                work, job_id, other, self._checkpoint(work, job_id, number, name, task, other.constraint.anchor)
+            )
+        for row in left.rows:
+            _write_row(work, job_id, row)
+        return own_id
+
+    def _checkpoint(
+        self, work: Work, job_id: str, number: int, method: str, task_index: int, weights: dict[str, Tensor]
+    ) -> str:
+        work.blobs.finish(self.blobs[number])
+        return work.checkpoints.add(
+            job_id,
+            visit_index=self.left.finished.visit.index,
+            task_index=task_index,
+            method=method,
+            blob_id=self.blobs[number],
+            weights_sha256=weights_sha256(weights),
+            tensors=tensor_index(self.contents[number]),
+        ).id
+
+
+def _write_constraint(work: Work, job_id: str, consolidated: Consolidated, checkpoint_id: str) -> None:
+    visit, constraint = consolidated.visit, consolidated.constraint
+    work.constraints.put(
+        job_id,
+        task_index=constraint.task_index,
+        visit_index=visit.index,
+        checkpoint_id=checkpoint_id,
+        ewc_lambda=constraint.ewc_lambda,
+        info=asdict(constraint.info),
+    )
+    work.events.append(
+        job_id,
+        type="task.consolidated",
+        message=f"task {constraint.task_index} consolidated after visit {visit.index}",
+        data={
+            "visit_index": visit.index,
+            "task_index": constraint.task_index,
+            "checkpoint_id": checkpoint_id,
+            **asdict(constraint.info),
+        },
+    )
+
+
+def _write_row(work: Work, job_id: str, row: Evaluated) -> None:
+    after = row.visit.index
+    work.evaluations.put_row(job_id, method=row.method, after_visit=after, scores=row.scores, num_examples=row.num_examples)
+    work.events.append(
+        job_id,
+        type="evaluation.completed",
+        message=f"{row.method} after visit {after}: mean score {sum(row.scores.values()) / len(row.scores):.4f}",
+        data={
+            "after_visit": after,
+            "method": row.method,
+            "scores": {str(task): score for task, score in row.scores.items()},
+            **({"details": dict(row.details)} if row.details else {}),
+        },
+    )
