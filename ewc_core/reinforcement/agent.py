@@ -19,6 +19,7 @@ from ewc_core.reinforcement.environments.group import EnvironmentStep
 from ewc_core.reinforcement.exploration import exploration_epsilon
 from ewc_core.reinforcement.fisher import q_fisher_info, q_fisher_steps
 from ewc_core.reinforcement.learner import QLearner
+from ewc_core.reinforcement.pending import PendingTransitions
 from ewc_core.reinforcement.replays import Replays
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs.method import NaiveMethod, PenaltyStep
@@ -27,7 +28,7 @@ from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 from ewc_core.task_inference import Quantiser, TaskRecogniser, make_recogniser
 
 FisherSteps = Generator[tuple[int, int], None, None]
-_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS = "learner.", "recogniser.", "constraints.", "replays."
+_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING = "learner.", "recogniser.", "constraints.", "replays.", "pending."
 _RANDOM, _COUNTS, _STEPS = "random", "counts", "steps_by_label"
 TOLD = ("oracle", "independent")
 """Kinds of agents that are told the task they play, whatever `task_inference` says."""
@@ -88,7 +89,8 @@ class Agent:
         self.num_steps: dict[int, int] = {}
         self.evicted: int | None = None
         """The label whose replay gave way to that of the task switched to last, if one did."""
-        self._pending_steps, self._num_observed = 0, 0
+        self._steps_to_learn, self._num_observed, self._num_settled = 0, 0, 0
+        self._pending = PendingTransitions()
         self._random = generator(spec.seed, "agent", kind, part)
         self._inference: TaskInferenceSpec = OracleInference() if kind in TOLD else spec.task_inference
         self._quantiser: Quantiser | None = None
@@ -124,7 +126,8 @@ class Agent:
     def recognise(self, frames: NDArray[np.generic], *, announced: int) -> Belief | None:
         """Look at the frames [n, ...] that are about to be acted on; the new belief, if it changes.
 
-        `announced` is the index of the task; only an agent that is told takes notice of it.
+        `announced` is the index of the task; only an agent that is told takes notice of it. What was done before is stored
+        once the evidence has settled which task it belongs to.
         """
         label: int | None = None
         if self._quantiser is None or isinstance(self._inference, OracleInference):
@@ -134,7 +137,10 @@ class Agent:
                 if self._num_observed % self._inference.update_every == 0:
                     label = self.recogniser.step(self._quantiser(frames[copy]), announced=announced)
                 self._num_observed += 1
-        if label is None or label == self.label:
+        if label is None:
+            return None
+        if label == self.label:
+            self._store_if_settled()
             return None
         return Belief(label, self.label, self.recogniser.posterior, is_new=label not in self.num_steps)
 
@@ -143,16 +149,17 @@ class Agent:
 
         Yields (examples done, examples) while a Fisher is estimated.
         """
-        self.cut()
         yield from self.consolidate(visit_index=visit_index)
         self.label = belief.label
         self.learner.select(belief.label)
         self.tie()
+        if belief.label in self.replays.by_label:
+            self.replays.by_label[belief.label].cut()
+        self._store_if_settled()
 
     def cut(self) -> None:
         """The game goes on elsewhere: what was remembered last has no successor."""
-        for replay in self.replays.by_label.values():
-            replay.cut()
+        self._pending.cut()
 
     def tie(self) -> None:
         """Hold the network to everything consolidated but the task being played."""
@@ -182,13 +189,11 @@ class Agent:
         self.consolidated.put(constraint, visit_index=visit_index)
 
     def remember(self, frames: NDArray[np.generic], actions: NDArray[np.int64], step: EnvironmentStep) -> None:
-        """Store what was done in `frames` and what came of it."""
-        replay, self.evicted = self.replays.of(self.label, num_steps=self.num_steps)
+        """Remember what was done in `frames` and what came of it."""
         clip = self._spec.agent.reward_clip
         rewards = step.rewards if clip is None else np.clip(step.rewards, -clip, clip)
-        replay.append(frames, actions, rewards, step.terminated, step.over, step.final_frames)
-        self.num_steps[self.label] = self.num_steps.get(self.label, 0) + len(frames)
-        self._pending_steps += len(frames)
+        self._pending.add(frames, actions, rewards, step)
+        self._steps_to_learn += len(frames)
 
     def learn(self) -> list[float]:
         """The updates that are due after what was remembered; their TD losses.
@@ -196,11 +201,11 @@ class Agent:
         Raises:
             NonFiniteError: a loss is NaN or infinite.
         """
-        agent, replay = self._spec.agent, self.replays.by_label[self.label]
+        agent, replay = self._spec.agent, self.replays.by_label.get(self.label)
         losses = []
-        while self._pending_steps >= agent.replay_period:
-            self._pending_steps -= agent.replay_period
-            if replay.num_transitions >= agent.min_history:
+        while self._steps_to_learn >= agent.replay_period:
+            self._steps_to_learn -= agent.replay_period
+            if replay is not None and replay.num_transitions >= agent.min_history:
                 losses.append(self.learner.update(replay.sample(agent.batch_size, self._random)))
             self.learner.count_steps(agent.replay_period)
         return losses
@@ -218,12 +223,13 @@ class Agent:
         layout = self.learner.parameters.layout
         return {
             _RANDOM: self._random.get_state(),
-            _COUNTS: torch.tensor([self.label, self._pending_steps, self._num_observed], dtype=torch.int64),
+            _COUNTS: torch.tensor([self.label, self._steps_to_learn, self._num_observed, self._num_settled], dtype=torch.int64),
             _STEPS: steps,
             **_named(_LEARNER, self.learner.state()),
             **_named(_RECOGNISER, self.recogniser.state()),
             **_named(_CONSTRAINTS, self.consolidated.state(layout)),
             **_named(_REPLAYS, self.replays.cursors()),
+            **_named(_PENDING, self._pending.state()),
         }
 
     def restore(self, state: Mapping[str, Tensor], *, source: Path | None) -> None:
@@ -237,9 +243,10 @@ class Agent:
         if not {_RANDOM, _COUNTS, _STEPS} <= set(rest):
             raise StateFormatError(f"agent state holds {sorted(rest)}, expected {_RANDOM!r}, {_COUNTS!r} and {_STEPS!r} in it")
         self._random.set_state(rest.pop(_RANDOM))
-        self.label, self._pending_steps, self._num_observed = (int(value) for value in rest.pop(_COUNTS))
+        counts = [int(value) for value in rest.pop(_COUNTS)]
+        self.label, self._steps_to_learn, self._num_observed, self._num_settled = counts
         self.num_steps = {int(label): int(steps) for label, steps in rest.pop(_STEPS).tolist()}
-        parts = {prefix: _taken(rest, prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS)}
+        parts = {prefix: _taken(rest, prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING)}
         if rest:
             raise StateFormatError(f"agent state holds unknown tensors {sorted(rest)}")
         layout = self.learner.parameters.layout
@@ -250,6 +257,14 @@ class Agent:
         self.learner.load_state(parts[_LEARNER])
         self.recogniser.load_state(parts[_RECOGNISER])
         self.replays.reopen(parts[_REPLAYS], source=source)
+        self._pending.load_state(parts[_PENDING])
+
+    def _store_if_settled(self) -> None:
+        if self.recogniser.num_settled == self._num_settled or len(self._pending) == 0:
+            return
+        self._num_settled = self.recogniser.num_settled
+        replay, self.evicted = self.replays.of(self.label, num_steps=self.num_steps)
+        self.num_steps[self.label] = self.num_steps.get(self.label, 0) + self._pending.move_to(replay)
 
     def _info(self, num_examples: int, seed: int) -> FisherInfo:
         method = self._constrained

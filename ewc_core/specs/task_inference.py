@@ -28,8 +28,8 @@ class FlatInference(_Inferred):
 
     An observation is a frame shrunk by `downscale` and cut into `num_levels` grey levels, one every `update_every` agent
     steps. `window` observations are learned by the task that explains them best; an empty task always stands by, and becomes
-    a new one when it wins by `margin` nats per window. Log-likelihoods are multiplied by `temper` in the posterior. A change is
-    believed after `debounce` windows in a row. At most `max_tasks` are known.
+    a new one when it wins by `margin` nats, and again in the next window. Log-likelihoods are multiplied by `temper` in the
+    posterior. A change is believed after `debounce` windows in a row. At most `max_tasks` are known.
     """
 
     kind: Literal["flat"]

@@ -22,6 +22,11 @@ class Debounce:
             self.believed = label
         return self.believed
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what was seen last is what is believed."""
+        return self._seen == self.believed
+
     def state(self) -> Tensor:
         """int64 [3]: believed (−1: nothing yet), seen, count."""
         return torch.tensor([-1 if self.believed is None else self.believed, self._seen, self._count], dtype=torch.int64)

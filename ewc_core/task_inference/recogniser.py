@@ -21,6 +21,9 @@ class TaskRecogniser(Protocol):
     num_tasks: int
     posterior: float
     """The posterior probability of the task believed in; 1 before any evidence."""
+    num_settled: int
+    """How often the evidence up to an observation has confirmed the belief: whenever this grows, everything observed so far
+    belongs to the task believed in, or to one believed in before."""
 
     def step(self, symbols: NDArray[np.uint8], *, announced: int) -> int | None:
         """Learn from one observation [num_symbols]; the task believed in, None before the first belief. Only the oracle
@@ -42,12 +45,13 @@ class Oracle:
     posterior = 1.0
 
     def __init__(self) -> None:
-        self.num_tasks = 0
+        self.num_tasks = self.num_settled = 0
         self._told: int | None = None
 
     def step(self, symbols: NDArray[np.uint8], *, announced: int) -> int | None:
         """`announced`."""
         self._told = announced
+        self.num_settled += 1
         self.num_tasks = max(self.num_tasks, announced + 1)
         return announced
 
@@ -57,13 +61,13 @@ class Oracle:
 
     def state(self) -> dict[str, Tensor]:
         """What it was told."""
-        return {"told": torch.tensor([-1 if self._told is None else self._told, self.num_tasks], dtype=torch.int64)}
+        return {"told": torch.tensor([-1 if self._told is None else self._told, self.num_tasks, self.num_settled], dtype=torch.int64)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
         if set(state) != {"told"}:
             raise StateFormatError(f"oracle: the state holds {sorted(state)}, expected 'told'")
-        told, self.num_tasks = (int(value) for value in state["told"])
+        told, self.num_tasks, self.num_settled = (int(value) for value in state["told"])
         self._told = None if told < 0 else told
 
 
