@@ -241,7 +241,13 @@ class MethodScores:
     def from_body(cls, kind: str, body: Body) -> MethodScores:
         """From an entry of the matrix's `methods`."""
         rows = {int(row["after_visit"]): tuple(row["scores"]) for row in body["rows"]}
-        return cls(kind=kind, role=str(body["role"]), rows=rows, summary=Summary.from_body(body["summary"]),clipped_total=body.get("clipped_total"))
+        return cls(
+            kind=kind,
+            role=str(body["role"]),
+            rows=rows,
+            summary=Summary.from_body(body["summary"]),
+            clipped_total=body.get("clipped_total"),
+        )
 
 
 @dataclass(frozen=True)

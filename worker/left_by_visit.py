@@ -54,16 +54,12 @@ class StagedVisit:
         for number, other in enumerate(left.others, start=1):
             task = other.constraint.task_index
             name = f"{left.method}.task_{task}"
-            _write_constraint(
-                work, job_id, other, self._checkpoint(work, job_id, number, name, task, other.constraint.anchor)
-            )
+            _write_constraint(work, job_id, other, self._checkpoint(work, job_id, number, name, task, other.constraint.anchor))
         for row in left.rows:
             _write_row(work, job_id, row)
         return own_id
 
-    def _checkpoint(
-        self, work: Work, job_id: str, number: int, method: str, task_index: int, weights: dict[str, Tensor]
-    ) -> str:
+    def _checkpoint(self, work: Work, job_id: str, number: int, method: str, task_index: int, weights: dict[str, Tensor]) -> str:
         work.blobs.finish(self.blobs[number])
         return work.checkpoints.add(
             job_id,

@@ -7,7 +7,6 @@ from typing import Literal
 
 from api.schemas import Resource
 
-
 Metric = Literal["accuracy", "r2", "normalised", "return"]
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from api.evaluations.schemas import Matrix, Metric, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
+from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Metric, Summary
 from api.jobs.kinds import require_learning
 from ewc_core.metrics import ScoreMatrix
 from ewc_core.specs import AtariTask, GymnasiumTask, LikelihoodName

@@ -73,7 +73,9 @@ def build_q_network(
         sizes = [math.prod(input_shape), *spec.hidden_sizes, num_actions]
         return QNetwork([_linear(a, b, generator) for a, b in zip(sizes, sizes[1:], strict=False)], num_channels=None)
     if len(input_shape) < 3:
-        raise SpecError(f"network.kind {spec.kind!r} needs images, the tasks' stacks of frames have shape {input_shape}", field="network")
+        raise SpecError(
+            f"network.kind {spec.kind!r} needs images, the tasks' stacks of frames have shape {input_shape}", field="network"
+        )
     channels = math.prod(input_shape[:-2])
     height, width = input_shape[-2:]
     if isinstance(spec, QConvSpec):

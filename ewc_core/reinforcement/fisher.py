@@ -92,7 +92,12 @@ def _estimator(spec: QFisherSpec) -> tuple[FisherEstimator, LikelihoodName]:
 
 
 def _minibatches(
-    network: nn.Module, replay: Replay, spec: QFisherSpec, agent: AgentSpec, streams: NDArray[np.int64], entries: NDArray[np.int64]
+    network: nn.Module,
+    replay: Replay,
+    spec: QFisherSpec,
+    agent: AgentSpec,
+    streams: NDArray[np.int64],
+    entries: NDArray[np.int64],
 ) -> FisherProgress:
     named = dict(network.named_parameters())
     sums = {name: torch.zeros_like(parameter, dtype=torch.float64) for name, parameter in named.items()}

@@ -28,9 +28,7 @@ class Player:
     behind its labels, which the agent itself never sees.
     """
 
-    def __init__(
-        self, spec: ReinforcementSpec, kind: str, *, frames: Frames, max_replay_bytes: int, folder: Path | None
-    ) -> None:
+    def __init__(self, spec: ReinforcementSpec, kind: str, *, frames: Frames, max_replay_bytes: int, folder: Path | None) -> None:
         self.kind, self._spec, self._frames = kind, spec, frames
         self._max_replay_bytes, self._folder = max_replay_bytes, folder
         self._agents: dict[int, Agent] = {}
@@ -60,9 +58,7 @@ class Player:
         if key not in self._agents:
             share = self._max_replay_bytes // (len(self._spec.tasks) if self.kind == "independent" else 1)
             folder = None if self._folder is None else self._folder / f"agent-{key}"
-            self._agents[key] = Agent(
-                self._spec, self.kind, frames=self._frames, max_replay_bytes=share, folder=folder, part=key
-            )
+            self._agents[key] = Agent(self._spec, self.kind, frames=self._frames, max_replay_bytes=share, folder=folder, part=key)
         return self._agents[key]
 
     def enter(self, environment: EnvironmentGroup) -> None:

@@ -66,7 +66,12 @@ class Replay:
         self._streams = np.arange(num_envs)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        kinds = {"frames": (frame_shape, frame_dtype), "actions": ((), np.int16), "rewards": ((), np.float32), "flags": ((), np.uint8)}
+        kinds = {
+            "frames": (frame_shape, frame_dtype),
+            "actions": ((), np.int16),
+            "rewards": ((), np.float32),
+            "flags": ((), np.uint8),
+        }
         self._arrays: dict[str, NDArray[Any]] = {
             name: self._array(name, (num_envs, self._size, *shape), np.dtype(dtype)) for name, (shape, dtype) in kinds.items()
         }
@@ -86,15 +91,18 @@ class Replay:
             if found != size:
                 raise StateFormatError(
                     f"replay file {file} has {found} bytes, expected {size}: the folder belongs to another job, or the job went on "
-                    "on another host that does not share it" if found is not None else
-                    f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
+                    "on another host that does not share it"
+                    if found is not None
+                    else f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
                 )
             shutil.copyfile(file, folder / f"{name}.bin")
             replay._arrays[name] = np.memmap(
                 folder / f"{name}.bin", dtype=replay._arrays[name].dtype, mode="r+", shape=replay._arrays[name].shape
             )
         if set(cursor) != {"written", "starts"} or cursor["written"].shape != (len(replay._written),):
-            raise StateFormatError(f"replay cursor holds {sorted(cursor)}, expected 'starts' and 'written' of {len(replay._written)} streams")
+            raise StateFormatError(
+                f"replay cursor holds {sorted(cursor)}, expected 'starts' and 'written' of {len(replay._written)} streams"
+            )
         replay._written = cursor["written"].numpy().copy()
         replay._starts = cursor["starts"].numpy().copy()
         replay._at_cursor = replay._written.copy()

@@ -100,7 +100,9 @@ class ReinforcementRun:
         """
         made_by = point.tensors.get(_GENERATION)
         if made_by is None or int(made_by) == generation:
-            raise StateFormatError(f"the resume point is of generation {made_by}; a run that goes on needs another than {generation}")
+            raise StateFormatError(
+                f"the resume point is of generation {made_by}; a run that goes on needs another than {generation}"
+            )
         source = _generation_folder(replay_folder, int(made_by))
         run = cls(spec, replay_folder=replay_folder, generation=generation)
         run.visit_index, run.step = point.visit_index, point.step
@@ -153,7 +155,9 @@ class ReinforcementRun:
         for player in self._players.values():
             for agent in player.agents:
                 by_label = {label: player.task_of_label(label) for label in agent.consolidated.made}
-                agent.consolidated.weights = {label: weights[t] for label, t in by_label.items() if t is not None and t in weights}
+                agent.consolidated.weights = {
+                    label: weights[t] for label, t in by_label.items() if t is not None and t in weights
+                }
                 agent.tie()
 
     def end_visit_now(self) -> None:
@@ -279,7 +283,9 @@ class ReinforcementRun:
                     "label": results[0].label,
                     "returns": {f"{result.exploration_epsilon:g}": result.mean for result in results},
                 }
-            yield Evaluated(visit, kind, scores, dict.fromkeys(scores, evaluation.num_episodes), {"metric": metric, "tasks": played})
+            yield Evaluated(
+                visit, kind, scores, dict.fromkeys(scores, evaluation.num_episodes), {"metric": metric, "tasks": played}
+            )
 
     def _training_environment(self, kind: str, task: int) -> EnvironmentGroup:
         return make_environments(

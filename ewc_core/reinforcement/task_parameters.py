@@ -82,5 +82,7 @@ class TaskParameters:
         for name, values in rest.items():
             label = name.removeprefix(_OWN)
             if not (name.startswith(_OWN) and label.isdigit()) or values.shape != self._fresh.shape:
-                raise StateFormatError(f"task parameters: {name!r} of shape {tuple(values.shape)} is not a task's biases and gains")
+                raise StateFormatError(
+                    f"task parameters: {name!r} of shape {tuple(values.shape)} is not a task's biases and gains"
+                )
             self._waiting[int(label)] = values.clone()

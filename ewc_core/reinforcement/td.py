@@ -6,7 +6,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def double_dqn_targets(rewards: Tensor, continues: Tensor, online_next: Tensor, target_next: Tensor, *, discount: float) -> Tensor:
+def double_dqn_targets(
+    rewards: Tensor, continues: Tensor, online_next: Tensor, target_next: Tensor, *, discount: float
+) -> Tensor:
     """y = r + discount · continues · Q_target(s', argmax_a Q_online(s', a)) (van Hasselt et al. 2016); [n] float32.
 
     `rewards` [n]; `continues` [n] is 0 where the episode ended at this step, else 1; `online_next` and `target_next` are the

@@ -142,7 +142,9 @@ class QFisherSpec(Spec):
     @model_validator(mode="after")
     def _temperature_belongs_to_policy(self) -> QFisherSpec:
         if self.temperature != 1.0 and self.kind != "policy":
-            raise ValueError(f"temperature {self.temperature} has no effect with kind {self.kind!r}; use 'policy' or leave it out")
+            raise ValueError(
+                f"temperature {self.temperature} has no effect with kind {self.kind!r}; use 'policy' or leave it out"
+            )
         return self
 
 

@@ -91,7 +91,9 @@ class AtariTask(Spec):
         if game not in ATARI_GAMES:
             near = difflib.get_close_matches(game.lower().replace("-", "_"), ATARI_GAMES, n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise ValueError(f"there is no Atari game {game!r}{hint} The {len(ATARI_GAMES)} games are named like 'space_invaders'")
+            raise ValueError(
+                f"there is no Atari game {game!r}{hint} The {len(ATARI_GAMES)} games are named like 'space_invaders'"
+            )
         return game
 
 

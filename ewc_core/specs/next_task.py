@@ -23,7 +23,8 @@ def check_announced_task(spec: LearningSpec, seen: Sequence[AnyTaskSpec], task: 
     if isinstance(spec, ReinforcementSpec):
         if not isinstance(task, AtariTask | GymnasiumTask):
             raise SpecError(
-                f"task.kind {task.kind!r} is a task on data; a reinforcement job plays games: 'atari' or 'gymnasium'", field="task.kind"
+                f"task.kind {task.kind!r} is a task on data; a reinforcement job plays games: 'atari' or 'gymnasium'",
+                field="task.kind",
             )
         check_next_environment(spec, games[:-1], task)
         return

@@ -105,7 +105,9 @@ class FlatRecogniser:
             StateFormatError: it is not that of a recogniser of these symbols.
         """
         if set(state) != set(self.state()) or state["counts"].shape[1:] != self._counts.shape[1:]:
-            raise StateFormatError(f"recogniser: the state holds {sorted(state)}, expected that of {self._shape} symbols and levels")
+            raise StateFormatError(
+                f"recogniser: the state holds {sorted(state)}, expected that of {self._shape} symbols and levels"
+            )
         self._counts = state["counts"].numpy().copy()
         self._totals = state["totals"].numpy().copy()
         self._log_posterior = state["log_posterior"].numpy().copy()

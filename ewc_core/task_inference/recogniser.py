@@ -61,7 +61,9 @@ class Oracle:
 
     def state(self) -> dict[str, Tensor]:
         """What it was told."""
-        return {"told": torch.tensor([-1 if self._told is None else self._told, self.num_tasks, self.num_settled], dtype=torch.int64)}
+        return {
+            "told": torch.tensor([-1 if self._told is None else self._told, self.num_tasks, self.num_settled], dtype=torch.int64)
+        }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""

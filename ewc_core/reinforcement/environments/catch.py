@@ -37,7 +37,9 @@ class CatchEnvironment(gymnasium.Env[NDArray[np.uint8], np.int64]):
         self.action_space = spaces.Discrete(NUM_ACTIONS)
         self._row = self._column = self._paddle = 0
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """A new ball; the paddle in the middle."""
         super().reset(seed=seed)
         self._row, self._column, self._paddle = 0, int(self.np_random.integers(NUM_COLUMNS)), NUM_COLUMNS // 2

@@ -55,7 +55,11 @@ class Episodes:
             StateFormatError: it is of another number of copies, or damaged.
         """
         num_envs = len(self.actions)
-        if set(state) != {_NUMBERS, _LENGTHS, _ACTIONS} or state[_NUMBERS].shape != (num_envs,) or state[_LENGTHS].shape != (num_envs,):
+        if (
+            set(state) != {_NUMBERS, _LENGTHS, _ACTIONS}
+            or state[_NUMBERS].shape != (num_envs,)
+            or state[_LENGTHS].shape != (num_envs,)
+        ):
             raise StateFormatError(f"environments: the state holds {sorted(state)}, expected that of {num_envs} copies")
         lengths = state[_LENGTHS].tolist()
         if sum(lengths) != len(state[_ACTIONS]):

@@ -112,7 +112,9 @@ def _open(task: GymnasiumTask) -> gymnasium.Env[Any, Any]:
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise SpecError(f"gymnasium knows no environment {task.id!r}{hint}", field="id") from error
     except (gymnasium.error.Error, TypeError, ImportError) as error:
-        raise SpecError(f"environment {task.id!r} cannot be opened with options {task.options}: {error}", field="options") from error
+        raise SpecError(
+            f"environment {task.id!r} cannot be opened with options {task.options}: {error}", field="options"
+        ) from error
 
 
 def _render_modes(environment_id: str) -> list[str]:
@@ -125,7 +127,9 @@ def _register_minatar() -> None:
     try:
         from minatar.gym import register_envs
     except ImportError as error:
-        raise SpecError("environments of MinAtar need the package minatar: pip install 'ewc-service[minatar]'", field="id") from error
+        raise SpecError(
+            "environments of MinAtar need the package minatar: pip install 'ewc-service[minatar]'", field="id"
+        ) from error
     if not any(name.startswith(MINATAR) for name in gymnasium.registry):
         register_envs()
 
