@@ -1,33 +1,17 @@
-"""Random seeds that are named, not drawn: every random choice has a path, and the path gives its seed.
+"""Random generators from derived seeds.
 
 Nothing random has to be stored to resume a run: the same job seed and the same path give the same generator.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+import torch
 
-if TYPE_CHECKING:
-    import torch
+from ewc_core.derived_seed import PathPart, derive_seed
 
-PathPart = str | int
-
-
-def derive_seed(seed: int, *path: PathPart) -> int:
-    """Seed in [0, 2**63) for one random choice: the first 8 bytes of SHA-256 over `seed` and `path`.
-
-    Parts are told apart by type and position, so ("a", 1), ("a", "1") and ("a1",) give unrelated seeds.
-    """
-    digest = hashlib.sha256()
-    for part in (seed, *path):
-        text = f"{'i' if isinstance(part, int) else 's'}{part}".encode()
-        digest.update(len(text).to_bytes(4, "big") + text)
-    return int.from_bytes(digest.digest()[:8], "big") >> 1
+__all__ = ["PathPart", "derive_seed", "generator"]
 
 
 def generator(seed: int, *path: PathPart) -> torch.Generator:
     """A CPU generator seeded with `derive_seed(seed, *path)`; the global generator is left alone."""
-    import torch  # here, because seeds are also derived where torch is not loaded
-
     return torch.Generator().manual_seed(derive_seed(seed, *path))

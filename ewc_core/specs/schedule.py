@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ewc_core.seeding import derive_seed
+from ewc_core.derived_seed import derive_seed
 from ewc_core.specs.base import Spec
 
 NumSteps = Annotated[int, Field(ge=1, le=10**10)]
