@@ -16,6 +16,7 @@ from ewc_core.specs.tasks import TaskName
 
 CATCH = "ewc/Catch-v0"
 MINATAR = "MinAtar/"
+MINATAR_CHANNELS = 10
 
 
 class Reference(Spec):
@@ -53,7 +54,7 @@ KNOWN: dict[str, KnownEnvironment] = {
     "Acrobot-v1": KnownEnvironment((6,), 24, Reference(random=-499.0, human=-100.0)),
 }
 _ATARI = (84, 84)
-_MINATAR = (10, 10, 10)
+_MINATAR = (MINATAR_CHANNELS, 10, 10)
 
 
 class AtariTask(Spec):
@@ -92,7 +93,7 @@ class AtariTask(Spec):
             near = difflib.get_close_matches(game.lower().replace("-", "_"), ATARI_GAMES, n=3)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise ValueError(
-                f"there is no Atari game {game!r}{hint} The {len(ATARI_GAMES)} games are named like 'space_invaders'"
+                f"there is no Atari game {game!r}{hint} (the {len(ATARI_GAMES)} games are named like 'space_invaders')"
             )
         return game
 
@@ -113,6 +114,13 @@ class GymnasiumTask(Spec):
     max_episode_steps: Annotated[int, Field(ge=1, le=10**7)] | None = None
     options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=16)
     reference: Reference | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _imports_nothing(cls, name: str) -> str:
+        if ":" in name:
+            raise ValueError(f"id {name!r} names a module to import; only environments that are registered can be played")
+        return name
 
     @property
     def title(self) -> str:

@@ -16,12 +16,18 @@ from ewc_core.reinforcement.environments.group import EnvironmentStep
 from ewc_core.specs.environments import CATCH
 
 NUM_ROWS, NUM_COLUMNS, NUM_ACTIONS = 10, 5, 3
-_BRIGHT = 255
+_BRIGHT, _BLOCK = 255, 16
 
 
 def first_column(seed: int) -> int:
     """Where the ball of an episode starts: what `gymnasium.Env.np_random` draws first after a reset with this seed."""
     return int(np.random.default_rng(seed).integers(NUM_COLUMNS))
+
+
+def picture_of(board: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A board as a picture [160, 80, 3]: every pixel a block of 16x16."""
+    large = np.repeat(np.repeat(board, _BLOCK, axis=0), _BLOCK, axis=1)
+    return np.repeat(large[:, :, None], 3, axis=2)
 
 
 class CatchEnvironment(gymnasium.Env[NDArray[np.uint8], np.int64]):
@@ -53,9 +59,9 @@ class CatchEnvironment(gymnasium.Env[NDArray[np.uint8], np.int64]):
         reward = (1.0 if self._paddle == self._column else -1.0) if is_over else 0.0
         return self._board(), reward, is_over, False, {}
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]  # the one render mode gives an array
-        """The board, every pixel as a block of 16x16."""
-        return np.repeat(np.kron(self._board(), np.ones((16, 16), dtype=np.uint8))[:, :, None], 3, axis=2)
+    def render(self) -> NDArray[np.uint8] | None:
+        """The board, every pixel as a block of 16x16; nothing without a render mode."""
+        return None if self.render_mode is None else picture_of(self._board())
 
     def _board(self) -> NDArray[np.uint8]:
         board = np.zeros((NUM_ROWS, NUM_COLUMNS), dtype=np.uint8)
@@ -115,9 +121,9 @@ class CatchGroup:
             self._rows[copy] = len(actions)
         return self._boards()
 
-    def render(self) -> NDArray[np.uint8] | None:
+    def render(self) -> NDArray[np.uint8]:
         """The board of copy 0, every pixel as a block of 16x16."""
-        return np.repeat(np.kron(self._boards()[0], np.ones((16, 16), dtype=np.uint8))[:, :, None], 3, axis=2)
+        return picture_of(self._boards()[0])
 
     def close(self) -> None:
         """Nothing is held."""
@@ -140,4 +146,4 @@ class CatchGroup:
 def register() -> None:
     """Make "ewc/Catch-v0" known to gymnasium; again is harmless."""
     if CATCH not in gymnasium.registry:
-        gymnasium.register(CATCH, entry_point=CatchEnvironment)
+        gymnasium.register(CATCH, entry_point=f"{__name__}:{CatchEnvironment.__name__}")

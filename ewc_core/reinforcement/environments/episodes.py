@@ -1,4 +1,4 @@
-"""Which episode every copy of an environment is in, and what was done in it: all there is to its state."""
+"""What was done in every copy of an environment since it was last seeded: all there is to its state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _SEED_RANGE = 2**31 - 1
 
 
 class Episodes:
-    """Per copy the number of its episode (from 0) and the actions taken in it so far."""
+    """Per copy the number of its episode (from 0) and the actions taken in it so far.
+
+    Where it is dear to seed an environment, several episodes in a row count as one here.
+    """
 
     def __init__(self, num_envs: int, *, seed: int) -> None:
         self.numbers = np.full(num_envs, -1, dtype=np.int64)
@@ -62,7 +65,7 @@ class Episodes:
         ):
             raise StateFormatError(f"environments: the state holds {sorted(state)}, expected that of {num_envs} copies")
         lengths = state[_LENGTHS].tolist()
-        if sum(lengths) != len(state[_ACTIONS]):
-            raise StateFormatError(f"environments: {len(state[_ACTIONS])} actions for episodes of {sum(lengths)} steps")
+        if min(lengths) < 0 or sum(lengths) != len(state[_ACTIONS]):
+            raise StateFormatError(f"environments: {len(state[_ACTIONS])} actions for episodes of {lengths} steps")
         self.numbers = state[_NUMBERS].numpy().copy()
-        self.actions = [part.tolist() for part in state[_ACTIONS].split(lengths)]
+        self.actions = [part.tolist() for part in torch.split(state[_ACTIONS], lengths)]

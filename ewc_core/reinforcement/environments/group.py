@@ -31,9 +31,9 @@ class EnvironmentStep:
 class EnvironmentGroup(Protocol):
     """`num_envs` copies of an environment, with single frames [num_envs, *frame_shape] of `frame_dtype` (uint8 or float32).
 
-    Every episode begins with a seed of its own and follows from its actions. So the state of a copy is the number of its
-    episode and the actions taken in it, and `restore` plays them again: exact for every environment that is deterministic
-    given its seed, at the cost of replaying the current episodes.
+    Every episode begins with a seed of its own and follows from its actions (on Atari several may share one). So the state
+    of a copy is which seed, and the actions taken since, and `restore` plays them again: exact for every environment that
+    is deterministic given a reset with a seed and the actions, at the cost of replaying the current episodes.
     """
 
     num_envs: int
@@ -56,7 +56,11 @@ class EnvironmentGroup(Protocol):
         """Go on from what `capture` gave; returns the frames to act on next. Raises StateFormatError when it does not fit."""
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A picture [height, width, 3] of copy 0, where the environment can draw itself."""
+        """A picture [height, width, 3] of copy 0; None where the environment cannot draw itself.
+
+        Raises:
+            SpecError: it can, but needs a package that is not installed.
+        """
 
     def close(self) -> None:
         """Let go of everything."""
