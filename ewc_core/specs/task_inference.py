@@ -28,24 +28,28 @@ class FlatInference(_Inferred):
 
     An observation is a frame shrunk by `downscale` and cut into `num_levels` grey levels, one every `update_every` agent
     steps. `window` observations are learned by the task that explains them best; an empty task always stands by, and becomes
-    a new one when it wins by `margin` nats, and again in the next window. Log-likelihoods are multiplied by `temper` in the
-    posterior. A change is believed after `debounce` windows in a row. At most `max_tasks` are known.
+    a new one when it wins by `margin` nats in `new_task_windows` windows in a row. Log-likelihoods are multiplied by `temper`
+    before they are held against the prior, to which tasks seldom change. A change is believed after `debounce` windows in a
+    row. At most `max_tasks` are known.
+
+    Too many tasks are found: lower `temper`, raise `margin`, `new_task_windows` or `prior_count`, or take fewer `num_levels`.
     """
 
     kind: Literal["flat"]
     window: int = Field(default=4, ge=1, le=1000)
     temper: float = Field(default=1.0, gt=0.0, le=1.0)
     margin: float = Field(default=0.0, ge=0.0, le=1e6)
+    new_task_windows: int = Field(default=2, ge=1, le=1000)
     max_tasks: int = Field(default=64, ge=1, le=1000)
 
 
 class FmnInference(_Inferred):
     """The Forget-Me-Not process (Milan et al. 2016): a weighting over all binary partitions of time into segments, each
-    explained by a mixture over a pool of up to `pool_size` learned models and a fresh one.
+    explained by a mixture over a pool of up to `pool_size` learned predictors and a fresh one.
 
-    `depth` bounds the number of observations, 2^depth. Segments of at least 2^`min_level` observations may enter the pool,
-    where `reservoir_size` of their observations decide what is redundant. A change is believed after `debounce` observations
-    in a row.
+    Segments are up to 2^`depth` observations long; those of at least 2^`min_level` may enter the pool. After 2^`depth`
+    observations a new partition begins, with the same pool. `reservoir_size` observations of each segment decide whether what
+    it taught is redundant. A change is believed after `debounce` observations in a row.
     """
 
     kind: Literal["fmn"]

@@ -11,19 +11,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ewc_core.errors import StateFormatError
-from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
+from ewc_core.specs.task_inference import FlatInference, OracleInference, TaskInferenceSpec
 from ewc_core.task_inference.flat import FlatRecogniser
+from ewc_core.task_inference.fmn_recogniser import FmnRecogniser
 
 
 class TaskRecogniser(Protocol):
     """Labels tasks 0, 1, 2, ... in the order of their discovery; a label never changes its meaning."""
 
-    num_tasks: int
-    posterior: float
-    """The posterior probability of the task believed in; 1 before any evidence."""
-    num_settled: int
-    """How often the evidence up to an observation has confirmed the belief: whenever this grows, everything observed so far
-    belongs to the task believed in, or to one believed in before."""
+    @property
+    def num_tasks(self) -> int:
+        """Tasks found so far."""
+
+    @property
+    def posterior(self) -> float:
+        """The posterior probability of the task believed in; 1 before any evidence."""
+
+    @property
+    def num_settled(self) -> int:
+        """How often the evidence up to an observation has confirmed the belief: whenever this grows, everything observed so
+        far belongs to the task believed in, or to one believed in before."""
 
     def step(self, symbols: NDArray[np.uint8], *, announced: int) -> int | None:
         """Learn from one observation [num_symbols]; the task believed in, None before the first belief. Only the oracle
@@ -77,4 +84,6 @@ def make_recogniser(spec: TaskInferenceSpec, *, num_symbols: int, num_levels: in
     """A recogniser that knows nothing yet. `seed` draws what the Forget-Me-Not process keeps of its past."""
     if isinstance(spec, OracleInference):
         return Oracle()
-    return FlatRecogniser(spec, num_symbols=num_symbols, num_levels=num_levels)
+    if isinstance(spec, FlatInference):
+        return FlatRecogniser(spec, num_symbols=num_symbols, num_levels=num_levels)
+    return FmnRecogniser(spec, num_symbols=num_symbols, num_levels=num_levels, seed=seed)
