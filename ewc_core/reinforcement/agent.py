@@ -203,9 +203,11 @@ class Agent:
         """
         agent, replay = self._spec.agent, self.replays.by_label.get(self.label)
         losses = []
+        # A full replay has no next frame yet for the newest entry of every copy.
+        enough = min(agent.min_history, agent.replay_capacity - agent.num_envs)
         while self._steps_to_learn >= agent.replay_period:
             self._steps_to_learn -= agent.replay_period
-            if replay is not None and replay.num_transitions >= agent.min_history:
+            if replay is not None and replay.num_transitions >= enough:
                 losses.append(self.learner.update(replay.sample(agent.batch_size, self._random)))
             self.learner.count_steps(agent.replay_period)
         return losses
