@@ -53,9 +53,10 @@ class ForgetMeNot:
         self._random = random
         self.tree = PartitionTree(depth)
         self.pool = Pool(predictor, capacity=pool_size, sample_size=reservoir_size)
-        self._mixtures = MixtureStack(predictor, max_num=depth + 2, reservoir_size=reservoir_size)
+        self._mixtures = MixtureStack(predictor, max_num=depth + 1, max_members=pool_size + 1, reservoir_size=reservoir_size)
         self._levels: list[int] = []  # the first level of each mixture's segment; it is shared down to the next one's
         self._discovered: list[int] = []  # by mixture: the lineage discovered last within its segment, −1 if none
+        self._num_known: list[int] = []  # by mixture: the number of lineages there had been at its birth
         self._log_segments: list[float] = []
         self._reused: set[int] = set()
 
@@ -64,16 +65,16 @@ class ForgetMeNot:
         self._begin()
         before = self.tree.log_probability
         self._mixtures.learn(symbols, self.pool.statistics, self._random)
-        self._log_segments = self._by_level(self._mixtures.log_evidence())
+        self._log_segments = self._by_level(self._mixtures.log_evidence)
         self.tree.end(self._log_segments)
         return self.tree.log_probability - before
 
     def explanation(self) -> Explanation:
         """The most probable segment of the last observation, the longer one of equals, and the most probable member there."""
-        level = int(self.tree.level_posterior(self._log_segments).argmax())
+        level = int(self.tree.level_posterior(self._log_segments).argmax())  # the first of equals
         mixture = bisect_right(self._levels, level) - 1
-        slots, posterior = self._mixtures.posterior(mixture)
-        lineage = self._lineage(int(slots[posterior.argmax()]), mixture)
+        slots, log_weights = self._mixtures.log_weights(mixture)
+        lineage = self._lineage(int(slots[log_weights.argmax()]), mixture)
         return Explanation(level, lineage)
 
     def is_reused(self, lineage: int) -> bool:
@@ -85,7 +86,8 @@ class ForgetMeNot:
         by_level = self.tree.level_posterior(self._log_segments)
         total = 0.0
         for mixture, (start, end) in enumerate(zip(self._levels, [*self._levels[1:], len(by_level)], strict=True)):
-            slots, posterior = self._mixtures.posterior(mixture)
+            slots, log_weights = self._mixtures.log_weights(mixture)
+            posterior = np.exp(log_weights - np.logaddexp.reduce(log_weights))
             lineages = self.pool.lineage_of(slots)
             lineages[slots == FRESH] = self._discovered[mixture]
             total += float(by_level[start:end].sum() * posterior[lineages == lineage].sum())
@@ -96,7 +98,7 @@ class ForgetMeNot:
         parts = {"tree": self.tree.state(), "pool": self.pool.state(), "mixtures": self._mixtures.state()}
         return {
             **{f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()},
-            "segments": torch.tensor([self._levels, self._discovered], dtype=torch.int64),
+            "segments": torch.tensor([self._levels, self._discovered, self._num_known], dtype=torch.int64),
             "log_segments": torch.tensor(self._log_segments, dtype=torch.float64),
             "reused": torch.tensor(sorted(self._reused), dtype=torch.int64),
             "random": self._random.get_state(),
@@ -104,12 +106,12 @@ class ForgetMeNot:
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave. Raises StateFormatError when it does not fit."""
-        if not _NAMES <= set(state):
+        if not set(state) >= _NAMES:
             raise StateFormatError(f"forget-me-not: the state holds {sorted(state)}, expected {sorted(_NAMES)} in it")
         for part, owner in (("tree", self.tree), ("pool", self.pool), ("mixtures", self._mixtures)):
             prefix = f"{part}."
             owner.load_state({name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)})
-        self._levels, self._discovered = state["segments"].tolist()
+        self._levels, self._discovered, self._num_known = state["segments"].tolist()
         self._log_segments = state["log_segments"].tolist()
         self._reused = set(state["reused"].tolist())
         self._random.set_state(state["random"])
@@ -129,6 +131,7 @@ class ForgetMeNot:
         self._mixtures.push(np.append(self.pool.slots, FRESH))
         self._levels[num_left:] = [first]
         self._discovered[num_left:] = [-1]
+        self._num_known[num_left:] = [self.pool.num_lineages_ever]
 
     def _close(self, mixture: int) -> None:
         """Let the best predictor of a finished segment grow an entry of the pool, join the pool, or go."""
@@ -137,9 +140,9 @@ class ForgetMeNot:
         if slot != FRESH and lineage is not None:
             self._reused.add(lineage)
         statistics = self.pool.statistics[slot] + self._mixtures.since(mixture)
-        now = self.pool.successor(slot)
-        if now is not None and self._is_better(statistics, now):
-            self.pool.replace(now, self._learned(mixture, slot), in_use=self._mixtures.slots)
+        parent = self.pool.successor(slot)
+        if parent is not None and self._is_better(statistics, parent):
+            self.pool.replace(parent, self._learned(mixture, slot), in_use=self._mixtures.slots)
         elif not self._is_redundant(statistics, mixture):
             lineage = self.pool.add(self._learned(mixture, slot), lineage, in_use=self._mixtures.slots)
         if lineage is not None:
@@ -175,8 +178,7 @@ class ForgetMeNot:
     def _tell(self, mixture: int, lineage: int) -> None:
         """Every segment around one that a lineage explains has discovered it, unless it knew it from the beginning."""
         for outer in range(mixture + 1):
-            slots, _ = self._mixtures.posterior(outer)
-            if lineage not in self.pool.lineage_of(slots):
+            if lineage >= self._num_known[outer]:
                 self._discovered[outer] = lineage
 
     def _by_level(self, by_mixture: NDArray[np.float64]) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,14 +91,17 @@ class Pool:
 
     def trim(self) -> None:
         """Drop entries until there are no more than `capacity`: of the lineage with most entries, among several of the one that
-        has learned least, the oldest."""
+        has learned least, the entry that has learned least, among several the oldest.
+
+        The paper drops the oldest entry. So would the many entries that a long stay with one source leaves push out all others.
+        Those that have learned little adapt fast, so what is left of segments across a switch mostly comes from them.
+        """
         while len(self._order) > self.capacity:
-            lineages = self._lineage_of[self._order].tolist()
-            num_entries, num_seen = Counter(lineages), dict.fromkeys(lineages, 0)
-            for lineage, slot in zip(lineages, self._order, strict=True):
-                num_seen[lineage] = max(num_seen[lineage], int(self._num_seen[slot]))
-            loser = min(lineages, key=lambda lineage: (-num_entries[lineage], num_seen[lineage]))
-            del self._order[lineages.index(loser)]
+            by_lineage: dict[int, list[int]] = {}
+            for slot in self._order:
+                by_lineage.setdefault(int(self._lineage_of[slot]), []).append(slot)
+            loser = min(by_lineage.values(), key=lambda slots: (-len(slots), self._num_seen[slots].max()))
+            self._order.remove(min(loser, key=lambda slot: int(self._num_seen[slot])))
 
     def predicts(self, sample: Sample) -> float:
         """Σ log p of the observations of a sample, each alone, under the even mixture of all entries."""
@@ -149,6 +151,5 @@ class Pool:
         more = len(self._statistics)
         self._statistics = np.concatenate([self._statistics, self._predictor.empty(more)])
         self._samples = np.concatenate([self._samples, np.zeros_like(self._samples)])
-        self._num_seen, self._entry_of, self._lineage_of = (
-            np.concatenate([each, np.zeros_like(each)]) for each in (self._num_seen, self._entry_of, self._lineage_of)
-        )
+        counters = (self._num_seen, self._entry_of, self._lineage_of)
+        self._num_seen, self._entry_of, self._lineage_of = (np.concatenate([each, np.zeros_like(each)]) for each in counters)

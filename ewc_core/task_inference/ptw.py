@@ -59,7 +59,7 @@ class PartitionTree:
 
     def level_posterior(self, log_segments: Sequence[float]) -> NDArray[np.float64]:
         """The probability [depth + 1] that the segment which the last observation belongs to is that of each level."""
-        stop = np.exp(_LOG_HALF + np.array(log_segments) - np.array(self._weighted))
+        stop: NDArray[np.float64] = np.exp(_LOG_HALF + np.array(log_segments) - np.array(self._weighted))
         stop[-1] = 1.0
         go_on = np.cumprod(1.0 - np.minimum(stop[:-1], 1.0))
         stop[1:] *= go_on

@@ -20,10 +20,10 @@ def offer(samples: NDArray[np.uint8], num_seen: NDArray[np.int64], symbols: NDAr
     num_seen += 1
     full = places >= size
     if full.any():
-        draws = torch.rand(int(full.sum()), generator=random, dtype=torch.float64).numpy()
-        places[full] = draws * num_seen[full]
-    for reservoir in np.flatnonzero(places < size):
-        samples[reservoir, places[reservoir]] = symbols
+        draws = torch.rand(len(samples), generator=random, dtype=torch.float64).numpy()
+        np.copyto(places, draws * num_seen, where=full, casting="unsafe")
+    kept = (places < size).nonzero()[0]
+    samples[kept, places[kept]] = symbols
 
 
 def united(first: Sample, num_first: int, second: Sample, num_second: int, size: int, random: torch.Generator) -> Sample:
@@ -44,4 +44,5 @@ def united(first: Sample, num_first: int, second: Sample, num_second: int, size:
 
 
 def _some(sample: Sample, num: int, random: torch.Generator) -> Sample:
-    return sample[torch.randperm(len(sample), generator=random)[:num].numpy()]
+    chosen: Sample = sample[torch.randperm(len(sample), generator=random)[:num].numpy()]
+    return chosen
