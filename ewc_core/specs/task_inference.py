@@ -45,7 +45,8 @@ class FlatInference(_Inferred):
 
 class FmnInference(_Inferred):
     """The Forget-Me-Not process (Milan et al. 2016): a weighting over all binary partitions of time into segments, each
-    explained by a mixture over a pool of up to `pool_size` learned predictors and a fresh one.
+    explained by a mixture over a pool of up to `pool_size` learned predictors, `lineage_size` of them of one task, and a fresh
+    one.
 
     Segments are up to 2^`depth` observations long; those of at least 2^`min_level` may enter the pool. After 2^`depth`
     observations a new partition begins, with the same pool. `reservoir_size` observations of each segment decide whether what
@@ -55,6 +56,7 @@ class FmnInference(_Inferred):
     kind: Literal["fmn"]
     depth: int = Field(default=20, ge=1, le=30)
     pool_size: int = Field(default=16, ge=1, le=1000)
+    lineage_size: int = Field(default=4, ge=1, le=1000)
     min_level: int = Field(default=5, ge=0, le=20)
     reservoir_size: int = Field(default=100, ge=1, le=10_000)
 

@@ -39,6 +39,7 @@ class FmnRecogniser:
             self._predictor,
             depth=spec.depth,
             pool_size=spec.pool_size,
+            lineage_size=spec.lineage_size,
             min_level=spec.min_level,
             reservoir_size=spec.reservoir_size,
             random=generator(seed, "reservoirs"),

@@ -47,12 +47,21 @@ class ForgetMeNot:
     """
 
     def __init__(
-        self, predictor: Predictor, *, depth: int, pool_size: int, min_level: int, reservoir_size: int, random: torch.Generator
+        self,
+        predictor: Predictor,
+        *,
+        depth: int,
+        pool_size: int,
+        lineage_size: int,
+        min_level: int,
+        reservoir_size: int,
+        random: torch.Generator,
     ) -> None:
+        """At most `lineage_size` of the `pool_size` entries are of one lineage; `random` draws the reservoirs."""
         self._predictor, self._min_level, self._reservoir_size = predictor, min_level, reservoir_size
         self._random = random
         self.tree = PartitionTree(depth)
-        self.pool = Pool(predictor, capacity=pool_size, sample_size=reservoir_size)
+        self.pool = Pool(predictor, capacity=pool_size, lineage_size=lineage_size, sample_size=reservoir_size)
         self._mixtures = MixtureStack(predictor, max_num=depth + 1, max_members=pool_size + 1, reservoir_size=reservoir_size)
         self._levels: list[int] = []  # the first level of each mixture's segment; it is shared down to the next one's
         self._discovered: list[int] = []  # by mixture: the lineage discovered last within its segment, −1 if none

@@ -37,8 +37,10 @@ class Pool:
     replaced or dropped while a mixture still lives that knew it.
     """
 
-    def __init__(self, predictor: Predictor, *, capacity: int, sample_size: int) -> None:
-        self._predictor, self.capacity, self._sample_size = predictor, capacity, sample_size
+    def __init__(self, predictor: Predictor, *, capacity: int, lineage_size: int, sample_size: int) -> None:
+        """At most `lineage_size` entries are of one lineage; samples hold `sample_size` observations."""
+        self._predictor, self._sample_size = predictor, sample_size
+        self._capacity, self._lineage_size = capacity, lineage_size
         self._statistics = predictor.empty(1)
         self._samples = np.zeros((1, sample_size, predictor.num_symbols), dtype=np.uint8)
         self._num_seen = np.zeros(1, dtype=np.int64)
@@ -90,17 +92,19 @@ class Pool:
         self._order[self._order.index(slot)] = self._store(learned, entry, lineage, in_use)
 
     def trim(self) -> None:
-        """Drop entries until there are no more than `capacity`: of the lineage with most entries, among several of the one that
-        has learned least, the entry that has learned least, among several the oldest.
+        """Drop entries until there are no more than there may be: of the lineage with most entries, among several of the one
+        that has learned least, the entry that has learned least, among several the oldest.
 
         The paper drops the oldest entry. So would the many entries that a long stay with one source leaves push out all others.
         Those that have learned little adapt fast, so what is left of segments across a switch mostly comes from them.
         """
-        while len(self._order) > self.capacity:
+        while self._order:
             by_lineage: dict[int, list[int]] = {}
             for slot in self._order:
                 by_lineage.setdefault(int(self._lineage_of[slot]), []).append(slot)
             loser = min(by_lineage.values(), key=lambda slots: (-len(slots), self._num_seen[slots].max()))
+            if len(self._order) <= self._capacity and len(loser) <= self._lineage_size:
+                return
             self._order.remove(min(loser, key=lambda slot: int(self._num_seen[slot])))
 
     def predicts(self, sample: Sample) -> float:
@@ -148,8 +152,10 @@ class Pool:
         return slot
 
     def _grow(self) -> None:
-        more = len(self._statistics)
+        more = min(len(self._statistics), 8)
         self._statistics = np.concatenate([self._statistics, self._predictor.empty(more)])
-        self._samples = np.concatenate([self._samples, np.zeros_like(self._samples)])
+        self._samples = np.concatenate([self._samples, np.zeros_like(self._samples[:more])])
         counters = (self._num_seen, self._entry_of, self._lineage_of)
-        self._num_seen, self._entry_of, self._lineage_of = (np.concatenate([each, np.zeros_like(each)]) for each in counters)
+        self._num_seen, self._entry_of, self._lineage_of = (
+            np.concatenate([each, np.zeros_like(each[:more])]) for each in counters
+        )
