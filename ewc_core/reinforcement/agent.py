@@ -119,6 +119,11 @@ class Agent:
         """The probability of a random action now: every task has its own timer."""
         return exploration_epsilon(self._spec.agent.exploration, self.num_steps.get(self.label, 0))
 
+    @property
+    def _min_transitions(self) -> int:
+        """With how many a task is learned. A full replay has no next frame yet for the newest entry of every copy."""
+        return min(self._spec.agent.min_history, self._spec.agent.replay_capacity - self._spec.agent.num_envs)
+
     def act(self, states: Tensor) -> NDArray[np.int64]:
         """One action per copy of the environment, epsilon-greedy, for stacks [n, *input_shape]."""
         return choose_actions(self.learner.q_values(states), self.exploration_epsilon, self._random)
@@ -168,13 +173,16 @@ class Agent:
 
     def consolidate(self, *, visit_index: int) -> FisherSteps:
         """Estimate the Fisher of the task being played from its replay, and tie the task to the present weights from its
-        end on. Nothing happens without a penalty, or when the task was played for less than `ewc_start_frames` frames.
+        end on. Nothing happens without a penalty, or when the task was played for less than `ewc_start_frames` frames, or too
+        little to learn from.
 
         Yields (examples done, examples).
         """
         method, replay = self._constrained, self.replays.by_label.get(self.label)
         num_frames = self.num_steps.get(self.label, 0) * self._frames.action_repeat
-        if method is None or replay is None or replay.num_transitions == 0 or num_frames < max(1, method.ewc_start_frames):
+        if method is None or replay is None or num_frames < method.ewc_start_frames:
+            return
+        if replay.num_transitions < self._min_transitions:
             return
         seed = derive_seed(self._spec.seed, "fisher", self.kind, visit_index, self.label)
         fisher = yield from q_fisher_steps(self.learner.network, replay, method.fisher, agent=self._spec.agent, seed=seed)
@@ -203,11 +211,9 @@ class Agent:
         """
         agent, replay = self._spec.agent, self.replays.by_label.get(self.label)
         losses = []
-        # A full replay has no next frame yet for the newest entry of every copy.
-        enough = min(agent.min_history, agent.replay_capacity - agent.num_envs)
         while self._steps_to_learn >= agent.replay_period:
             self._steps_to_learn -= agent.replay_period
-            if replay is not None and replay.num_transitions >= enough:
+            if replay is not None and replay.num_transitions >= self._min_transitions:
                 losses.append(self.learner.update(replay.sample(agent.batch_size, self._random)))
             self.learner.count_steps(agent.replay_period)
         return losses
