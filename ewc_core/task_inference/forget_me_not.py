@@ -18,6 +18,9 @@ from ewc_core.task_inference.predictor import Predictor
 from ewc_core.task_inference.ptw import PartitionTree
 from ewc_core.task_inference.reservoir import united
 
+_MIN_GAIN = 1e-9
+"""Predictions [nats] this close are equal: what counts as better is not left to rounding."""
+
 _NAMES = {"segments", "log_segments", "reused", "random"}
 
 
@@ -66,7 +69,8 @@ class ForgetMeNot:
         self._levels: list[int] = []  # the first level of each mixture's segment; it is shared down to the next one's
         self._discovered: list[int] = []  # by mixture: the lineage discovered last within its segment, −1 if none
         self._num_known: list[int] = []  # by mixture: the number of lineages there had been at its birth
-        self._log_segments: list[float] = []
+        self.log_segments: list[float] = []
+        """log of how probable the open segment of each level is so far, under its mixture [depth + 1]."""
         self._reused: set[int] = set()
 
     def step(self, symbols: NDArray[np.uint8]) -> float:
@@ -74,13 +78,13 @@ class ForgetMeNot:
         self._begin()
         before = self.tree.log_probability
         self._mixtures.learn(symbols, self.pool.statistics, self._random)
-        self._log_segments = self._by_level(self._mixtures.log_evidence)
-        self.tree.end(self._log_segments)
+        self.log_segments = self._by_level(self._mixtures.log_evidence)
+        self.tree.end(self.log_segments)
         return self.tree.log_probability - before
 
     def explanation(self) -> Explanation:
         """The most probable segment of the last observation, the longer one of equals, and the most probable member there."""
-        level = int(self.tree.level_posterior(self._log_segments).argmax())  # the first of equals
+        level = int(self.tree.level_posterior(self.log_segments).argmax())  # the first of equals
         mixture = bisect_right(self._levels, level) - 1
         slots, log_weights = self._mixtures.log_weights(mixture)
         lineage = self._lineage(int(slots[log_weights.argmax()]), mixture)
@@ -92,7 +96,7 @@ class ForgetMeNot:
 
     def lineage_posterior(self, lineage: int) -> float:
         """The probability that the last observation is explained by a predictor of a lineage, over all segments."""
-        by_level = self.tree.level_posterior(self._log_segments)
+        by_level = self.tree.level_posterior(self.log_segments)
         total = 0.0
         for mixture, (start, end) in enumerate(zip(self._levels, [*self._levels[1:], len(by_level)], strict=True)):
             slots, log_weights = self._mixtures.log_weights(mixture)
@@ -108,7 +112,7 @@ class ForgetMeNot:
         return {
             **{f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()},
             "segments": torch.tensor([self._levels, self._discovered, self._num_known], dtype=torch.int64),
-            "log_segments": torch.tensor(self._log_segments, dtype=torch.float64),
+            "log_segments": torch.tensor(self.log_segments, dtype=torch.float64),
             "reused": torch.tensor(sorted(self._reused), dtype=torch.int64),
             "random": self._random.get_state(),
         }
@@ -121,7 +125,7 @@ class ForgetMeNot:
             prefix = f"{part}."
             owner.load_state({name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)})
         self._levels, self._discovered, self._num_known = state["segments"].tolist()
-        self._log_segments = state["log_segments"].tolist()
+        self.log_segments = state["log_segments"].tolist()
         self._reused = set(state["reused"].tolist())
         self._random.set_state(state["random"])
 
@@ -162,14 +166,16 @@ class ForgetMeNot:
         entry = self.pool.learned(slot)
         both = np.stack([statistics, entry.statistics])
         challenger, incumbent = self._predictor.log_likelihoods_of_all(both, entry.sample).sum(axis=0)
-        return bool(challenger > incumbent)
+        return bool(challenger > incumbent + _MIN_GAIN)
 
     def _is_redundant(self, statistics: NDArray[np.floating], mixture: int) -> bool:
         """Whether the pool together predicts a mixture's segment better than statistics do."""
         if len(self.pool) == 0:
             return False
         sample, _ = self._mixtures.sample(mixture)
-        return self.pool.predicts(sample) > float(self._predictor.log_likelihoods_of_all(statistics[None], sample).sum())
+        return self.pool.predicts(sample) > _MIN_GAIN + float(
+            self._predictor.log_likelihoods_of_all(statistics[None], sample).sum()
+        )
 
     def _learned(self, mixture: int, slot: int) -> Learned:
         before = self.pool.learned(slot)
