@@ -17,7 +17,7 @@ class OracleInference(Spec):
 
 class _Inferred(Spec):
     num_levels: int = Field(default=8, ge=2, le=256)
-    prior_count: float = Field(default=1.0, gt=0.0, le=1e3)
+    prior_count: float = Field(default=1.0, ge=1e-6, le=1e3)
     downscale: int = Field(default=2, ge=1, le=16)
     update_every: int = Field(default=4, ge=1, le=10_000)
     debounce: int = Field(default=2, ge=1, le=1000)
