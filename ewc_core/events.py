@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ewc_core.consolidation.constraint import Constraint
-    from ewc_core.specs import TaskSpec
+    from ewc_core.specs.any_task import AnyTaskSpec
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Visit:
 
     index: int
     task_index: int
-    task: TaskSpec
+    task: AnyTaskSpec
     max_steps: int | None = None
 
 

@@ -10,7 +10,7 @@ from ewc_core import tensor_file
 from ewc_core.analysis import AnalysisSubject
 from ewc_core.consolidation import Constraint
 from ewc_core.errors import SpecError
-from ewc_core.specs import AnalysisSpec, OverlapAnalysis
+from ewc_core.specs import AnalysisSpec, AtariTask, GymnasiumTask, OverlapAnalysis
 from store.blobs import read_blob
 from store.unit_of_work import Database
 from worker.checkpoint import tensor_index
@@ -28,7 +28,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
     """
     with database.read() as work:
         job = work.jobs.get(spec.job_id, owner=owner)
-        tasks = [task.spec for task in work.tasks.list(job.id)]
+        specs = [task.spec for task in work.tasks.list(job.id)]
         wanted = spec.question.at_visit if isinstance(spec.question, OverlapAnalysis) else None
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted)
         records = work.constraints.list(job.id)
@@ -38,7 +38,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
     return AnalysisSubject(
         spec=job.supervised,
-        tasks=tasks,
+        tasks=[task for task in specs if not isinstance(task, AtariTask | GymnasiumTask)],
         constraints=[Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs],
         weights=_weights(read_blob(database, checkpoint.blob_id)),
         data_dir=data_dir,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +53,10 @@ class QNetwork(nn.Module):
         x = states.float().mul_(_BYTE_SCALE) if states.dtype == torch.uint8 else states
         if self._num_channels is None:
             x = x.flatten(1)
-        else:  # channels last: on a CPU the first convolution's backward pass takes about half the time
-            x = x.reshape(len(x), self._num_channels, *x.shape[-2:]).contiguous(memory_format=torch.channels_last)
+        else:
+            x = x.reshape(len(x), self._num_channels, *x.shape[-2:])
+            if torch.is_grad_enabled():  # on a CPU the first convolution's backward pass takes about half the time then
+                x = x.contiguous(memory_format=torch.channels_last)
         last = len(self.layers) - 1
         for number, layer in enumerate(self.layers):
             if x.dim() == 4 and isinstance(layer.weight, nn.Linear):
@@ -74,7 +77,7 @@ def build_q_network(
     """
     if isinstance(spec, QMLPSpec):
         sizes = [math.prod(input_shape), *spec.hidden_sizes, num_actions]
-        return QNetwork([_linear(a, b, generator) for a, b in zip(sizes, sizes[1:], strict=False)], num_channels=None)
+        return QNetwork([_linear(a, b, generator) for a, b in pairwise(sizes)], num_channels=None)
     if len(input_shape) < 3:
         raise SpecError(
             f"network.kind {spec.kind!r} needs images, the tasks' stacks of frames have shape {input_shape}", field="network"

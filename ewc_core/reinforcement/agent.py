@@ -91,7 +91,7 @@ class Agent:
         """The label whose replay gave way to that of the task switched to last, if one did."""
         self._steps_to_learn, self._num_observed, self._num_settled = 0, 0, 0
         self._pending = PendingTransitions()
-        self._random = generator(spec.seed, "agent", kind, part)
+        self._random = generator(spec.seed, "agent", part)
         self._inference: TaskInferenceSpec = OracleInference() if kind in TOLD else spec.task_inference
         self._quantiser: Quantiser | None = None
         num_symbols, num_levels = 1, 2
@@ -106,7 +106,7 @@ class Agent:
             )
             num_symbols, num_levels = self._quantiser.num_symbols, self._inference.num_levels
         self.recogniser: TaskRecogniser = make_recogniser(
-            self._inference, num_symbols=num_symbols, num_levels=num_levels, seed=derive_seed(spec.seed, "recogniser", kind)
+            self._inference, num_symbols=num_symbols, num_levels=num_levels, seed=derive_seed(spec.seed, "recogniser")
         )
 
     @property
@@ -142,9 +142,7 @@ class Agent:
                 if self._num_observed % self._inference.update_every == 0:
                     label = self.recogniser.step(self._quantiser(frames[copy]), announced=announced)
                 self._num_observed += 1
-        if label is None:
-            return None
-        if label == self.label:
+        if label is None or label == self.label:
             self._store_if_settled()
             return None
         return Belief(label, self.label, self.recogniser.posterior, is_new=label not in self.num_steps)
@@ -184,7 +182,7 @@ class Agent:
             return
         if replay.num_transitions < self._min_transitions:
             return
-        seed = derive_seed(self._spec.seed, "fisher", self.kind, visit_index, self.label)
+        seed = derive_seed(self._spec.seed, "fisher", visit_index, self.label)
         fisher = yield from q_fisher_steps(self.learner.network, replay, method.fisher, agent=self._spec.agent, seed=seed)
         shared = self.learner.tasks.shared_names
         if self.kind == "l2":
@@ -268,7 +266,9 @@ class Agent:
         self._pending.load_state(parts[_PENDING])
 
     def _store_if_settled(self) -> None:
-        if self.recogniser.num_settled == self._num_settled or len(self._pending) == 0:
+        """Store what was done, once it is known to which task it belongs; or when it is more than may wait."""
+        is_settled = self.recogniser.num_settled != self._num_settled
+        if len(self._pending) == 0 or not (is_settled or self._pending.num_entries >= self.replays.max_burst):
             return
         self._num_settled = self.recogniser.num_settled
         replay, self.evicted = self.replays.of(self.label, num_steps=self.num_steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.seeding import generator
 from ewc_core.specs.reinforcement import GameEvaluationSpec
+
+_NUM_LOOKED_AT = 4
+"""Copies of the game that an agent looks at in turn to tell which one it is."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +45,36 @@ def play_task(
 ) -> list[GameScore]:
     """One score per exploration epsilon. All episodes of one epsilon are played side by side; `seed` gives the actions.
 
-    The agent plays under the label that it recognises in a few steps of random play beforehand. Nothing of it changes.
+    The agent plays under the label that it recognises in a few steps of random play beforehand. Nothing of it changes. The
+    environments are opened anew each time, so that the episodes of every epsilon begin alike, whoever plays them.
     """
-    environment = open_environment(evaluation.num_episodes)
-    try:
-        label = _look(agent, task_index, environment, evaluation, seed=seed)
-        with agent.learner.tasks.temporarily(label):
-            return [
-                GameScore(
-                    epsilon,
-                    _episodes(agent, environment, evaluation.max_steps, epsilon, frames=frames, history=history, seed=seed),
-                    label,
-                )
-                for epsilon in evaluation.exploration_epsilons
-            ]
-    finally:
-        environment.close()
+    label = _look(agent, task_index, open_environment, evaluation, seed=seed)
+    scores = []
+    with agent.learner.tasks.temporarily(label):
+        for epsilon in evaluation.exploration_epsilons:
+            with closing(open_environment(evaluation.num_episodes)) as environment:
+                returns = _episodes(agent, environment, evaluation.max_steps, epsilon, frames=frames, history=history, seed=seed)
+            scores.append(GameScore(epsilon, returns, label))
+    return scores
 
 
-def _look(agent: Agent, task_index: int, environment: EnvironmentGroup, evaluation: GameEvaluationSpec, *, seed: int) -> int:
+def _look(
+    agent: Agent,
+    task_index: int,
+    open_environment: Callable[[int], EnvironmentGroup],
+    evaluation: GameEvaluationSpec,
+    *,
+    seed: int,
+) -> int:
     if agent.is_told:
         return task_index
     random = np.random.default_rng(seed)
-    now = environment.reset()
     looks = []
-    for step in range(evaluation.num_look_steps):
-        looks.append(now[step % len(now)].copy())
-        now = environment.step(random.integers(environment.num_actions, size=len(now))).frames
+    with closing(open_environment(min(evaluation.num_episodes, _NUM_LOOKED_AT))) as environment:
+        now = environment.reset()
+        for step in range(evaluation.num_look_steps):
+            looks.append(now[step % len(now)].copy())
+            now = environment.step(random.integers(environment.num_actions, size=len(now))).frames
     return agent.identify(looks, announced=task_index)
 
 

@@ -45,7 +45,7 @@ def q_fisher_steps(network: nn.Module, replay: Replay, spec: QFisherSpec, *, age
         if spec.kind != "gaussian_taken":
             return batch.states, batch.actions
         with torch.no_grad():
-            values: Tensor = network(batch.states)
+            values: Tensor = network(batch.states).double()
         # The score of N(Q, 1) at the target Q − e_a is e_a: the seed that picks the action taken.
         values[torch.arange(len(values)), batch.actions] -= 1.0
         return batch.states, values

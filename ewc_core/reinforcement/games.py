@@ -30,8 +30,8 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
             group.close()
         if (found[index].shape, found[index].dtype) != (found[0].shape, found[0].dtype):
             raise SpecError(
-                f"task {task.title!r} has frames {found[index].shape} {found[index].dtype}, the first task {tasks[0].title!r} has "
-                f"{found[0].shape} {found[0].dtype}; one network plays them all",
+                f"task {task.title!r} has frames {found[index].shape} {found[index].dtype}, the first task {tasks[0].title!r} "
+                f"has {found[0].shape} {found[0].dtype}; one network plays them all",
                 field=f"tasks.{index}",
             )
     lows = [frames.low for frames in found if frames.low is not None]

@@ -19,6 +19,7 @@ from ewc_core.reinforcement.td import double_dqn_targets, td_loss
 from ewc_core.seeding import generator
 from ewc_core.specs.method import PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.supervised.optimiser import Adam
 
 _TARGET, _OPTIMISER, _TASKS, _COUNTS = "target", "optimiser.", "tasks.", "counts"
 
@@ -62,8 +63,12 @@ class QLearner:
     def set_penalty(self, quadratic: Quadratic | None) -> None:
         """Train with this penalty from now on; None for none."""
         self._quadratic = quadratic
-        is_implicit = quadratic is not None and self._penalty_step is PenaltyStep.PROXIMAL
-        self._step = self._optimiser.proximal(quadratic) if is_implicit and quadratic is not None else self._optimiser.step
+        if isinstance(self._optimiser, Adam):
+            self._optimiser.forget_weight()
+        if quadratic is None or self._penalty_step is PenaltyStep.EXPLICIT:
+            self._step = self._optimiser.step
+        else:
+            self._step = self._optimiser.proximal(quadratic)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""

@@ -23,14 +23,21 @@ class PendingTransitions:
     def __init__(self) -> None:
         self._items: list[tuple[NDArray[Any], ...]] = []
         self._cuts: list[int] = []
+        self._num_cut_episodes = 0
 
     def __len__(self) -> int:
         """Number of transitions per copy."""
         return len(self._items)
 
+    @property
+    def num_entries(self) -> int:
+        """At most so many entries will each stream of a replay take: one more for every episode that is cut."""
+        return len(self._items) + self._num_cut_episodes
+
     def add(self, frames: NDArray[Any], actions: NDArray[np.int64], rewards: NDArray[np.float64], step: EnvironmentStep) -> None:
         """One transition of every copy, with the rewards as they are to be learned."""
         self._items.append((frames, actions, rewards, step.terminated, step.over, step.final_frames))
+        self._num_cut_episodes += bool((step.over & ~step.terminated).any())
 
     def cut(self) -> None:
         """What comes next does not follow from what was added last."""
@@ -46,7 +53,7 @@ class PendingTransitions:
             num_moved += len(item[1])
         if len(self._items) in self._cuts:
             replay.cut()
-        self._items, self._cuts = [], []
+        self._items, self._cuts, self._num_cut_episodes = [], [], 0
         return num_moved
 
     def state(self) -> dict[str, Tensor]:
@@ -64,3 +71,4 @@ class PendingTransitions:
         self._cuts = state["cuts"].tolist()
         parts = [list(state[name].numpy().copy()) for name in _NAMES if name in state]
         self._items = list(zip(*parts, strict=True)) if parts else []
+        self._num_cut_episodes = sum(bool((over & ~terminated).any()) for _, _, _, terminated, over, _ in self._items)

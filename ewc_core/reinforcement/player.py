@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.errors import StateFormatError
+from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.reinforcement.agent import Agent, Belief, Frames
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.specs.reinforcement import ReinforcementSpec
 
 _ENVIRONMENT, _STACK, _AGENT, _RETURNS, _CONTENT = "environment.", "stack.", "agent.", "returns", "label_content"
+_FINISHED, _LOSSES = "finished_returns", "losses"
 Switches = Generator[tuple[int, int] | Belief, None, None]
 
 
@@ -84,16 +85,19 @@ class Player:
         estimated.
 
         Raises:
+            SpecError: the player has entered no environment.
             NonFiniteError: the loss is NaN or infinite.
         """
-        assert self._environment is not None
+        if self._environment is None:
+            raise SpecError(f"method {self.kind!r} is to play task {task_index}, and is in no environment")
+        environment = self._environment
         agent = self.agent(task_index)
         belief = agent.recognise(self._now, announced=task_index)
         if belief is not None:
             yield belief
             yield from agent.switch(belief, visit_index=visit_index)
         actions = agent.act(torch.from_numpy(self._stack.stacked))
-        step = self._environment.step(actions)
+        step = environment.step(actions)
         agent.remember(self._now, actions, step)
         self.label_content[agent.label, task_index] += len(actions)
         self._now = step.frames
@@ -113,6 +117,8 @@ class Player:
         """Everything that the next tick depends on."""
         state = {
             _RETURNS: torch.from_numpy(self._returns.copy()),
+            _FINISHED: torch.tensor(self.finished_returns, dtype=torch.float64),
+            _LOSSES: torch.tensor(self.losses, dtype=torch.float64),
             _CONTENT: torch.tensor(
                 [[*key, count] for key, count in sorted(self.label_content.items())], dtype=torch.int64
             ).reshape(-1, 3),
@@ -130,17 +136,21 @@ class Player:
         Raises:
             StateFormatError: parts are missing, unknown or damaged.
         """
-        if _RETURNS not in state or _CONTENT not in state:
-            raise StateFormatError(f"state of {self.kind!r} holds {sorted(state)[:8]}, expected {_RETURNS!r} and {_CONTENT!r}")
+        own = {_RETURNS, _FINISHED, _LOSSES, _CONTENT}
+        if not own <= set(state):
+            raise StateFormatError(f"state of {self.kind!r} holds {sorted(state)[:8]}, expected {sorted(own)} in it")
         self._returns = state[_RETURNS].numpy().copy()
+        self.finished_returns, self.losses = state[_FINISHED].tolist(), state[_LOSSES].tolist()
         self.label_content = Counter({(label, task): count for label, task, count in state[_CONTENT].tolist()})
         parts: dict[int, dict[str, Tensor]] = {}
         for name, tensor in state.items():
             if name.startswith(_AGENT):
                 key, _, rest = name.removeprefix(_AGENT).partition(".")
+                if not key.isdigit():
+                    raise StateFormatError(f"state of {self.kind!r} holds {name!r}, expected '{_AGENT}<number>.<name>'")
                 parts.setdefault(int(key), {})[rest] = tensor
-        for key, part in parts.items():
-            self.agent(key).restore(part, source=None if source is None else source / f"agent-{key}")
+        for number, part in parts.items():
+            self.agent(number).restore(part, source=None if source is None else source / f"agent-{number}")
         if environment is not None:
             self._environment = environment
             self._now = environment.restore(_under(state, _ENVIRONMENT))

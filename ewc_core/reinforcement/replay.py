@@ -19,7 +19,7 @@ from ewc_core.specs.agent import replay_margin
 
 _FIRST, _TERMINATED, _EXTRA = 1, 2, 4
 _FILES = ("frames", "actions", "rewards", "flags")
-_MAX_DRAWS = 1000
+_MAX_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Replay:
         self._streams = np.arange(num_envs)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        kinds = {
+        kinds: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
             "frames": (frame_shape, frame_dtype),
-            "actions": ((), np.int16),
-            "rewards": ((), np.float32),
-            "flags": ((), np.uint8),
+            "actions": ((), np.dtype(np.int16)),
+            "rewards": ((), np.dtype(np.float32)),
+            "flags": ((), np.dtype(np.uint8)),
         }
         self._arrays: dict[str, NDArray[Any]] = {
-            name: self._array(name, (num_envs, self._size, *shape), np.dtype(dtype)) for name, (shape, dtype) in kinds.items()
+            name: self._array(name, (num_envs, self._size, *shape), dtype) for name, (shape, dtype) in kinds.items()
         }
 
     @classmethod
@@ -86,22 +86,14 @@ class Replay:
         folder.mkdir(parents=True, exist_ok=True)
         replay = cls(**sizes, folder=folder)
         for name in _FILES:
-            file, size = source / f"{name}.bin", replay._arrays[name].nbytes
-            found = file.stat().st_size if file.is_file() else None
-            if found != size:
-                raise StateFormatError(
-                    f"replay file {file} has {found} bytes, expected {size}: the folder belongs to another job, or the job went on "
-                    "on another host that does not share it"
-                    if found is not None
-                    else f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
-                )
-            shutil.copyfile(file, folder / f"{name}.bin")
-            replay._arrays[name] = np.memmap(
-                folder / f"{name}.bin", dtype=replay._arrays[name].dtype, mode="r+", shape=replay._arrays[name].shape
-            )
-        if set(cursor) != {"written", "starts"} or cursor["written"].shape != (len(replay._written),):
+            file, array = source / f"{name}.bin", replay._arrays[name]
+            _check_file(file, array.nbytes)
+            shutil.copyfile(file, folder / file.name)
+            replay._arrays[name] = np.memmap(folder / file.name, dtype=array.dtype, mode="r+", shape=array.shape)
+        own = {name: (tensor.shape, tensor.dtype) for name, tensor in replay.cursor().items()}
+        if {name: (tensor.shape, tensor.dtype) for name, tensor in cursor.items()} != own:
             raise StateFormatError(
-                f"replay cursor holds {sorted(cursor)}, expected 'starts' and 'written' of {len(replay._written)} streams"
+                f"replay cursor holds {sorted(cursor)}, expected {sorted(own)} of {len(replay._written)} streams"
             )
         replay._written = cursor["written"].numpy().copy()
         replay._starts = cursor["starts"].numpy().copy()
@@ -115,8 +107,9 @@ class Replay:
 
     @property
     def num_transitions(self) -> int:
-        """Entries that count, without the newest of every stream, whose next frame is not known yet."""
-        return int(np.minimum(self._written, self._per_stream).sum()) - len(self._written)
+        """Entries that count, without the newest of every stream, whose next frame is not known yet. The few that have no
+        next frame because the game went on elsewhere are counted, too."""
+        return int(np.maximum(np.minimum(self._written, self._per_stream) - 1, 0).sum())
 
     @property
     def num_appended_since_cursor(self) -> int:
@@ -202,14 +195,26 @@ class Replay:
             num_found += int(kept.sum())
             if num_found >= num:
                 return np.concatenate(found_streams)[:num], np.concatenate(found_entries)[:num]
-        raise SpecError(f"the replay holds {int(ends[-1])} entries, and hardly one of them is a transition with a next frame")
+        return self._draw_from_few(num, generator)
+
+    def _draw_from_few(self, num: int, generator: torch.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As `draw`, where hardly any entry is a transition: from a list of those that are."""
+        counts = np.minimum(self._written, self._per_stream)
+        streams = np.repeat(self._streams, counts)
+        entries = np.concatenate([np.arange(end - count, end) for end, count in zip(self._written, counts, strict=True)])
+        kept = np.flatnonzero(self._is_transition(streams, entries))
+        if len(kept) == 0:
+            raise SpecError(f"the replay holds {len(entries)} entries, and none of them is a transition with a next frame")
+        drawn = kept[torch.randint(len(kept), (num,), generator=generator).numpy()]
+        return streams[drawn], entries[drawn]
 
     def _is_transition(self, streams: NDArray[np.int64], entries: NDArray[np.int64]) -> NDArray[np.bool_]:
         flags = self._arrays["flags"][streams, entries % self._size]
         after = self._arrays["flags"][streams, (entries + 1) % self._size]
         is_terminated = (flags & _TERMINATED) != 0
         has_next = (entries + 1 < self._written[streams]) & ((after & _FIRST) == 0)
-        return ((flags & _EXTRA) == 0) & (is_terminated | has_next)
+        found: NDArray[np.bool_] = ((flags & _EXTRA) == 0) & (is_terminated | has_next)
+        return found
 
     def _stacks(
         self, streams: NDArray[np.int64], at: NDArray[np.int64], flags: NDArray[np.uint8], terminated: NDArray[np.bool_]
@@ -244,3 +249,14 @@ class Replay:
         if math.prod(shape) == 0:
             raise SpecError(f"replay {name} would have shape {shape}; it must hold something")
         return np.memmap(self._folder / f"{name}.bin", dtype=dtype, mode="w+", shape=shape)
+
+
+def _check_file(file: Path, size: int) -> None:
+    if not file.is_file():
+        raise StateFormatError(
+            f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
+        )
+    if file.stat().st_size != size:
+        raise StateFormatError(
+            f"replay file {file} has {file.stat().st_size} bytes, expected {size}: it is damaged, or belongs to another job"
+        )

@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.reinforcement.replay import Replay
-from ewc_core.specs.agent import AgentSpec, replay_bytes
+from ewc_core.specs.agent import AgentSpec, replay_bytes, replay_margin
+
+_NUMBER = "number"
 
 
 class Replays:
     """Replays by label, each in a folder of its own below `folder` (None: in memory).
 
     A recogniser may find more tasks than there are. When another replay would break the bound, the one of the task that
-    was played least gives way; that task starts an empty one when it comes back.
+    was played least gives way; that task starts an empty one when it comes back. The files of a replay that gave way are kept
+    until a resume point without it has been made: the one before still needs them.
     """
 
     def __init__(
@@ -47,6 +51,10 @@ class Replays:
                 field="agent.replay_memory_bytes",
             )
         self.by_label: dict[int, Replay] = {}
+        self._numbers: dict[int, int] = {}
+        self._num_made = 0
+        self._given_way: list[Replay] = []
+        self._is_cursor_taken = False
 
     def of(self, label: int, *, num_steps: Mapping[int, int]) -> tuple[Replay, int | None]:
         """The replay of a task, made when it has none; and the label whose replay gave way for it, if one did.
@@ -58,18 +66,34 @@ class Replays:
         evicted = None
         if len(self.by_label) >= self._max_num:
             evicted = min(self.by_label, key=lambda other: (num_steps.get(other, 0), other))
-            self.by_label.pop(evicted).delete()
+            self._give_way(evicted)
+        self._numbers[label], self._num_made = self._num_made, self._num_made + 1
         self.by_label[label] = Replay(**self._sizes(), folder=self._folder_of(label))
         return self.by_label[label], evicted
 
     @property
+    def max_burst(self) -> int:
+        """How many entries may be appended to a stream at once: with them a cursor taken when `is_point_due` said so is still
+        good."""
+        return replay_margin(-(-self._agent.replay_capacity // self._agent.num_envs)) // 2 - self._agent.history - 2
+
+    @property
     def is_point_due(self) -> bool:
-        """Whether half of some replay's margin has been written since its last cursor: a resume point is wanted now."""
+        """Whether half of some replay's margin has been written since its last cursor, or files wait to be deleted: a resume
+        point is wanted now."""
+        if self._given_way and not self._is_cursor_taken:
+            return True
         return any(2 * replay.num_appended_since_cursor >= replay.margin for replay in self.by_label.values())
 
     def cursors(self) -> dict[str, Tensor]:
         """`<label>.<name>`: where every replay stands; they can be reopened there until the margin is used up."""
-        return {f"{label}.{name}": tensor for label, replay in self.by_label.items() for name, tensor in replay.cursor().items()}
+        self._forget_given_way()
+        self._is_cursor_taken = True
+        cursors: dict[str, Tensor] = {}
+        for label, replay in self.by_label.items():
+            cursors[f"{label}.{_NUMBER}"] = torch.tensor(self._numbers[label], dtype=torch.int64)
+            cursors |= {f"{label}.{name}": tensor for name, tensor in replay.cursor().items()}
+        return cursors
 
     def reopen(self, cursors: Mapping[str, Tensor], *, source: Path | None) -> None:
         """Go on from `cursors`, with the files as they are below `source`, which are copied.
@@ -83,12 +107,32 @@ class Replays:
             if not (label.isdigit() and rest):
                 raise StateFormatError(f"replay cursors hold {name!r}, expected '<label>.<name>'")
             parts.setdefault(int(label), {})[rest] = tensor
-        self.by_label = {}
-        for label, cursor in sorted(parts.items()):
-            folder = self._folder_of(label)
+        self.by_label, self._numbers = {}, {}
+        for key, cursor in sorted(parts.items()):
+            if _NUMBER not in cursor:
+                raise StateFormatError(f"replay cursor of task {key} holds {sorted(cursor)}, expected {_NUMBER!r} in it")
+            number = self._numbers[key] = int(cursor.pop(_NUMBER))
+            folder = self._folder_of(key)
             if source is None or folder is None:
                 raise StateFormatError("the resume point has replays in files, and this run keeps none")
-            self.by_label[label] = Replay.copied_from(source / f"task-{label}", cursor, **self._sizes(), folder=folder)
+            self.by_label[key] = Replay.copied_from(source / _folder_name(number), cursor, **self._sizes(), folder=folder)
+        self._num_made = max(self._numbers.values(), default=-1) + 1
+
+    def _give_way(self, label: int) -> None:
+        self._forget_given_way()
+        replay = self.by_label.pop(label)
+        self._numbers.pop(label)
+        self._given_way.append(replay)
+        self._is_cursor_taken = False
+        if self._folder is None:
+            self._forget_given_way()
+
+    def _forget_given_way(self) -> None:
+        """Delete what gave way before the latest cursor; without files there is nothing to go back to."""
+        if self._is_cursor_taken or self._folder is None:
+            for replay in self._given_way:
+                replay.delete()
+            self._given_way = []
 
     def _sizes(self) -> dict[str, Any]:
         return {
@@ -100,4 +144,9 @@ class Replays:
         }
 
     def _folder_of(self, label: int) -> Path | None:
-        return None if self._folder is None else self._folder / f"task-{label}"
+        return None if self._folder is None else self._folder / _folder_name(self._numbers[label])
+
+
+def _folder_name(number: int) -> str:
+    """By number, not by label: a task whose replay gave way begins another one beside the files of the first."""
+    return f"replay-{number}"

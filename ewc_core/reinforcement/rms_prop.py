@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.proximal import LARGEST_STRENGTH, proximal_step
-from ewc_core.errors import StateFormatError
+from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.params import FlatParameters
 from ewc_core.specs.agent import AgentSpec
-from ewc_core.supervised.optimiser import Adam, Optimiser, Step
+from ewc_core.supervised.optimiser import Adam, Step
 
 
 class CentredRMSProp:
@@ -68,16 +68,21 @@ class CentredRMSProp:
             tensor.copy_(state[name])
 
 
-def make_agent_optimiser(spec: AgentSpec, parameters: FlatParameters) -> Optimiser:
-    """A fresh optimiser of an agent."""
+def make_agent_optimiser(spec: AgentSpec, parameters: FlatParameters) -> Adam | CentredRMSProp:
+    """A fresh optimiser of an agent.
+
+    Raises:
+        SpecError: the constants of `rmsprop_centred` are missing.
+    """
     if spec.optimiser == "adam":
         return Adam(parameters, learning_rate=spec.learning_rate)
-    assert spec.rms_decay is not None and spec.rms_eps is not None  # noqa: PT018 (the spec sees to both)
+    if spec.rms_decay is None or spec.rms_eps is None:
+        raise SpecError("optimiser 'rmsprop_centred' needs rms_decay and rms_eps", field="agent")
     return CentredRMSProp(parameters, learning_rate=spec.learning_rate, decay=spec.rms_decay, eps=spec.rms_eps)
 
 
 def clip_global_norm_(gradient: Tensor, max_norm: float) -> Tensor:
     """Scale the flat gradient in place so that its norm is at most `max_norm`; returns the norm before."""
-    norm = torch.linalg.vector_norm(gradient)
+    norm: Tensor = torch.linalg.vector_norm(gradient)
     gradient.mul_((max_norm / norm.clamp_min(1e-12)).clamp_max(1.0))
     return norm

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,7 +34,8 @@ from ewc_core.reinforcement.games import frames_of, score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import derive_seed
-from ewc_core.specs.environments import EnvironmentSpec
+from ewc_core.specs.agent import check_replay_memory
+from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec, check_next_environment
 
 NUM_LOGS_PER_VISIT = 200
@@ -43,8 +46,11 @@ class ReinforcementRun:
     """Every agent of a job. They play the same schedule, each in environments of its own.
 
     Deterministic: the same spec, seed and thread count give the same bits, however often the run was captured and
-    restored, for environments that are deterministic given their seed and their actions. A step is an agent step in one
-    copy of the environment; with n copies steps are made n at a time, and a visit's length is rounded up to that.
+    restored, for environments that are deterministic given their seed and their actions. All agents draw from generators of
+    the same seeds: they differ by what they are, not by chance, and one with `ewc_lambda` 0 has the bits of `naive`.
+
+    A step is an agent step in one copy of the environment; with n copies steps are made n at a time, and a visit's length is
+    rounded up to that.
     """
 
     def __init__(self, spec: ReinforcementSpec, *, replay_folder: Path | None = None, generation: int = 0) -> None:
@@ -53,7 +59,8 @@ class ReinforcementRun:
         one that made it, which may still be writing.
 
         Raises:
-            SpecError: an environment is unknown, or tasks do not fit together; `field` says which.
+            SpecError: an environment is unknown, tasks do not fit together, or their replays not into the bound; `field` says
+                which.
         """
         self.spec = spec
         self.visit_index = 0
@@ -66,6 +73,7 @@ class ReinforcementRun:
         self.can_capture = True
         """Whether `capture` is allowed now: not while a belief is acted on, or agents are evaluated."""
         self._frames = frames_of(spec.tasks)
+        self._check_memory(len(spec.tasks))
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
             kind: Player(
@@ -98,12 +106,14 @@ class ReinforcementRun:
             StateFormatError: the point, or a replay file, is not one of a job with this spec.
             SpecError: an environment is no longer there.
         """
-        made_by = point.tensors.get(_GENERATION)
-        if made_by is None or int(made_by) == generation:
+        if _GENERATION not in point.tensors or _TASKS_VISITED not in point.tensors:
             raise StateFormatError(
-                f"the resume point is of generation {made_by}; a run that goes on needs another than {generation}"
+                f"the resume point holds {sorted(point.tensors)[:8]}, expected {_GENERATION!r} and {_TASKS_VISITED!r} in it"
             )
-        source = _generation_folder(replay_folder, int(made_by))
+        made_by = int(point.tensors[_GENERATION])
+        if made_by == generation:
+            raise StateFormatError(f"the resume point is of generation {made_by}; a run that goes on needs another one")
+        source = _generation_folder(replay_folder, made_by)
         run = cls(spec, replay_folder=replay_folder, generation=generation)
         run.visit_index, run.step = point.visit_index, point.step
         run._visited = [int(task) for task in point.tensors[_TASKS_VISITED]]
@@ -112,7 +122,7 @@ class ReinforcementRun:
         for kind, player in run._players.items():
             prefix = f"{kind}."
             state = {name.removeprefix(prefix): t for name, t in point.tensors.items() if name.startswith(prefix)}
-            environment = None if visiting is None or point.step == 0 else run._training_environment(kind, visiting)
+            environment = None if visiting is None or point.step == 0 else run._training_environment(visiting)
             player.restore(state, environment=environment, source=source / kind)
         return run
 
@@ -179,8 +189,8 @@ class ReinforcementRun:
         yield VisitStarted(visit, self.step, num_steps)
         self.can_capture = False
         if self.step == 0:
-            for kind, player in self._players.items():
-                player.enter(self._training_environment(kind, visit.task_index))
+            for player in self._players.values():
+                player.enter(self._training_environment(visit.task_index))
         yield from self._play(visit, num_steps)
         if self.spec.stream == "closed" and visit.index + 1 >= len(self.spec.segments):
             yield from self._consolidate_last(visit)
@@ -272,7 +282,7 @@ class ReinforcementRun:
                 results = play_task(
                     player.agent(task),
                     task,
-                    lambda num_envs, task=task: self._evaluation_environment(task, num_envs),
+                    partial(self._evaluation_environment, task),
                     evaluation,
                     frames=self._frames,
                     history=self.spec.agent.history,
@@ -287,11 +297,11 @@ class ReinforcementRun:
                 visit, kind, scores, dict.fromkeys(scores, evaluation.num_episodes), {"metric": metric, "tasks": played}
             )
 
-    def _training_environment(self, kind: str, task: int) -> EnvironmentGroup:
+    def _training_environment(self, task: int) -> EnvironmentGroup:
         return make_environments(
             self._tasks[task],
             num_envs=self.spec.agent.num_envs,
-            seed=derive_seed(self.spec.seed, "environment", kind, self.visit_index),
+            seed=derive_seed(self.spec.seed, "environment", self.visit_index),
             num_actions=self._frames.num_actions,
         )
 
@@ -308,12 +318,29 @@ class ReinforcementRun:
         if visit.index != self.visit_index:
             raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
         task = visit.task
-        if visit.task_index == len(self._tasks):
-            check_next_environment(self.spec, self._tasks, task)
-            frames_of([*self._tasks, task])
-            self._tasks.append(task)
+        if visit.task_index == len(self._tasks) and isinstance(task, AtariTask | GymnasiumTask):
+            self._admit(task)
         elif visit.task_index > len(self._tasks) or self._tasks[visit.task_index] != task:
             raise SpecError(f"visit {visit.index} is to task {visit.task_index} ({task.title!r}), which is not the job's")
+
+    def _admit(self, task: EnvironmentSpec) -> None:
+        """Take an announced task among the job's."""
+        check_next_environment(self.spec, self._tasks, task)
+        frames = frames_of([*self._tasks, task])
+        if frames.num_actions > self._frames.num_actions:
+            raise SpecError(
+                f"task {task.title!r} has {frames.num_actions} actions, and the network {self._frames.num_actions}", field="task"
+            )
+        self._check_memory(len(self._tasks) + 1)
+        self._tasks.append(task)
+
+    def _check_memory(self, num_tasks: int) -> None:
+        """As the spec's own check, now that the size of a frame is known for every environment."""
+        frame_bytes = math.prod(self._frames.shape) * self._frames.dtype.itemsize
+        try:
+            check_replay_memory(self.spec.agent, frame_bytes=frame_bytes, num_tasks=num_tasks, num_agents=len(self.spec.methods))
+        except ValueError as error:
+            raise SpecError(str(error), field="agent.replay_memory_bytes") from error
 
 
 def _generation_folder(base: Path, generation: int) -> Path:

@@ -79,7 +79,7 @@ class AgentSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, given: Any) -> Any:
-        preset = _PRESETS.get(given.get("preset")) if isinstance(given, dict) else None
+        preset = _PRESETS.get(str(given.get("preset"))) if isinstance(given, dict) else None
         if preset is None:
             return given
         filled = {**preset, **given}
@@ -169,7 +169,7 @@ def check_replay_memory(agent: AgentSpec, *, frame_bytes: int, num_tasks: int, n
     total = each * num_tasks * num_agents
     if total > agent.replay_memory_bytes:
         raise ValueError(
-            f"agent.replay_memory_bytes: {num_tasks} tasks of {num_agents} agents with a replay of {each} bytes each need {total} "
-            f"bytes, more than the {agent.replay_memory_bytes} allowed; lower agent.replay_capacity (now "
+            f"agent.replay_memory_bytes: {num_tasks} tasks of {num_agents} agents with a replay of {each} bytes each need "
+            f"{total} bytes, more than the {agent.replay_memory_bytes} allowed; lower agent.replay_capacity (now "
             f"{agent.replay_capacity}), leave out controls, or raise the bound"
         )

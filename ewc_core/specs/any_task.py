@@ -25,7 +25,7 @@ AnyTaskSpec = Annotated[
     Discriminator(
         _kind_of_task,
         custom_error_type="task_kind",
-        custom_error_message="a task's 'kind' is 'permuted' (the default), 'plain', 'rotated' or 'split', or for games 'atari' or "
-        "'gymnasium'",
+        custom_error_message="a task's 'kind' is 'permuted' (the default), 'plain', 'rotated' or 'split', or for games 'atari' "
+        "or 'gymnasium'",
     ),
 ]

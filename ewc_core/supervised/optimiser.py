@@ -122,6 +122,10 @@ class Adam:
         """One step."""
         self._adam.step()
 
+    def forget_weight(self) -> None:
+        """Compute the weight of the proximal step anew at the next one: what it was made for no longer holds."""
+        self._weight = None
+
     def proximal(self, quadratic: Quadratic) -> Step:
         """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `is_weight_refreshed`."""
         adaptive = AdaptiveWeight(quadratic, learning_rate=self.learning_rate, eps=self.EPS)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ewc_core.data import Sources, SplitName, TaskData
 from ewc_core.errors import SpecError
 from ewc_core.seeding import PathPart
-from ewc_core.specs import SupervisedSpec, TaskSpec
+from ewc_core.specs import AtariTask, GymnasiumTask, SupervisedSpec, TaskSpec
+from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.evaluate import score
 from ewc_core.supervised.heads import HeadPlan, HeadView, check_head
@@ -40,12 +41,14 @@ class TaskBook:
         """Shape of one input, the same for all tasks."""
         return self._data[0].input_shape
 
-    def require(self, index: int, task: TaskSpec) -> None:
+    def require(self, index: int, task: AnyTaskSpec) -> None:
         """Know `task` under `index`: the next one, or one known already.
 
         Raises:
             SpecError: `index` is another task's or not the next; or the task does not fit.
         """
+        if isinstance(task, AtariTask | GymnasiumTask):
+            raise SpecError(f"task {index} is the game {task.title!r}; this job learns from data", field="task")
         if index > len(self._specs):
             raise SpecError(f"task {index} cannot come now: {len(self._specs)} tasks are known")
         if index == len(self._specs):
