@@ -58,8 +58,9 @@ class FactoredDirichlet:
 
     def log_likelihoods_of_all(self, statistics: Statistics, examples: NDArray[np.uint8]) -> NDArray[np.float64]:
         """log p [num_examples, num] of each of several observations [num_examples, num_symbols] alone, nothing learned."""
-        table = torch.from_numpy(np.ascontiguousarray(np.log(statistics[:, :-1] + self._prior).T))
+        table = np.empty((self.size - 1, len(statistics)), dtype=self.dtype)
+        np.log(statistics[:, :-1].T + self._prior, out=table)
         at = torch.from_numpy((self._offsets + examples).astype(np.int32))
-        sums = functional.embedding_bag(at, table, mode="sum").numpy().astype(np.float64)
+        sums = functional.embedding_bag(at, torch.from_numpy(table), mode="sum").numpy().astype(np.float64)
         result: NDArray[np.float64] = sums - self.num_symbols * np.log(statistics[:, -1] + self._prior_total)
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,7 +139,8 @@ class ForgetMeNot:
                 length = self.tree.depth - max(first, self._levels[mixture])
                 if length >= self._min_level:
                     self._close(mixture)
-        self.pool.trim()
+            if self.tree.depth - first >= self._min_level:
+                self.pool.trim()
         num_left = bisect_left(self._levels, first)
         self._mixtures.pop_to(num_left)
         self._mixtures.push(np.append(self.pool.slots, FRESH))
@@ -173,9 +175,10 @@ class ForgetMeNot:
         if len(self.pool) == 0:
             return False
         sample, _ = self._mixtures.sample(mixture)
-        return self.pool.predicts(sample) > _MIN_GAIN + float(
-            self._predictor.log_likelihoods_of_all(statistics[None], sample).sum()
-        )
+        everyone = np.concatenate([self.pool.statistics[self.pool.slots], statistics[None]])
+        logs = self._predictor.log_likelihoods_of_all(everyone, sample)
+        together = np.logaddexp.reduce(logs[:, :-1], axis=1) - math.log(len(self.pool))
+        return bool(together.sum() > logs[:, -1].sum() + _MIN_GAIN)
 
     def _learned(self, mixture: int, slot: int) -> Learned:
         before = self.pool.learned(slot)

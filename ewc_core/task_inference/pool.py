@@ -107,11 +107,6 @@ class Pool:
                 return
             self._order.remove(min(loser, key=lambda slot: int(self._num_seen[slot])))
 
-    def predicts(self, sample: Sample) -> float:
-        """Σ log p of the observations of a sample, each alone, under the even mixture of all entries."""
-        logs = self._predictor.log_likelihoods_of_all(self._statistics[self._order], sample)
-        return float((np.logaddexp.reduce(logs, axis=1) - np.log(len(self._order))).sum())
-
     def state(self) -> dict[str, Tensor]:
         """All slots, and which are entries."""
         filled = min(int(self._num_seen.max()), self._sample_size)
