@@ -17,7 +17,14 @@ from torch import Tensor
 
 from ewc_core.errors import StateFormatError
 
-_DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.int16: "I16",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 _HEADER_LENGTH_BYTES = 8
 
 

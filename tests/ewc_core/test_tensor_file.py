@@ -16,6 +16,9 @@ _TENSORS = {
     "a": torch.tensor([1, -2], dtype=torch.int64),
     "c": torch.tensor(0.5, dtype=torch.float64),
     "empty": torch.empty(0, 3),
+    "bytes": torch.tensor([0, 255], dtype=torch.uint8),
+    "flags": torch.tensor([[True, False, True]]),
+    "short": torch.tensor([-300, 300], dtype=torch.int16),
 }
 _DATA = tensor_file.encode(_TENSORS, {"y": "1", "x": "zwei"}, kind="test")
 
