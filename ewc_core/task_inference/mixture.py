@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ewc_core.errors import StateFormatError
+from ewc_core.task_inference.pool import FRESH
 from ewc_core.task_inference.predictor import Predictor, Statistics
 from ewc_core.task_inference.reservoir import Sample, offer
 
@@ -29,7 +30,8 @@ class MixtureStack:
     predictors in the pool. w is ½ for the fresh one and ½ shared evenly by the others; 1 for a fresh one alone.
 
     Predictors whose share has fallen below e^−1000, which no float can tell from nothing, are let go: what a mixture costs is
-    soon little more than the predictors that are still in question.
+    soon little more than the predictors that are still in question. The fresh one stays, for it learns fastest: it may fall
+    behind by thousands of nats before it knows the first thing, and win in the end.
     """
 
     def __init__(self, predictor: Predictor, *, max_num: int, max_members: int, reservoir_size: int) -> None:
@@ -155,7 +157,9 @@ class MixtureStack:
         end = self._bounds[-1]
         log_weights = self._log_priors[:end] + self._log_likelihoods[:end]
         self.log_evidence = np.logaddexp.reduceat(log_weights, self._bounds[:-1])
-        kept = (log_weights > (self.log_evidence - _MAX_NATS_BEHIND).take(self._mixture_of[:end])).nonzero()[0]
+        is_kept = log_weights > (self.log_evidence - _MAX_NATS_BEHIND).take(self._mixture_of[:end])
+        is_kept |= self._slots[:end] == FRESH
+        kept = is_kept.nonzero()[0]
         if len(kept) < end:
             for each in (self._slots, self._mixture_of, self._log_priors, self._log_likelihoods):
                 each[: len(kept)] = each[kept]

@@ -87,7 +87,7 @@ def test_a_mixture_that_lets_go_of_the_hopeless_is_as_good_as_one_that_does_not(
         games = Games(3, num_symbols=100, seed=5)
         process = _process(games, depth=10, pool_size=8)
         totals.append(sum(process.step(symbols) for _, symbols in games.play([0, 1, 2, 0, 2, 1], 120)))
-    assert totals[0] == pytest.approx(totals[1], rel=2e-3)
+    assert totals[0] == pytest.approx(totals[1], rel=1e-9)
 
 
 def test_its_work_grows_with_the_logarithm_of_time_and_with_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
