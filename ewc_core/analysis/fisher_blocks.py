@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ewc_core.analysis.subject import OpenedSubject
-from ewc_core.data import TaskData
 from ewc_core.fisher import fisher_steps
-from ewc_core.specs import FisherEstimator
+from ewc_core.params import ParameterLayout
+from ewc_core.specs import FisherEstimator, LikelihoodName
 
 BLOCK = 256
+Read = Callable[[int, int], tuple[Tensor, Tensor]]
+Select = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,21 @@ class Block:
 
 
 class FisherSums:
-    """Sums over examples of exact Fishers at the subject's parameters, by key; float64."""
+    """Sums over examples of exact Fishers at a network's present parameters, by key; float64."""
 
-    def __init__(self, opened: OpenedSubject, keys: list[str]) -> None:
-        self._opened = opened
-        self.tensors = {key: torch.zeros(opened.parameters.layout.num_parameters, dtype=torch.float64) for key in keys}
+    def __init__(self, network: nn.Module, layout: ParameterLayout, keys: list[str]) -> None:
+        self._network, self._layout = network, layout
+        self.tensors = {key: torch.zeros(layout.num_parameters, dtype=torch.float64) for key in keys}
 
-    def add(self, block: Block, data: TaskData) -> None:
-        """Add the Fishers of a block's examples."""
+    def add(self, block: Block, read: Read, *, likelihood: LikelihoodName, select: Select | None = None) -> None:
+        """Add the Fishers of a block's examples, which `read(start, stop)` gives by position in it."""
         steps = fisher_steps(
-            self._opened.network,
-            self._opened.reader(block.task, data, block.indices),
+            self._network,
+            read,
             len(block.indices),
             estimator=FisherEstimator.EXACT,
-            likelihood=data.likelihood,
-            select=self._opened.view(block.task).select,
+            likelihood=likelihood,
+            select=select,
             seed=0,
         )
         while True:
@@ -49,7 +50,7 @@ class FisherSums:
             except StopIteration as finished:
                 mean: Mapping[str, Tensor] = finished.value
                 break
-        self.tensors[block.into] += len(block.indices) * self._opened.parameters.layout.join(mean, dtype=torch.float64)
+        self.tensors[block.into] += len(block.indices) * self._layout.join(mean, dtype=torch.float64)
 
 
 def blocks_of(into: str, task: int, indices: Tensor) -> list[Block]:

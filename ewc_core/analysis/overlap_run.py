@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ewc_core.analysis.fisher_blocks import Block, FisherSums, blocks_of
-from ewc_core.analysis.overlap import INDEPENDENT_SQUARES, overlap, shuffled_overlap
+from ewc_core.analysis.overlap_findings import overlap_findings
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
-from ewc_core.computation import ComputationResult, CurvePoint
+from ewc_core.computation import ComputationResult
 from ewc_core.data import TaskData
 from ewc_core.errors import SpecError
-from ewc_core.layers import ALL_PARAMETERS, by_layer, with_whole
-from ewc_core.seeding import generator
+from ewc_core.layers import by_layer
 from ewc_core.specs import OverlapAnalysis
-
-Values = Mapping[str, float | None]
 
 
 class OverlapRun:
@@ -40,13 +35,16 @@ class OverlapRun:
             for half, part in ((0, indices[0::2]), (1, indices[1::2])):
                 self._sizes[f"{which}.{half}"] = len(part)
                 self._blocks += blocks_of(f"{which}.{half}", task, part.sort().values)
-        self._sums = FisherSums(opened, list(self._sizes))
+        self._sums = FisherSums(opened.network, opened.parameters.layout, list(self._sizes))
         self.num_steps = len(self._blocks)
 
     def do(self, step: int) -> None:
         """One block."""
         block = self._blocks[step]
-        self._sums.add(block, self._data[block.task])
+        data, view = self._data[block.task], self._opened.view(block.task)
+        self._sums.add(
+            block, self._opened.reader(block.task, data, block.indices), likelihood=data.likelihood, select=view.select
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """The sums so far."""
@@ -54,41 +52,23 @@ class OverlapRun:
 
     def result(self) -> ComputationResult:
         """`overall` and `layers`: overlap, chance and ceiling; None where a Fisher is 0."""
-        layers = by_layer(self._opened.parameters.layout.names)
-        groups = with_whole(layers)
-        first, second = self._fisher("first.0", "first.1"), self._fisher("second.0", "second.1")
-        random = generator(self._seed, "shuffle")
-        measured = overlap(first, second, groups)
-        shuffled = shuffled_overlap(first, second, layers, generator=random, groups=groups)
-        ceilings = {
-            which: overlap(self._fisher(f"{which}.0"), self._fisher(f"{which}.1"), groups) for which in ("first", "second")
-        }
-        rows = {group: _row(group, measured, shuffled, ceilings) for group in groups}
+        found = overlap_findings(
+            self._fisher("first.0", "first.1"),
+            self._fisher("second.0", "second.1"),
+            by_layer(self._opened.parameters.layout.names),
+            seed=self._seed,
+            halves={which: (self._fisher(f"{which}.0"), self._fisher(f"{which}.1")) for which in ("first", "second")},
+        )
         body = {
             "kind": "overlap",
             "first_task": self._question.first_task,
             "second_task": self._question.second_task,
             "num_examples": {which: self._sizes[f"{which}.0"] + self._sizes[f"{which}.1"] for which in ("first", "second")},
-            "overall": rows.pop(ALL_PARAMETERS),
-            "layers": rows,
+            "overall": found.overall,
+            "layers": found.layers,
         }
-        series = {"overlap": measured, "shuffled": shuffled, **{f"ceiling_{which}": value for which, value in ceilings.items()}}
-        curves = [
-            CurvePoint(method=name, name="fisher_overlap", step=depth, value=value)
-            for name, values in series.items()
-            for depth, layer in enumerate(layers)
-            if (value := values[layer]) is not None
-        ]
-        return ComputationResult(body, curves)
+        return ComputationResult(body, found.curves())
 
     def _fisher(self, *keys: str) -> dict[str, Tensor]:
         total = torch.stack([self._sums.tensors[key] for key in keys]).sum(0)
         return self._opened.parameters.layout.split(total / sum(self._sizes[key] for key in keys))
-
-
-def _row(group: str, measured: Values, shuffled: Values, ceilings: Mapping[str, Values]) -> dict[str, object]:
-    return {
-        "overlap": measured[group],
-        "chance": {"independent_squares": INDEPENDENT_SQUARES, "shuffled": shuffled[group]},
-        "ceiling": {which: values[group] for which, values in ceilings.items()},
-    }

@@ -34,9 +34,13 @@ def noise_deviations(kind: NoiseKind, fisher: Tensor, *, sigma: float, ridge: fl
     elif kind is NoiseKind.INVERSE:
         shape = 1.0 / (values + ridge)
     else:
-        cut = values.kthvalue(max(1, math.ceil(null_quantile * len(values)))).values
-        shape = (values <= cut).double()
+        shape = (values <= null_cut(values, null_quantile)).double()
     return sigma * (shape / shape.mean()).sqrt()
+
+
+def null_cut(fisher: Tensor, null_quantile: float) -> float:
+    """The largest Fisher in the null space: that of the `null_quantile` smallest entries."""
+    return float(fisher.double().kthvalue(max(1, math.ceil(null_quantile * len(fisher)))).values)
 
 
 def predicted_increase(fisher: Tensor, deviations: Tensor) -> float:

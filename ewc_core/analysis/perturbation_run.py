@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ewc_core.analysis.fisher_blocks import FisherSums, blocks_of
-from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviations, predicted_increase
+from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviations, null_cut, predicted_increase
+from ewc_core.analysis.perturbation_findings import SCALE, finite_or_none, noise_curves, noise_row, null_space
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
-from ewc_core.computation import ComputationResult, CurvePoint
+from ewc_core.computation import ComputationResult
 from ewc_core.likelihoods import mean_loss
 from ewc_core.seeding import generator
 from ewc_core.specs import PerturbationAnalysis
@@ -30,7 +31,7 @@ class PerturbationRun:
         indices = chosen_examples(self._data, question.num_examples, seed, "examples").sort().values
         self._num_examples = len(indices)
         self._blocks = blocks_of("fisher", question.task, indices)
-        self._sums = FisherSums(opened, ["fisher"])
+        self._sums = FisherSums(opened.network, opened.parameters.layout, ["fisher"])
         shape = (len(NoiseKind), len(question.sigmas), question.num_draws)
         self._losses, self._scores = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
         self._base = torch.zeros(2, dtype=torch.float64)
@@ -39,7 +40,9 @@ class PerturbationRun:
     def do(self, step: int) -> None:
         """One block, the unperturbed network, or one draw at one σ."""
         if step < len(self._blocks):
-            self._sums.add(self._blocks[step], self._data)
+            block, view = self._blocks[step], self._opened.view(self._question.task)
+            read = self._opened.reader(block.task, self._data, block.indices)
+            self._sums.add(block, read, likelihood=self._data.likelihood, select=view.select)
         elif step == len(self._blocks):
             self._base.copy_(torch.tensor(self._measure(), dtype=torch.float64))
         else:
@@ -51,46 +54,31 @@ class PerturbationRun:
 
     def result(self) -> ComputationResult:
         """`noise`: a row per shape and σ. An increase that is not finite is None, and `num_diverged` counts such draws."""
-        rows = [
-            self._row(kind, which, index) for which, kind in enumerate(NoiseKind) for index in range(len(self._question.sigmas))
-        ]
+        question = self._question
+        rows = [self._row(kind, which, index) for which, kind in enumerate(NoiseKind) for index in range(len(question.sigmas))]
+        null = noise_deviations(NoiseKind.NULL, self._fisher(), sigma=1.0, ridge=0.0, null_quantile=question.null_quantile)
         body = {
             "kind": "perturbation",
-            "task": self._question.task,
+            "task": question.task,
             "num_examples": self._num_examples,
-            "num_draws": self._question.num_draws,
-            "loss": _finite(float(self._base[0])),
-            "score": _finite(float(self._base[1])),
+            "num_draws": question.num_draws,
+            "loss": finite_or_none(float(self._base[0])),
+            "score": finite_or_none(float(self._base[1])),
+            "scale": SCALE,
+            "ridge": question.ridge,
+            "null_space": null_space(null_cut(self._fisher(), question.null_quantile), null, quantile=question.null_quantile),
             "noise": rows,
         }
-        names = {
-            "mean_loss_increase": "loss_increase",
-            "predicted_loss_increase": "predicted_loss_increase",
-            "mean_score": "score",
-        }
-        curves = [
-            CurvePoint(
-                method=str(row["noise"]), name=name, step=self._question.sigmas.index(float(str(row["sigma"]))), value=value
-            )
-            for row in rows
-            for key, name in names.items()
-            if isinstance(value := row[key], float)
-        ]
-        return ComputationResult(body, curves)
+        return ComputationResult(body, noise_curves(rows, question.sigmas))
 
     def _row(self, kind: NoiseKind, which: int, index: int) -> dict[str, object]:
-        increases = self._losses[which, index] - self._base[0]
-        finite = increases[increases.isfinite()]
-        whole = len(finite) == len(increases)
-        return {
-            "noise": kind.value,
-            "sigma": self._question.sigmas[index],
-            "mean_loss_increase": _finite(float(increases.mean())),
-            "standard_error": float(increases.std()) / len(increases) ** 0.5 if whole else None,
-            "predicted_loss_increase": predicted_increase(self._fisher(), self._deviations(kind, index)),
-            "mean_score": _finite(float(self._scores[which, index].mean())),
-            "num_diverged": len(increases) - len(finite),
-        }
+        return noise_row(
+            kind,
+            self._question.sigmas[index],
+            self._losses[which, index] - self._base[0],
+            predicted=predicted_increase(self._fisher(), self._deviations(kind, index)),
+            mean_score=float(self._scores[which, index].mean()),
+        )
 
     def _fisher(self) -> Tensor:
         return self._sums.tensors["fisher"] / self._num_examples
@@ -122,7 +110,3 @@ class PerturbationRun:
                 outputs = view.outputs(self._opened.network(inputs))
                 total += len(inputs) * float(mean_loss(data.likelihood, outputs, view.targets(targets)))
         return total / num_examples, score(self._opened.network, data, view, split="test")
-
-
-def _finite(value: float) -> float | None:
-    return value if -torch.inf < value < torch.inf else None

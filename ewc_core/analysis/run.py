@@ -8,11 +8,14 @@ from typing import Protocol
 from torch import Tensor
 
 from ewc_core.analysis.capacity_run import CapacityRun
+from ewc_core.analysis.game_subject import GameSubject, OpenedGames
+from ewc_core.analysis.overlap_game_run import GameOverlapRun
 from ewc_core.analysis.overlap_run import OverlapRun
+from ewc_core.analysis.perturbation_game_run import GamePerturbationRun
 from ewc_core.analysis.perturbation_run import PerturbationRun
 from ewc_core.analysis.subject import AnalysisSubject, OpenedSubject
 from ewc_core.computation import ComputationResult
-from ewc_core.errors import StateFormatError
+from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.specs import AnalysisQuestion, AnalysisSpec, OverlapAnalysis, PerturbationAnalysis
 
 
@@ -30,14 +33,18 @@ class _Question(Protocol):
 class AnalysisRun:
     """Answers one question about one subject; a `Computation`. The same spec and subject give the same bits."""
 
-    def __init__(self, spec: AnalysisSpec, subject: AnalysisSubject) -> None:
-        """Build the network and load the data.
+    def __init__(self, spec: AnalysisSpec, subject: AnalysisSubject | GameSubject) -> None:
+        """Build the network and load the data; of an agent, play its games for the states that it meets.
 
         Raises:
-            SpecError: a task that the subject does not have, or data that cannot be loaded; `field` is in the spec.
+            SpecError: a task that the subject does not have, data or games that cannot be loaded, or a question that cannot
+                be asked of an agent; `field` is in the spec.
             ParameterMismatch: the weights do not fit the subject's network.
         """
-        self._question = _answering(spec.question, spec.seed, OpenedSubject(subject))
+        if isinstance(subject, GameSubject):
+            self._question = _answering_about_games(spec.question, spec.seed, OpenedGames(subject))
+        else:
+            self._question = _answering(spec.question, spec.seed, OpenedSubject(subject))
         self.num_steps = self._question.num_steps
         self.step = 0
 
@@ -77,3 +84,11 @@ def _answering(question: AnalysisQuestion, seed: int, opened: OpenedSubject) -> 
     if isinstance(question, PerturbationAnalysis):
         return PerturbationRun(question, seed, opened)
     return CapacityRun(question, seed, opened)
+
+
+def _answering_about_games(question: AnalysisQuestion, seed: int, opened: OpenedGames) -> _Question:
+    if isinstance(question, OverlapAnalysis):
+        return GameOverlapRun(question, seed, opened)
+    if isinstance(question, PerturbationAnalysis):
+        return GamePerturbationRun(question, seed, opened)
+    raise SpecError("how much of a network is frozen is measured for supervised jobs only", field="question.kind")

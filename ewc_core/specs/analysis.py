@@ -15,7 +15,12 @@ TaskIndex = Annotated[int, Field(ge=0, le=9999)]
 class OverlapAnalysis(Spec):
     """Fisher overlap 1 − d² of two tasks per layer, with its chance level (other parameters' Fishers, shuffled) and its
     ceiling (two halves of one task's examples). Both Fishers are taken at the same parameters: those after the last
-    visit (`at` None) or after the visit `at`."""
+    visit (`at_visit` None) or after the visit `at_visit`.
+
+    Of an agent, both are exact Fishers of N(Q, 1) on `num_examples` states that it meets when it plays (None: 1000), over the
+    weights that all tasks share. Beside it stands the overlap of the constraints as they are stored, each at the
+    parameters of its own time.
+    """
 
     kind: Literal["overlap"] = "overlap"
     first_task: TaskIndex = 0
@@ -31,6 +36,10 @@ class PerturbationAnalysis(Spec):
     Every shape has the mean variance sigma². `ridge` is added to the Fisher before it is inverted; the null space is the
     `null_quantile` of parameters with the smallest Fisher. The Fisher is exact, on `num_examples` training examples
     (None: all); loss and score are those of the test examples.
+
+    Of an agent, the noise is on the weights that all tasks share, the Fisher that of N(Q, 1) on `num_examples` states that it
+    meets (None: 1000, and at least 2). The loss is ½ Σ_a (change of Q)² on them, from `num_draws` draws. The score is that
+    of `num_episodes` whole episodes with another draw at every step (games only).
     """
 
     kind: Literal["perturbation"]
@@ -39,6 +48,7 @@ class PerturbationAnalysis(Spec):
         default=[0.001, 0.003, 0.01, 0.03, 0.1], min_length=1, max_length=32
     )
     num_draws: int = Field(default=20, ge=2, le=1000)
+    num_episodes: int = Field(default=10, ge=1, le=1000)
     ridge: float = Field(default=1e-8, gt=0.0, le=1e6)
     null_quantile: float = Field(default=0.5, gt=0.0, lt=1.0)
     num_examples: Annotated[int, Field(ge=1)] | None = None

@@ -1,0 +1,63 @@
+"""An agent that plays on noisy weights: another draw at every step, as in figure 4C of Kirkpatrick et al. 2017."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ewc_core.analysis.perturbation import draw_noise
+from ewc_core.params import FlatParameters
+from ewc_core.reinforcement.agent import choose_actions
+from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.frame_stack import FrameStack
+
+Values = Callable[[Tensor], Tensor]
+_CHUNK = 512
+
+
+def noisy_return(
+    game: EnvironmentGroup,
+    q_values: Values,
+    parameters: FlatParameters,
+    deviations: Tensor,
+    *,
+    history: int,
+    exploration_epsilon: float,
+    max_steps: int,
+    noise: torch.Generator,
+    actions: torch.Generator,
+) -> float:
+    """The return of one whole episode of `game`, a group of one copy, cut after `max_steps` steps.
+
+    At every step the parameters are their own plus Gaussian noise with `deviations` [num_parameters], drawn anew.
+    `q_values` of stacks [1, history, *frame_shape] read the parameters. They are put back at the end; mutates both
+    generators.
+    """
+    anchor = parameters.values.clone()
+    stack = FrameStack(1, game.frame_shape, game.frame_dtype, history=history)
+    stack.reset(game.reset())
+    total = 0.0
+    try:
+        for _ in range(max_steps):
+            parameters.values.copy_(anchor.double() + draw_noise(deviations, noise))
+            step = game.step(choose_actions(q_values(torch.from_numpy(stack.stacked)), exploration_epsilon, actions))
+            total += float(step.rewards[0])
+            if step.over[0]:
+                break
+            stack.push(step.frames, step.over)
+    finally:
+        parameters.values.copy_(anchor)
+    return total
+
+
+def change_of_values(q_values: Values, states: Tensor, reference: Tensor) -> float:
+    """½ Σ_a (Q(s, a) − Q₀(s, a))², mean over the states: the loss of which ½ Σ F Var is the second order, F that of N(Q, 1).
+
+    `states` [n, ...], `reference` Q₀ [n, num_actions]; in float64.
+    """
+    total = 0.0
+    for part, old in zip(torch.split(states, _CHUNK), torch.split(reference, _CHUNK), strict=True):
+        total += 0.5 * float((q_values(part).double() - old.double()).square().sum())
+    return total / len(states)
