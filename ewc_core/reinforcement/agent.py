@@ -195,11 +195,14 @@ class Agent:
         self.consolidated.put(constraint, visit_index=visit_index)
 
     def remember(self, frames: NDArray[np.generic], actions: NDArray[np.int64], step: EnvironmentStep) -> None:
-        """Remember what was done in `frames` and what came of it."""
+        """Remember what was done in `frames` and what came of it: at once where the agent is told its task, else when it is
+        known to which task it belongs."""
         clip = self._spec.agent.reward_clip
         rewards = step.rewards if clip is None else np.clip(step.rewards, -clip, clip)
         self._pending.add(frames, actions, rewards, step)
         self._steps_to_learn += len(frames)
+        if self.is_told:
+            self._store()
 
     def learn(self) -> list[float]:
         """The updates that are due after what was remembered; their TD losses.
@@ -268,8 +271,10 @@ class Agent:
     def _store_if_settled(self) -> None:
         """Store what was done, once it is known to which task it belongs; or when it is more than may wait."""
         is_settled = self.recogniser.num_settled != self._num_settled
-        if len(self._pending) == 0 or not (is_settled or self._pending.num_entries >= self.replays.max_burst):
-            return
+        if len(self._pending) > 0 and (is_settled or self._pending.num_entries >= self.replays.max_burst):
+            self._store()
+
+    def _store(self) -> None:
         self._num_settled = self.recogniser.num_settled
         replay, self.evicted = self.replays.of(self.label, num_steps=self.num_steps)
         self.num_steps[self.label] = self.num_steps.get(self.label, 0) + self._pending.move_to(replay)

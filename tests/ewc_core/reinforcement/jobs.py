@@ -14,7 +14,7 @@ from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.resume import ResumePoint
 from ewc_core.specs.reinforcement import ReinforcementSpec
 
-NUM_ENVS, STEPS = 4, 400
+NUM_ENVS, STEPS, STEPS_TO_RECOGNISE = 4, 400, 800
 CATCH = [{"kind": "gymnasium", "id": "ewc/Catch-v0", "permutation": number} for number in (1, 2, 3)]
 CARTPOLE = [{"kind": "gymnasium", "id": "CartPole-v1", "permutation": number} for number in (0, 1)]
 ACROBOT = [{"kind": "gymnasium", "id": "Acrobot-v1", "permutation": number, "max_episode_steps": 30} for number in (0, 1)]
@@ -28,7 +28,7 @@ AGENT: dict[str, Any] = {
     "exploration": {"initial": 1.0, "final": 0.1, "start_steps": 40, "end_steps": 300},
 }
 EWC = {"kind": "ewc", "ewc_lambda": 50.0, "fisher": {"num_minibatches": 4}}
-FLAT = {"kind": "flat", "num_levels": 2, "prior_count": 0.5, "window": 16, "update_every": 2}
+FLAT = {"kind": "flat", "num_levels": 2, "prior_count": 0.5, "window": 64, "update_every": 2}
 A_B_A = (0, 1, 0)
 
 

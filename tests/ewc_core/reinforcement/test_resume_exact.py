@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ewc_core.errors import StateFormatError
-from ewc_core.events import EpisodesLogged, Evaluated, Event, StepLogged, Stepped
+from ewc_core.events import EpisodesLogged, Evaluated, Event, StepLogged, Stepped, TaskRecognised
 from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.resume import ResumePoint
 from ewc_core.specs.reinforcement import ReinforcementSpec
@@ -21,6 +21,7 @@ from tests.ewc_core.reinforcement.jobs import (
     FLAT,
     NUM_ENVS,
     STEPS,
+    STEPS_TO_RECOGNISE,
     Interrupted,
     job,
     learn_all,
@@ -30,13 +31,13 @@ from tests.ewc_core.reinforcement.jobs import (
 
 JOBS: dict[str, dict[str, Any]] = {
     "catch, told": {"tasks": CATCH[:2], "controls": ["naive", "independent"]},
-    "catch, recognised": {"tasks": CATCH[:2], "task_inference": FLAT, "controls": ["l2", "oracle"]},
+    "catch, recognised": {"num_steps": STEPS_TO_RECOGNISE, "task_inference": FLAT, "controls": ["l2", "oracle"]},
     "catch, rmsprop, explicit": {
         "method": {**EWC, "ewc_lambda": 0.1, "penalty_step": "explicit"},
         "agent": {"optimiser": "rmsprop_centred", "learning_rate": 2.5e-4, "history": 3},
     },
     "cartpole": {"tasks": CARTPOLE},
-    "acrobot, recognised": {"tasks": ACROBOT, "task_inference": {**FLAT, "num_levels": 8}},
+    "acrobot, recognised": {"tasks": ACROBOT, "task_inference": {**FLAT, "num_levels": 8, "window": 8}},
 }
 
 
@@ -78,6 +79,8 @@ def test_interrupted_runs_end_with_the_same_bits(name: str, tmp_path: Path) -> N
     assert same_tensors(interrupted.run.capture().tensors, whole.capture().tensors)
     assert same_tensors(_contents(interrupted.run, tmp_path / "interrupted"), _contents(whole, tmp_path / "whole"))
     assert _told(interrupted.events) == _told(events)
+    labels = {event.label for event in events if isinstance(event, TaskRecognised) and event.method == "ewc"}
+    assert labels >= {0, 1}  # tasks were switched, by announcement or inference
 
 
 def test_capturing_changes_nothing(tmp_path: Path) -> None:
