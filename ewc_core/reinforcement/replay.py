@@ -62,7 +62,7 @@ class Replay:
         self._folder = folder
         self._written = np.zeros(num_envs, dtype=np.int64)
         self._starts = np.ones(num_envs, dtype=np.bool_)
-        self._at_cursor = self._written.copy()
+        self._num_appended = 0
         self._streams = np.arange(num_envs)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,6 @@ class Replay:
             )
         replay._written = cursor["written"].numpy().copy()
         replay._starts = cursor["starts"].numpy().copy()
-        replay._at_cursor = replay._written.copy()
         return replay
 
     @property
@@ -113,8 +112,8 @@ class Replay:
 
     @property
     def num_appended_since_cursor(self) -> int:
-        """Entries appended to the stream that grew most since `cursor` was called last."""
-        return int((self._written - self._at_cursor).max())
+        """At most so many entries have been appended to any stream since `cursor` was called last."""
+        return self._num_appended
 
     def append(
         self,
@@ -129,8 +128,10 @@ class Replay:
         `terminated`, its last frame is kept too, since values are bootstrapped from it."""
         self._put(self._streams, frames, actions, rewards, self._starts * _FIRST + terminated * _TERMINATED)
         self._starts = over.copy()
+        self._num_appended += 1
         cut = np.flatnonzero(over & ~terminated)
         if len(cut):
+            self._num_appended += 1
             self._put(cut, final_frames[cut], np.zeros(len(cut)), np.zeros(len(cut)), np.full(len(cut), _EXTRA))
 
     def cut(self) -> None:
@@ -163,7 +164,7 @@ class Replay:
 
     def cursor(self) -> dict[str, Tensor]:
         """Where the replay stands."""
-        self._at_cursor = self._written.copy()
+        self._num_appended = 0
         return {"written": torch.from_numpy(self._written.copy()), "starts": torch.from_numpy(self._starts.copy())}
 
     def delete(self) -> None:
