@@ -1,0 +1,60 @@
+"""A small agent that has learned two permuted games of Catch, as an analysis finds it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from torch import Tensor
+
+from ewc_core.analysis import AnalysisRun, GameSubject
+from ewc_core.computation import ComputationResult
+from ewc_core.events import Consolidated, Evaluated, Visit
+from ewc_core.reinforcement.run import ReinforcementRun
+from ewc_core.specs import ReinforcementSpec
+from tests.ewc_core.analysis.subjects import analysis
+
+SPEC = ReinforcementSpec.model_validate(
+    {
+        "kind": "reinforcement",
+        "network": {"kind": "mlp", "hidden_sizes": [48, 48]},
+        "agent": {
+            "preset": "small",
+            "num_envs": 8,
+            "replay_capacity": 4000,
+            "min_history": 100,
+            "learning_rate": 3e-3,
+            "target_update_period": 200,
+            "exploration": {"initial": 1.0, "final": 0.05, "start_steps": 100, "end_steps": 2000},
+        },
+        "method": {"kind": "ewc", "ewc_lambda": 20.0, "fisher": {"num_minibatches": 20}},
+        "tasks": [{"kind": "gymnasium", "id": "ewc/Catch-v0", "permutation": number} for number in (1, 2)],
+        "schedule": {"kind": "rounds", "num_steps": 5000, "order": "fixed"},
+        "evaluation": {"num_episodes": 40, "exploration_epsilons": [0.02], "max_steps": 20},
+    }
+)
+
+
+@functools.cache
+def learned_games() -> GameSubject:
+    """Both games learned, each for 5000 steps; it takes about 3 seconds."""
+    run = ReinforcementRun(SPEC)
+    own: dict[int, dict[str, Tensor]] = {}
+    constraints = []
+    scores: dict[int, float] = {}
+    for index, segment in enumerate(SPEC.segments):
+        for event in run.learn(Visit(index=index, task_index=segment.task, task=SPEC.tasks[segment.task])):
+            if isinstance(event, Consolidated):
+                constraints.append(event.constraint)
+            elif isinstance(event, Evaluated):
+                scores = dict(event.scores)
+        own[segment.task] = run.weights("ewc")
+    assert min(scores.values()) > 0.8, "the agent has not learned its games"
+    return GameSubject(SPEC, SPEC.tasks, constraints, run.weights("ewc"), own)
+
+
+def answered(subject: GameSubject, **question: Any) -> ComputationResult:
+    """Run a question about games to its end."""
+    run = AnalysisRun(analysis(**question), subject)
+    assert sum(1 for _ in run.run()) == run.num_steps == run.step
+    return run.result()
