@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ewc_core.fisher.forms import Named, Squares, Sums, leading, per_example_sum
+from ewc_core.fisher.forms import Named, Squares, leading, per_example_sum
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call, Use
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d

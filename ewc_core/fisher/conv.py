@@ -8,8 +8,9 @@ from math import prod
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ewc_core.fisher.forms import Named, Squares, Sums, leading
+from ewc_core.fisher.forms import Named, Squares, leading
 from ewc_core.fisher.outer import OuterSquares, rows_held
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d

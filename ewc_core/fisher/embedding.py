@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ewc_core.fisher.forms import Named, Squares, Sums, leading
+from ewc_core.fisher.forms import Named, Squares, leading
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
 
 

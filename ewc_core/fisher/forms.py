@@ -11,9 +11,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
-
-Sums = dict[str, Tensor]
 
 
 class Squares(Protocol):
@@ -23,7 +22,7 @@ class Squares(Protocol):
         """Take the gradient at the layer's output for one seed; per example, [n, ...]."""
 
     def finish(self, sums: Sums) -> None:
-        """Add the squares to the float64 sums of the layer's parameters."""
+        """Add the squares to the sums of the layer's parameters."""
 
 
 class LayerForm(Protocol):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ewc_core.fisher.forms import Sums
+from ewc_core.fisher.sums import Sums
 
 Outputs = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 

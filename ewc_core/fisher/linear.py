@@ -7,8 +7,9 @@ from math import prod
 
 from torch import Tensor, nn
 
-from ewc_core.fisher.forms import Named, Squares, Sums, leading
-from ewc_core.fisher.outer import OuterSquares, add_product, rows_held
+from ewc_core.fisher.forms import Named, Squares, leading
+from ewc_core.fisher.outer import OuterSquares, rows_held
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
 
 
@@ -27,7 +28,7 @@ class _OnePosition:
         if self._squared is None:
             return
         if self._names.weight is not None:
-            add_product(sums[self._names.weight], self._squared.T, self._inputs.square())
+            sums[self._names.weight].addmm_(self._squared.T, self._inputs.square())
         if self._names.bias is not None:
             sums[self._names.bias].add_(self._squared.sum(0))
 

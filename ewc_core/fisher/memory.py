@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from ewc_core.fisher.plan import Plan
 from ewc_core.fisher.trace import graph_below, recorded
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
-MOST_EXAMPLES = 1024
+MOST_EXAMPLES = 512
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class ChunkSize:
     num_outputs: int
     forward_bytes: int
     chunk_bytes: int
+
+    def chunks(self, num_examples: int) -> Iterator[tuple[int, int]]:
+        """(start, stop) of as few chunks as possible, nearly equal ones: a short last chunk would be a slow one."""
+        num_chunks = ceil(num_examples / self.examples)
+        bounds = [index * num_examples // num_chunks for index in range(num_chunks + 1)]
+        return pairwise(bounds)
 
     def general_examples(self, plan: Plan, leaves: Mapping[str, Tensor]) -> int:
         """Examples whose gradients by the general method, and their squares, fit into the chunk's memory."""

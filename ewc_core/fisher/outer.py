@@ -6,13 +6,13 @@ while it is still in the cache. Squaring before the sum over positions would be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
 import torch
 from torch import Tensor
 
-ROWS_PER_PRODUCT = 320
+ROWS_PER_PRODUCT = 384
 NUMBERS_PER_BLOCK = {"cpu": 2**17, "cuda": 2**23}
 Columns = Callable[[int, int], Tensor]
 
@@ -28,13 +28,6 @@ def numbers_per_block(device: torch.device) -> int:
     return NUMBERS_PER_BLOCK.get(device.type, NUMBERS_PER_BLOCK["cuda"])
 
 
-def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total += left @ right in blocks of rows: [o, n] @ [n, k] in the inputs' dtype, added in that of `total`."""
-    rows = max(1, numbers_per_block(total.device) // max(1, right.shape[1]))
-    for start in range(0, len(total), rows):
-        total[start : start + rows].view(-1, right.shape[1]).add_(left[start : start + rows] @ right)
-
-
 class OuterSquares:
     """Collects δ of shape [n, groups, o, p] seed by seed against columns [n, groups, k, p] that are made block by block."""
 
@@ -43,6 +36,7 @@ class OuterSquares:
     ) -> None:
         num_examples, groups, self._rows, positions = delta_shape
         self._columns = columns
+        self._numbers_of_columns = max(1, groups * positions * num_columns)
         self._capacity = rows_held(self._rows, num_seeds)
         self._held = like.new_empty(num_examples, groups, self._capacity * self._rows, positions)
         self._total = like.new_zeros(groups, self._capacity * self._rows, num_columns)
@@ -65,17 +59,22 @@ class OuterSquares:
 
     def _square(self) -> None:
         num_rows = self._num_held * self._rows
-        total = self._total[:, :num_rows]
-        block = max(1, numbers_per_block(total.device) // total.numel())
-        for start in range(0, len(self._held), block):
-            stop = min(start + block, len(self._held))
-            deltas, columns = self._held[start:stop, :, :num_rows], self._columns(start, stop).transpose(2, 3)
-            if stop - start > 1:
+        held, total = self._held[:, :, :num_rows], self._total[:, :num_rows]
+        numbers = numbers_per_block(total.device)
+        together = numbers // max(1, total.numel())  # examples whose products are squared at once
+        step = together if together > 1 else max(1, numbers // self._numbers_of_columns)
+        for start in range(0, len(held), step):
+            deltas, columns = held[start : start + step], self._columns(start, start + step).transpose(2, 3)
+            if together > 1:
                 total += (deltas @ columns).square_().sum(0)
-            elif len(total) > 1:
-                product = torch.bmm(deltas[0], columns[0])
-                total.addcmul_(product, product)
             else:
-                product = torch.mm(deltas[0, 0], columns[0, 0])
-                total[0].addcmul_(product, product)
+                _add_squares(total.squeeze(0), deltas.squeeze(1).unbind(), columns.squeeze(1).unbind())
         self._num_held = 0
+
+
+def _add_squares(total: Tensor, lefts: Sequence[Tensor], rights: Sequence[Tensor]) -> None:
+    """total += Σ (left @ right)², one product after the other in the same memory."""
+    product = torch.empty_like(total)
+    for left, right in zip(lefts, rights, strict=True):
+        torch.matmul(left, right, out=product)
+        total.addcmul_(product, product)

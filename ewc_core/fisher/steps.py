@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ewc_core.errors import NonFiniteError, SpecError
-from ewc_core.fisher.forms import Sums
+from ewc_core.errors import SpecError
 from ewc_core.fisher.general import GeneralMethod, Outputs, outputs_of
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
 from ewc_core.fisher.plan import Plan, make_plan
 from ewc_core.fisher.seeds import make_seeds, needs_targets, num_seeds, num_uniforms
+from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import graph_below, recorded
 from ewc_core.fisher.untouched import untouched
 from ewc_core.seeding import generator
@@ -39,9 +39,9 @@ def fisher_steps(
     A mean over examples of per-example squares; the seeds s of the estimator are in `seeds.py`. `read(start, stop)`
     gives inputs [n, ...] and targets; `select` picks the outputs [n, K] that the likelihood sees, None means all of
     them. Layers with a closed form use it, every other parameter has per-example gradients by vmap or, where vmap
-    cannot trace the network, by a loop. Within a chunk sums have the parameters' dtype, between chunks float64.
-    Working memory is about `chunk_bytes`, or what one example needs, plus 8 bytes per parameter. Random labels and
-    signs depend on `seed` and the example's position, not on chunks.
+    cannot trace the network, by a loop. Sums of up to 1024 examples have the parameters' dtype, beyond that float64.
+    Working memory is about `chunk_bytes`, or what one example needs, plus 4 bytes per parameter (12 beyond 1024 examples).
+    Random labels and signs depend on `seed` and the example's position, not on chunks.
 
     Yields the number of examples done after each chunk, and returns the Fisher; it is 0 for parameters that the
     outputs do not depend on and for frozen ones (`requires_grad` False). The network must treat examples
@@ -61,17 +61,17 @@ def fisher_steps(
     with untouched(network), torch.enable_grad():
         plan = make_plan(network, leaves)
         size = probe(plan, job.outputs, leaves, fixed, read(0, min(3, num_examples))[0], job.num_seeds, chunk_bytes)
-    sums = {name: torch.zeros(leaf.shape, dtype=torch.float64, device=leaf.device) for name, leaf in leaves.items()}
+    sums = Sums(leaves)
     general = GeneralMethod(job.outputs)
-    for start in range(0, num_examples, size.examples):
-        stop = min(start + size.examples, num_examples)
+    for start, stop in size.chunks(num_examples):
         with untouched(network):
             inputs, targets = read(start, stop)
             uniforms = torch.rand(stop - start, job.num_uniforms(size), generator=random, dtype=torch.float64)
+            sums.count(stop - start)
             _add_chunk(job, plan, general, size, (leaves, fixed), (inputs, targets, uniforms), sums)
         yield stop
     zeros = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters() if name not in leaves}
-    means = {name: _mean(name, sums.pop(name), num_examples, leaf.dtype) for name, leaf in leaves.items()}
+    means = {name: sums.mean(name, leaf.dtype) for name, leaf in leaves.items()}
     return {name: means[name] if name in means else zeros[name] for name, _ in network.named_parameters()}
 
 
@@ -177,10 +177,3 @@ def _tensors(network: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     leaves = {name: parameter.detach().requires_grad_() for name, parameter in parameters.items() if parameter.requires_grad}
     frozen = {name: parameter.detach() for name, parameter in parameters.items() if not parameter.requires_grad}
     return leaves, {**frozen, **{name: buffer.detach().clone() for name, buffer in network.named_buffers()}}
-
-
-def _mean(name: str, total: Tensor, num_examples: int, dtype: torch.dtype) -> Tensor:
-    result = total.div_(num_examples).to(dtype)
-    if not bool(torch.isfinite(result.sum(dtype=torch.float64))):  # no entry is negative, so nothing cancels
-        raise NonFiniteError(f"the Fisher of parameter {name!r} holds NaN or infinity; has training diverged?")
-    return result
