@@ -19,6 +19,7 @@ from ewc_core.reinforcement.environments.group import EnvironmentStep
 from ewc_core.reinforcement.exploration import exploration_epsilon
 from ewc_core.reinforcement.fisher import q_fisher_info, q_fisher_steps
 from ewc_core.reinforcement.learner import QLearner
+from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.reinforcement.pending import PendingTransitions
 from ewc_core.reinforcement.replays import Replays
 from ewc_core.seeding import derive_seed, generator
@@ -234,11 +235,11 @@ class Agent:
             _RANDOM: self._random.get_state(),
             _COUNTS: torch.tensor([self.label, self._steps_to_learn, self._num_observed, self._num_settled], dtype=torch.int64),
             _STEPS: steps,
-            **_named(_LEARNER, self.learner.state()),
-            **_named(_RECOGNISER, self.recogniser.state()),
-            **_named(_CONSTRAINTS, self.consolidated.state(layout)),
-            **_named(_REPLAYS, self.replays.cursors()),
-            **_named(_PENDING, self._pending.state()),
+            **named(_LEARNER, self.learner.state()),
+            **named(_RECOGNISER, self.recogniser.state()),
+            **named(_CONSTRAINTS, self.consolidated.state(layout)),
+            **named(_REPLAYS, self.replays.cursors()),
+            **named(_PENDING, self._pending.state()),
         }
 
     def restore(self, state: Mapping[str, Tensor], *, source: Path | None) -> None:
@@ -255,7 +256,7 @@ class Agent:
         counts = [int(value) for value in rest.pop(_COUNTS)]
         self.label, self._steps_to_learn, self._num_observed, self._num_settled = counts
         self.num_steps = {int(label): int(steps) for label, steps in rest.pop(_STEPS).tolist()}
-        parts = {prefix: _taken(rest, prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING)}
+        parts = {prefix: taken(rest, prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING)}
         if rest:
             raise StateFormatError(f"agent state holds unknown tensors {sorted(rest)}")
         layout = self.learner.parameters.layout
@@ -291,12 +292,3 @@ def choose_actions(q_values: Tensor, epsilon: float, random: torch.Generator) ->
     anything = torch.randint(num_actions, (num_rows,), generator=random)
     actions: NDArray[np.int64] = torch.where(explore, anything, q_values.argmax(dim=1)).numpy()
     return actions
-
-
-def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
-
-
-def _taken(rest: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    names = [name for name in rest if name.startswith(prefix)]
-    return {name.removeprefix(prefix): rest.pop(name) for name in names}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ewc_core.reinforcement.agent import Agent, Frames, choose_actions
+from ewc_core.reinforcement.agent import Agent, choose_actions
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.frame_stack import FrameStack
-from ewc_core.seeding import generator
-from ewc_core.specs.reinforcement import GameEvaluationSpec
+from ewc_core.reinforcement.game_book import GameBook
+from ewc_core.seeding import derive_seed, generator
+from ewc_core.specs.reinforcement import GameEvaluationSpec, ReinforcementSpec
 
 _NUM_LOOKED_AT = 4
 """Copies of the game that an agent looks at in turn to tell which one it is."""
@@ -33,44 +34,37 @@ class GameScore:
         return sum(self.returns) / len(self.returns)
 
 
-def play_task(
-    agent: Agent,
-    task_index: int,
-    open_environment: Callable[[int], EnvironmentGroup],
-    evaluation: GameEvaluationSpec,
-    *,
-    frames: Frames,
-    history: int,
-    seed: int,
-) -> list[GameScore]:
-    """One score per exploration epsilon. All episodes of one epsilon are played side by side; `seed` gives the actions.
+def play_task(agent: Agent, task_index: int, games: GameBook, spec: ReinforcementSpec) -> list[GameScore]:
+    """One score per exploration epsilon of `spec.evaluation`. All episodes of one epsilon are played side by side.
 
     The agent plays under the label that it recognises in a few steps of random play beforehand. Nothing of it changes. The
     environments are opened anew each time, so that the episodes of every epsilon begin alike, whoever plays them.
     """
-    label = _look(agent, task_index, open_environment, evaluation, seed=seed)
+    evaluation = spec.evaluation
+    seed = derive_seed(spec.seed, "evaluation", task_index)
+    label = _look(agent, task_index, games, evaluation, seed=seed)
     scores = []
     with agent.learner.tasks.temporarily(label):
         for epsilon in evaluation.exploration_epsilons:
-            with closing(open_environment(evaluation.num_episodes)) as environment:
-                returns = _episodes(agent, environment, evaluation.max_steps, epsilon, frames=frames, history=history, seed=seed)
+            with closing(games.evaluation_environment(task_index, evaluation.num_episodes)) as environment:
+                stack = FrameStack(evaluation.num_episodes, games.frames.shape, games.frames.dtype, history=spec.agent.history)
+                random = generator(seed, "evaluation", str(epsilon))
+                returns = _episodes(agent, environment, stack, epsilon, random, max_steps=evaluation.max_steps)
             scores.append(GameScore(epsilon, returns, label))
     return scores
 
 
-def _look(
-    agent: Agent,
-    task_index: int,
-    open_environment: Callable[[int], EnvironmentGroup],
-    evaluation: GameEvaluationSpec,
-    *,
-    seed: int,
-) -> int:
+def details_of(scores: Sequence[GameScore]) -> dict[str, object]:
+    """What an evaluation says of one task beside its score: the label it was played under, and the mean return by epsilon."""
+    return {"label": scores[0].label, "returns": {f"{score.exploration_epsilon:g}": score.mean for score in scores}}
+
+
+def _look(agent: Agent, task_index: int, games: GameBook, evaluation: GameEvaluationSpec, *, seed: int) -> int:
     if agent.is_told:
         return task_index
     random = np.random.default_rng(seed)
     looks = []
-    with closing(open_environment(min(evaluation.num_episodes, _NUM_LOOKED_AT))) as environment:
+    with closing(games.evaluation_environment(task_index, _NUM_LOOKED_AT)) as environment:
         now = environment.reset()
         for step in range(evaluation.num_look_steps):
             looks.append(now[step % len(now)].copy())
@@ -81,17 +75,14 @@ def _look(
 def _episodes(
     agent: Agent,
     environment: EnvironmentGroup,
-    max_steps: int,
+    stack: FrameStack,
     epsilon: float,
+    random: torch.Generator,
     *,
-    frames: Frames,
-    history: int,
-    seed: int,
+    max_steps: int,
 ) -> tuple[float, ...]:
     """The return of the first episode of every copy, cut after `max_steps` steps."""
-    random = generator(seed, "evaluation", str(epsilon))
     now = environment.reset()
-    stack = FrameStack(len(now), frames.shape, frames.dtype, history=history)
     stack.reset(now)
     returns, running = np.zeros(len(now)), np.ones(len(now), dtype=bool)
     for _ in range(max_steps):

@@ -12,6 +12,7 @@ from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.networks.q_network import QNetwork, build_q_network
 from ewc_core.params import FlatParameters
+from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.reinforcement.replay import Batch
 from ewc_core.reinforcement.rms_prop import clip_global_norm_, make_agent_optimiser
 from ewc_core.reinforcement.task_parameters import TaskParameters
@@ -81,7 +82,8 @@ class QLearner:
         return values
 
     def update(self, batch: Batch) -> float:
-        """One training step; returns the mean TD loss before it.
+        """One training step; returns the mean TD loss before it. The bound on the gradient's norm is one on the data gradient:
+        the penalty's is added, or its proximal step made, after it.
 
         Raises:
             NonFiniteError: the loss is NaN or infinite; no step was made.
@@ -120,8 +122,8 @@ class QLearner:
         return {
             _TARGET: self._target.values.clone(),
             _COUNTS: torch.tensor(self._steps_since_copy, dtype=torch.int64),
-            **{_OPTIMISER + name: tensor for name, tensor in self._optimiser.state().items()},
-            **{_TASKS + name: tensor for name, tensor in self.tasks.state().items()},
+            **named(_OPTIMISER, self._optimiser.state()),
+            **named(_TASKS, self.tasks.state()),
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -135,8 +137,8 @@ class QLearner:
         if _TARGET not in rest or _COUNTS not in rest:
             raise StateFormatError(f"learner state holds {sorted(state)}, expected {_TARGET!r} and {_COUNTS!r} in it")
         target, count = rest.pop(_TARGET), rest.pop(_COUNTS)
-        self.tasks.load_state(_under(rest, _TASKS))
-        self._optimiser.load_state(_under(rest, _OPTIMISER))
+        self.tasks.load_state(taken(rest, _TASKS))
+        self._optimiser.load_state(taken(rest, _OPTIMISER))
         if rest:
             raise StateFormatError(f"learner state holds unknown tensors {sorted(rest)}")
         self._target.load_flat(target)
@@ -149,8 +151,3 @@ class QLearner:
 
 def _fresh(spec: ReinforcementSpec, input_shape: tuple[int, ...], num_actions: int, seed: int) -> QNetwork:
     return build_q_network(spec.network, input_shape=input_shape, num_actions=num_actions, generator=generator(seed, "network"))
-
-
-def _under(rest: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    names = [name for name in rest if name.startswith(prefix)]
-    return {name.removeprefix(prefix): rest.pop(name) for name in names}

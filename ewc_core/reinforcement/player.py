@@ -15,6 +15,7 @@ from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.reinforcement.agent import Agent, Belief, Frames
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.frame_stack import FrameStack
+from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.specs.reinforcement import ReinforcementSpec
 
 _ENVIRONMENT, _STACK, _AGENT, _RETURNS, _CONTENT = "environment.", "stack.", "agent.", "returns", "label_content"
@@ -69,6 +70,8 @@ class Player:
         self._now = environment.reset()
         self._stack.reset(self._now)
         self._returns[:] = 0.0
+        self.finished_returns.clear()
+        self.losses.clear()
         for agent in self._agents.values():
             agent.cut()
 
@@ -124,10 +127,10 @@ class Player:
             ).reshape(-1, 3),
         }
         for key, agent in self._agents.items():
-            state |= {f"{_AGENT}{key}.{name}": tensor for name, tensor in agent.capture().items()}
+            state |= named(f"{_AGENT}{key}.", agent.capture())
         if self._environment is not None:
-            state |= {_ENVIRONMENT + name: tensor for name, tensor in self._environment.capture().items()}
-            state |= {_STACK + name: tensor for name, tensor in self._stack.state().items()}
+            state |= named(_ENVIRONMENT, self._environment.capture())
+            state |= named(_STACK, self._stack.state())
         return state
 
     def restore(self, state: Mapping[str, Tensor], *, environment: EnvironmentGroup | None, source: Path | None) -> None:
@@ -136,26 +139,23 @@ class Player:
         Raises:
             StateFormatError: parts are missing, unknown or damaged.
         """
+        rest = dict(state)
         own = {_RETURNS, _FINISHED, _LOSSES, _CONTENT}
-        if not own <= set(state):
-            raise StateFormatError(f"state of {self.kind!r} holds {sorted(state)[:8]}, expected {sorted(own)} in it")
-        self._returns = state[_RETURNS].numpy().copy()
-        self.finished_returns, self.losses = state[_FINISHED].tolist(), state[_LOSSES].tolist()
-        self.label_content = Counter({(label, task): count for label, task, count in state[_CONTENT].tolist()})
-        parts: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in state.items():
-            if name.startswith(_AGENT):
-                key, _, rest = name.removeprefix(_AGENT).partition(".")
-                if not key.isdigit():
-                    raise StateFormatError(f"state of {self.kind!r} holds {name!r}, expected '{_AGENT}<number>.<name>'")
-                parts.setdefault(int(key), {})[rest] = tensor
-        for number, part in parts.items():
-            self.agent(number).restore(part, source=None if source is None else source / f"agent-{number}")
+        if not own <= set(rest):
+            raise StateFormatError(f"state of {self.kind!r} holds {sorted(rest)[:8]}, expected {sorted(own)} in it")
+        self._returns = rest.pop(_RETURNS).numpy().copy()
+        self.finished_returns, self.losses = rest.pop(_FINISHED).tolist(), rest.pop(_LOSSES).tolist()
+        self.label_content = Counter({(label, task): count for label, task, count in rest.pop(_CONTENT).tolist()})
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in taken(rest, _AGENT).items():
+            key, _, inner = name.partition(".")
+            parts.setdefault(key, {})[inner] = tensor
+        environment_state, stack_state = taken(rest, _ENVIRONMENT), taken(rest, _STACK)
+        if rest or not all(key.isdigit() for key in parts):
+            raise StateFormatError(f"state of {self.kind!r} holds unknown tensors {sorted(rest)[:8]}, agents {sorted(parts)}")
+        for key, part in parts.items():
+            self.agent(int(key)).restore(part, source=None if source is None else source / f"agent-{key}")
         if environment is not None:
             self._environment = environment
-            self._now = environment.restore(_under(state, _ENVIRONMENT))
-            self._stack.load_state(_under(state, _STACK))
-
-
-def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+            self._now = environment.restore(environment_state)
+            self._stack.load_state(stack_state)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,16 +25,13 @@ from ewc_core.events import (
     VisitStarted,
 )
 from ewc_core.reinforcement.agent import Belief
-from ewc_core.reinforcement.environments.group import EnvironmentGroup
-from ewc_core.reinforcement.environments.open import make_environments
-from ewc_core.reinforcement.evaluate import play_task
-from ewc_core.reinforcement.games import frames_of, score_of
+from ewc_core.reinforcement.evaluate import details_of, play_task
+from ewc_core.reinforcement.game_book import GameBook
+from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.resume import ResumePoint
-from ewc_core.seeding import derive_seed
-from ewc_core.specs.agent import check_replay_memory
-from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
-from ewc_core.specs.reinforcement import ReinforcementSpec, check_next_environment
+from ewc_core.specs.environments import EnvironmentSpec
+from ewc_core.specs.reinforcement import ReinforcementSpec
 
 NUM_LOGS_PER_VISIT = 200
 _TASKS_VISITED, _GENERATION = "visited_tasks", "generation"
@@ -67,19 +62,17 @@ class ReinforcementRun:
         self.step = 0
         self._base, self._generation = replay_folder, generation
         folder = None if replay_folder is None else _generation_folder(replay_folder, generation)
-        self._tasks: list[EnvironmentSpec] = list(spec.tasks)
         self._visited: list[int] = []
         self._ending = False
         self.can_capture = True
         """Whether `capture` is allowed now: not while a belief is acted on, or agents are evaluated."""
-        self._frames = frames_of(spec.tasks)
-        self._check_memory(len(spec.tasks))
+        self._games = GameBook(spec)
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
             kind: Player(
                 spec,
                 kind,
-                frames=self._frames,
+                frames=self._games.frames,
                 max_replay_bytes=share,
                 folder=None if folder is None else folder / kind,
             )
@@ -118,11 +111,15 @@ class ReinforcementRun:
         run.visit_index, run.step = point.visit_index, point.step
         run._visited = [int(task) for task in point.tensors[_TASKS_VISITED]]
         known = [*run._visited, *([] if visiting is None else [visiting])]
-        run._tasks = list(tasks[: max(len(spec.tasks), *(task + 1 for task in known), 0)])
+        run._games.know(tasks[: max(len(spec.tasks), *(task + 1 for task in known), 0)])
         for kind, player in run._players.items():
             prefix = f"{kind}."
             state = {name.removeprefix(prefix): t for name, t in point.tensors.items() if name.startswith(prefix)}
-            environment = None if visiting is None or point.step == 0 else run._training_environment(visiting)
+            environment = (
+                None
+                if visiting is None or point.step == 0
+                else run._games.training_environment(visiting, visit_index=point.visit_index)
+            )
             player.restore(state, environment=environment, source=source / kind)
         return run
 
@@ -181,7 +178,9 @@ class ReinforcementRun:
             SpecError: another visit or task is due, or the environment is unavailable.
             NonFiniteError: a network diverged.
         """
-        self._expect(visit)
+        if visit.index != self.visit_index:
+            raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
+        self._games.require(visit.task_index, visit.task)
         self._ending = False
         num_steps = self.spec.num_steps_of_visit(visit.index)
         if visit.max_steps is not None:
@@ -190,7 +189,7 @@ class ReinforcementRun:
         self.can_capture = False
         if self.step == 0:
             for player in self._players.values():
-                player.enter(self._training_environment(visit.task_index))
+                player.enter(self._games.training_environment(visit.task_index, visit_index=visit.index))
         yield from self._play(visit, num_steps)
         if self.spec.stream == "closed" and visit.index + 1 >= len(self.spec.segments):
             yield from self._consolidate_last(visit)
@@ -273,74 +272,16 @@ class ReinforcementRun:
 
     def _evaluate(self, visit: Visit) -> Iterator[Event]:
         evaluation = self.spec.evaluation
-        metric = "return" if any(task.reference_scores is None for task in self._tasks) else "normalised"
-        tasks = range(len(self._tasks)) if evaluation.tasks == "all" else sorted(self._visited)
+        tasks = range(len(self._games.tasks)) if evaluation.tasks == "all" else sorted(self._visited)
         for kind, player in self._players.items():
-            scores: dict[int, float] = {}
-            played: dict[str, object] = {}
-            for task in tasks:
-                results = play_task(
-                    player.agent(task),
-                    task,
-                    partial(self._evaluation_environment, task),
-                    evaluation,
-                    frames=self._frames,
-                    history=self.spec.agent.history,
-                    seed=derive_seed(self.spec.seed, "evaluation", task),
-                )
-                scores[task] = score_of(self._tasks[task], results[0].mean)
-                played[str(task)] = {
-                    "label": results[0].label,
-                    "returns": {f"{result.exploration_epsilon:g}": result.mean for result in results},
-                }
+            results = {task: play_task(player.agent(task), task, self._games, self.spec) for task in tasks}
             yield Evaluated(
-                visit, kind, scores, dict.fromkeys(scores, evaluation.num_episodes), {"metric": metric, "tasks": played}
+                visit,
+                kind,
+                {task: score_of(self._games.tasks[task], scores[0].mean) for task, scores in results.items()},
+                dict.fromkeys(results, evaluation.num_episodes),
+                {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
-
-    def _training_environment(self, task: int) -> EnvironmentGroup:
-        return make_environments(
-            self._tasks[task],
-            num_envs=self.spec.agent.num_envs,
-            seed=derive_seed(self.spec.seed, "environment", self.visit_index),
-            num_actions=self._frames.num_actions,
-        )
-
-    def _evaluation_environment(self, task: int, num_envs: int) -> EnvironmentGroup:
-        return make_environments(
-            self._tasks[task],
-            num_envs=num_envs,
-            seed=derive_seed(self.spec.seed, "evaluation-episodes", task),
-            num_actions=self._frames.num_actions,
-            for_training=False,
-        )
-
-    def _expect(self, visit: Visit) -> None:
-        if visit.index != self.visit_index:
-            raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
-        task = visit.task
-        if visit.task_index == len(self._tasks) and isinstance(task, AtariTask | GymnasiumTask):
-            self._admit(task)
-        elif visit.task_index > len(self._tasks) or self._tasks[visit.task_index] != task:
-            raise SpecError(f"visit {visit.index} is to task {visit.task_index} ({task.title!r}), which is not the job's")
-
-    def _admit(self, task: EnvironmentSpec) -> None:
-        """Take an announced task among the job's."""
-        check_next_environment(self.spec, self._tasks, task)
-        frames = frames_of([*self._tasks, task])
-        if frames.num_actions > self._frames.num_actions:
-            raise SpecError(
-                f"task {task.title!r} has {frames.num_actions} actions, and the network {self._frames.num_actions}", field="task"
-            )
-        self._check_memory(len(self._tasks) + 1)
-        self._tasks.append(task)
-
-    def _check_memory(self, num_tasks: int) -> None:
-        """As the spec's own check, now that the size of a frame is known for every environment."""
-        frame_bytes = math.prod(self._frames.shape) * self._frames.dtype.itemsize
-        try:
-            check_replay_memory(self.spec.agent, frame_bytes=frame_bytes, num_tasks=num_tasks, num_agents=len(self.spec.methods))
-        except ValueError as error:
-            raise SpecError(str(error), field="agent.replay_memory_bytes") from error
 
 
 def _generation_folder(base: Path, generation: int) -> Path:

@@ -161,6 +161,14 @@ def test_a_point_without_a_part_is_refused(part: str, tmp_path: Path) -> None:
         _restored(spec, ResumePoint(point.visit_index, point.step, rest), tmp_path)
 
 
+@pytest.mark.parametrize("part", ["ewc.strange", "ewc.agent.x.random", "ewc.agent.0.strange", "ewc.agent.0.replays.0"])
+def test_a_point_with_a_part_that_nobody_knows_is_refused(part: str, tmp_path: Path) -> None:
+    spec = job()
+    point = _point(spec, tmp_path)
+    with pytest.raises(StateFormatError):
+        _restored(spec, ResumePoint(point.visit_index, point.step, {**point.tensors, part: torch.zeros(1)}), tmp_path)
+
+
 def test_more_than_the_margin_is_never_written_after_a_point_that_was_due(tmp_path: Path) -> None:
     """Windows so long that hundreds of transitions wait: whenever a run dies, its last point is still good."""
     spec = job(task_inference={**FLAT, "window": 1000, "update_every": 50}, num_steps=4000, visits=(0, 1))

@@ -23,6 +23,8 @@ from ewc_core.events import (
     VisitFinished,
     VisitStarted,
 )
+from ewc_core.reinforcement.environments.episodes import Episodes
+from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.run import ReinforcementRun, run
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
@@ -231,15 +233,13 @@ def _memory_state(whole: ReinforcementRun) -> dict[str, Tensor]:
 
 
 def test_the_episodes_of_an_evaluation_begin_alike_for_every_method_epsilon_and_visit(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ewc_core.reinforcement.environments.episodes import Episodes
-
     spec = job(visits=(0, 1), task_inference=FLAT, controls=["oracle"], num_steps=40)
     whole = ReinforcementRun(spec)
     list(whole.learn(visit_of(spec, 0)))
     seeds: list[list[int]] = []
-    opened = ReinforcementRun._evaluation_environment
+    opened = GameBook.evaluation_environment
 
-    def noting(self: ReinforcementRun, task: int, num_envs: int) -> Any:
+    def noting(self: GameBook, task: int, num_envs: int) -> Any:
         group = opened(self, task, num_envs)
         seeds.append([])
         return group
@@ -252,7 +252,7 @@ def test_the_episodes_of_an_evaluation_begin_alike_for_every_method_epsilon_and_
             seeds[-1].append(seed)
         return seed
 
-    monkeypatch.setattr(ReinforcementRun, "_evaluation_environment", noting)
+    monkeypatch.setattr(GameBook, "evaluation_environment", noting)
     monkeypatch.setattr(Episodes, "begin", note)
     visit = visit_of(spec, 1)
     list(whole._evaluate(visit))
