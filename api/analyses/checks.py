@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.errors import NotLearned
 from ewc_core.errors import NotFound, SpecError
-from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, OverlapAnalysis, SupervisedSpec
+from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, LearningSpec, OverlapAnalysis, SupervisedSpec
 from store.records import JobRecord
 from store.unit_of_work import Work
 
@@ -19,9 +19,10 @@ def analysed_job(work: Work, job_id: str, *, owner: str) -> JobRecord:
         job = work.jobs.get(job_id, owner=owner)
     except NotFound as error:
         raise SpecError(f"job_id: {error}", field="job_id") from error
-    if not isinstance(job.spec, SupervisedSpec):
+    if not isinstance(job.spec, LearningSpec):
         raise SpecError(
-            f"job_id: job {job_id} is of kind {job.spec.kind!r}; only supervised jobs can be analysed", field="job_id"
+            f"job_id: job {job_id} is of kind {job.spec.kind!r}; only supervised and reinforcement jobs can be analysed",
+            field="job_id",
         )
     return job
 
@@ -30,10 +31,15 @@ def require_answerable(work: Work, job: JobRecord, question: AnalysisQuestion, *
     """Check that the record holds what the question is about. `field` is where the question stands, such as `question.`.
 
     Raises:
-        SpecError: a task or visit that the job does not have.
+        SpecError: a task or visit that the job does not have, or a question that is not asked of agents.
         NotLearned: a task or visit that is not finished yet, or a job without any constraint.
     """
     if isinstance(question, CapacityAnalysis):
+        if not isinstance(job.spec, SupervisedSpec):
+            raise SpecError(
+                f"job {job.id} is of kind {job.spec.kind!r}; how much is frozen can be asked of supervised jobs only",
+                field=f"{field}kind",
+            )
         _require_constraint(work, job)
     elif isinstance(question, OverlapAnalysis):
         _require_learned(work, job, question.first_task, field=f"{field}first_task")

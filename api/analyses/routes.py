@@ -11,7 +11,7 @@ from api.analyses.checks import require_answerable
 from api.analyses.schemas import ANALYSIS_EXAMPLES, Analysis, AnalysisRequest
 from api.analyses.service import analysis_body
 from api.idempotency import EffectsDep, Outcome
-from api.jobs.kinds import require_supervised
+from api.jobs.kinds import require_learning
 from api.jobs.schemas import Job
 from api.jobs.service import job_body
 from api.request_context import request_id_of
@@ -35,7 +35,7 @@ def create(
 
     def effect(work: Work) -> Outcome:
         analysed = work.jobs.get(job_id, owner=caller.owner)
-        require_supervised(analysed, "analyses")
+        require_learning(analysed, "analyses")
         spec = question.spec_about(job_id)
         require_answerable(work, analysed, spec.question)
         job = work.jobs.create(spec, owner=caller.owner, request_id=request_id_of(request))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.errors import WrongJobKind
-from ewc_core.specs import LearningSpec, SupervisedSpec
+from ewc_core.specs import LearningSpec
 from store.records import JobRecord
 
 
@@ -15,17 +15,6 @@ def require_learning(job: JobRecord, what: str) -> LearningSpec:
     """
     if not isinstance(job.spec, LearningSpec):
         raise WrongJobKind(job.id, job.spec.kind, f"only supervised and reinforcement jobs have {what}")
-    return job.spec
-
-
-def require_supervised(job: JobRecord, what: str) -> SupervisedSpec:
-    """The spec of a job that learns from data. `what` is asked for: "analyses".
-
-    Raises:
-        WrongJobKind: the job is of another kind.
-    """
-    if not isinstance(job.spec, SupervisedSpec):
-        raise WrongJobKind(job.id, job.spec.kind, f"only supervised jobs have {what}")
     return job.spec
 
 

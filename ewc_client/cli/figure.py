@@ -30,6 +30,10 @@ class FigureName(StrEnum):
     ACCURACY_CURVES = "3a"
     MEAN_ACCURACY = "3b"
     OVERLAP = "3c"
+    GAMES_OVER_TIME = "4a"
+    TOTAL_SCORE = "4b"
+    NOISE_ON_WEIGHTS = "4c"
+    PER_GAME = "s3"
 
 
 def figure(
@@ -38,7 +42,9 @@ def figure(
         typer.Argument(
             metavar="FIGURE",
             help="2: memory of random patterns; 3a: accuracy on three tasks while they are learned; "
-            "3b: mean accuracy over up to ten tasks; 3c: Fisher overlap by depth",
+            "3b: mean accuracy over up to ten tasks; 3c: Fisher overlap by depth; 4a: when eight games were played, and the "
+            "score on each; 4b: the total of their scores; 4c: an agent with noise on its weights; s3: each game while it is "
+            "learned",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", file_okay=False, help="folder to write into")] = Path("figures"),

@@ -1,4 +1,4 @@
-"""Figure 4A: the score on each game against time, and when it was played."""
+"""Figure 4A: when which game was played, and the score on each of them against time."""
 
 from __future__ import annotations
 
@@ -6,48 +6,53 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ewc_client.figures.curves import Curve, Plot
-from ewc_client.figures.labels import colour, method_label, score_label
-from ewc_client.figures.timeline import require_games, score_after, timeline_of
+from ewc_client.figures.labels import agent_note, colour, method_label, score_label
+from ewc_client.figures.timeline import evaluation_note, played_games, score_after
 from ewc_client.job import Job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE = (6.0, 7.0)
+SIZE = (6.6, 7.4)
 
 
 def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
-    """One panel per task, one curve per method: the score after every visit, from before the first one on.
+    """One panel per task, one curve per method: the score after every visit. Marks of a panel are where its task was
+    played, beginnings and ends in turn.
 
     Raises:
-        FigureError: the job does not play games, or has not finished a visit.
+        FigureError: the job does not play games, or has not finished its visits.
     """
-    _, job = require_games(jobs)
-    matrix = job.matrix()
-    timeline = timeline_of(job, matrix)
+    played = played_games(jobs)
+    timeline = played.timeline
     curves = []
     marks: dict[str, list[float]] = {}
-    for task, name in enumerate(matrix.task_names):
-        panel = f"{task} {name}"
-        played = [visit for visit, other in enumerate(timeline.tasks) if other == task]
-        marks[panel] = [float(edge) for visit in played for edge in (timeline.starts[visit], timeline.ends[visit])]
-        for kind, scores in matrix.methods.items():
+    for task, panel in enumerate(played.panels()):
+        visits = timeline.visits_to(task)
+        marks[panel] = [float(edge) for visit in visits for edge in (timeline.starts[visit], timeline.ends[visit])]
+        for scores in played.methods:
             points = {timeline.ends[visit]: score_after(scores, visit, task) for visit in range(len(timeline.tasks))}
             known = {step: score for step, score in points.items() if score is not None}
-            curves.append(Curve(panel, kind, method_label(kind, job.spec), list(known), list(known.values())))
-    return Plot(curves, marks, score=score_label(job.spec, matrix), notes=[f"job {job.id}: {len(timeline.tasks)} visits"])
+            label = method_label(scores.kind, played.job.spec)
+            curves.append(Curve(panel, scores.kind, label, list(known), list(known.values())))
+    notes = [agent_note(played.job.spec), evaluation_note(played.job.spec)]
+    return Plot(curves, marks, score=score_label(played.job.spec, played.matrix), notes=notes)
 
 
 def draw(figure: Figure, plot: Plot) -> None:
-    """Panels below each other over one time axis; grey where the task was played."""
+    """Panels below each other over one time axis; grey where the panel's task was played."""
     rows = figure.subplots(len(plot.panels), 1, sharex=True, sharey=True, squeeze=False)
+    end = max(edge for edges in plot.marks.values() for edge in edges)
     for axes, panel in zip(rows[:, 0], plot.panels, strict=True):
         edges = plot.marks[panel]
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            axes.axvspan(start, stop, color="0.88", linewidth=0)
+            axes.axvspan(start, stop, color="0.85", linewidth=0)
         for curve in plot.panel(panel):
-            axes.plot(curve.x, curve.y, ".-", color=colour(curve.name), label=curve.label, markersize=3, linewidth=1.0)
-        axes.set_ylabel(panel, fontsize=6.5, rotation=0, ha="right", va="center")
-    rows[0, 0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7)
-    rows[-1, 0].set_xlabel("agent steps over all tasks")
+            axes.plot(curve.x, curve.y, ".-", color=colour(curve.name), label=curve.label, markersize=4, linewidth=1.1)
+        axes.set_ylabel(panel, fontsize=7.5, rotation=0, ha="right", va="center")
+        axes.tick_params(labelsize=7)
+        axes.set_xlim(0.0, end * 1.01)
+    handles, labels = rows[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7.5)
+    rows[-1, 0].set_xlabel("agent steps over all games (grey: this game is being played)")
     figure.supylabel(plot.score, fontsize=9.0)

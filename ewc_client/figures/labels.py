@@ -11,9 +11,9 @@ _NAMES = {
     "si": "Synaptic Intelligence",
     "mas": "Memory Aware Synapses",
     "joint": "all tasks together",
-    "oracle": "EWC, told the task",
+    "oracle": "EWC, told the game",
     "shuffled_fisher": "EWC, Fisher shuffled",
-    "independent": "one network per task",
+    "independent": "one network per game",
 }
 _OPTIMISERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSProp"}
 _COLOURS = {
@@ -34,6 +34,8 @@ _COLOURS = {
 def method_label(method: str, spec: Body) -> str:
     """A method or control of a job for a legend: plain training is called by its optimiser."""
     if spec.get("kind") == "reinforcement":
+        if method == "ewc" and spec["task_inference"]["kind"] != "oracle":
+            return "EWC, recognises the game"
         return "no penalty" if method == "naive" else _NAMES.get(method, method)
     optimiser = _OPTIMISERS[spec["training"]["optimiser"]]
     if method == "naive":
@@ -71,8 +73,22 @@ def rule_title(rule: Body) -> str:
 def score_label(spec: Body, matrix: Matrix) -> str:
     """What the scores of a job are, with the examples that they are taken on."""
     if matrix.metric in ("normalised", "return"):
-        return "mean return" + (" (0: random play, 1: reference player)" if matrix.metric == "normalised" else "")
+        return "score (0: random play, 1: reference player)" if matrix.metric == "normalised" else "mean return"
     return f"{spec['training']['evaluate_on']} {'R²' if matrix.metric == 'r2' else matrix.metric}"
+
+
+def agent_note(spec: Body) -> str:
+    """What a reinforcement job is, in one line."""
+    method, network, agent = spec["method"], spec["network"], spec["agent"]
+    strength = f" {method['ewc_lambda']:g}" if "ewc_lambda" in method else ""
+    sizes = "-".join(str(size) for size in network.get("hidden_sizes", [])) or str(
+        network.get("size", network.get("channels", ""))
+    )
+    return (
+        f"{method['kind']}{strength}; {network['kind']} {sizes}; {agent['optimiser']} {agent['learning_rate']:g}, "
+        f"batch {agent['batch_size']}, every {agent['replay_period']} steps; tasks: {spec['task_inference']['kind']}; "
+        f"seed {spec['seed']}"
+    )
 
 
 def training_note(part: str, spec: Body) -> str:

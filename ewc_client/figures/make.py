@@ -9,7 +9,16 @@ from pathlib import Path
 from rich.console import Console
 
 from ewc_client.client import EWCClient
-from ewc_client.figures import accuracy_curves, mean_accuracy, overlap_by_depth, random_patterns
+from ewc_client.figures import (
+    accuracy_curves,
+    games_over_time,
+    mean_accuracy,
+    noise_on_weights,
+    overlap_by_depth,
+    per_game,
+    random_patterns,
+    total_score,
+)
 from ewc_client.figures.curves import Curve
 from ewc_client.figures.files import Drawing, origin_of, write_figure
 from ewc_client.figures.follow import wait_for_all
@@ -22,6 +31,10 @@ _DRAWINGS: Mapping[str, Drawing] = {
     "3a": accuracy_curves,
     "3b": mean_accuracy,
     "3c": overlap_by_depth,
+    "4a": games_over_time,
+    "4b": total_score,
+    "4c": noise_on_weights,
+    "s3": per_game,
 }
 
 

@@ -1,53 +1,79 @@
-"""Figure S3: the score on each game against the steps played in that game."""
+"""Figure S3: the returns while a game was learned, against the steps played in that game."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ewc_client.errors import FigureError
 from ewc_client.figures.curves import Curve, Plot
-from ewc_client.figures.labels import colour, method_label, score_label
-from ewc_client.figures.timeline import require_games, score_after, timeline_of
+from ewc_client.figures.labels import agent_note, colour, method_label
+from ewc_client.figures.timeline import Timeline, played_games
 from ewc_client.job import Job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE = (7.0, 5.0)
+SIZE = (7.4, 4.8)
+METHODS = ("independent", "ewc", "naive")
 _NUM_COLUMNS = 4
+_POINTS_PER_VISIT = 25
+_ALL_POINTS = 10_000
 
 
 def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
-    """One panel per task, one curve per method: the score at the end of each visit to the task.
+    """One panel per task; a curve for EWC, for no penalty, and for one network per task: the mean return of the training
+    episodes that ended in each of 25 equal parts of a visit. Marks of a panel are where the game was left.
 
     Raises:
-        FigureError: the job does not play games, or has not finished a visit.
+        FigureError: the job does not play games, has not finished its visits, or has no such curves.
     """
-    _, job = require_games(jobs)
-    matrix = job.matrix()
-    timeline = timeline_of(job, matrix)
+    played = played_games(jobs)
+    timeline, spec = played.timeline, played.job.spec
+    kinds = [scores.kind for scores in played.methods if scores.kind in METHODS]
     curves = []
-    for task, name in enumerate(matrix.task_names):
-        visits = [visit for visit, other in enumerate(timeline.tasks) if other == task]
-        for kind, scores in matrix.methods.items():
-            points = {timeline.steps_in(task, visit): score_after(scores, visit, task) for visit in visits}
-            known = {step: score for step, score in points.items() if score is not None}
-            curves.append(Curve(f"{task} {name}", kind, method_label(kind, job.spec), list(known), list(known.values())))
-    return Plot(curves, score=score_label(job.spec, matrix), notes=[f"job {job.id}"])
+    marks: dict[str, list[float]] = {}
+    for kind in kinds:
+        by_visit: dict[int, list[tuple[int, float]]] = {}
+        for point in played.job.metrics(name="return", method=kind, max_points=_ALL_POINTS):
+            by_visit.setdefault(point.visit_index, []).append((point.step, point.value))
+        for task, panel in enumerate(played.panels()):
+            points = [point for visit in timeline.visits_to(task) for point in _binned(by_visit.get(visit, ()), timeline, visit)]
+            curves.append(Curve(panel, kind, method_label(kind, spec), [x for x, _ in points], [y for _, y in points]))
+    if not any(len(curve.x) for curve in curves):
+        raise FigureError(f"job {played.job.id} has no returns of training episodes of any of {list(METHODS)}")
+    for task, panel in enumerate(played.panels()):
+        visits = timeline.visits_to(task)
+        marks[panel] = [float(timeline.steps_before(visit)) for visit in visits[1:]]
+    notes = [agent_note(spec), "dotted: other games were played in between"]
+    return Plot(curves, marks, score="mean return of training episodes", notes=notes)
 
 
 def draw(figure: Figure, plot: Plot) -> None:
     """A grid of panels with common axes."""
-    num_rows = math.ceil(len(plot.panels) / _NUM_COLUMNS)
-    grid = figure.subplots(num_rows, min(_NUM_COLUMNS, len(plot.panels)), sharex=True, sharey=True, squeeze=False)
+    columns = min(_NUM_COLUMNS, len(plot.panels))
+    grid = figure.subplots(math.ceil(len(plot.panels) / columns), columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(plot.panels) :]:
         axes.set_axis_off()
     for axes, panel in zip(grid.flat, plot.panels, strict=False):
+        for start in plot.marks[panel]:
+            axes.axvline(start, color="0.6", linestyle=":", linewidth=0.9)
         for curve in plot.panel(panel):
-            axes.plot(curve.x, curve.y, "o-", color=colour(curve.name), label=curve.label, markersize=3, linewidth=1.0)
-        axes.set_title(panel, fontsize=7)
-    grid.flat[0].legend(loc="best", fontsize=6)
-    for axes in grid[-1]:
-        axes.set_xlabel("steps in this task", fontsize=7)
+            axes.plot(curve.x, curve.y, "-", color=colour(curve.name), label=curve.label, linewidth=1.1)
+        axes.set_title(panel, fontsize=8)
+        axes.tick_params(labelsize=7)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7.5)
+    figure.supxlabel("agent steps played in this game", fontsize=9.0)
     figure.supylabel(plot.score, fontsize=9.0)
+
+
+def _binned(points: Sequence[tuple[int, float]], timeline: Timeline, visit: int) -> list[tuple[float, float]]:
+    """Means over equal parts of a visit, at their middles, in steps of the game."""
+    length, before = timeline.ends[visit] - timeline.starts[visit], timeline.steps_before(visit)
+    width = length / _POINTS_PER_VISIT
+    bins: dict[int, list[float]] = {}
+    for step, value in points:
+        bins.setdefault(min(int((step - 1) / width), _POINTS_PER_VISIT - 1), []).append(value)
+    return [(before + (number + 0.5) * width, sum(bins[number]) / len(bins[number])) for number in sorted(bins)]

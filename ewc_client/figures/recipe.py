@@ -57,7 +57,7 @@ class Recipe:
 
 
 def load_recipe(figure: str, *, quick: bool = False) -> Recipe:
-    """The recipe of figure "2", "3a", "3b" or "3c", as it is installed."""
+    """The recipe of a figure, say "3a" or "s3", as it is installed."""
     document = json.loads((files("ewc_client.figures") / "specs" / f"{figure}.json").read_text(encoding="utf-8"))
     change = document["quick"] if quick else {}
     parts = {

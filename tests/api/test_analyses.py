@@ -9,6 +9,14 @@ from tests.api.lives import ASSOCIATION, bring_to, find, finish_visit
 
 OVERLAP = {"kind": "overlap", "first_task": 0, "second_task": 1}
 CAPACITY = {"kind": "capacity"}
+GAMES = {
+    "kind": "reinforcement",
+    "network": {"kind": "mlp"},
+    "agent": {"preset": "small"},
+    "method": {"kind": "ewc", "ewc_lambda": 10.0},
+    "tasks": [{"kind": "gymnasium", "id": "ewc/Catch-v0", "permutation": number} for number in (1, 2)],
+    "schedule": {"kind": "rounds", "num_steps": 100},
+}
 
 
 @pytest.fixture
@@ -117,7 +125,20 @@ def test_capacity_needs_a_constraint(client, submit, database):
     assert _ask(client, job_id, {"kind": "perturbation"}).status_code == 201
 
 
-def test_only_the_owner_s_supervised_jobs_can_be_analysed(client, caller, learned):
+def test_an_agent_can_be_asked_what_it_survives_and_what_its_games_share_but_not_how_much_of_it_is_frozen(client, database):
+    job_id = client.post("/v1/jobs", json=GAMES).json()["id"]
+    assert _ask(client, job_id, {"kind": "perturbation"}).json()["code"] == "not_learned"
+    for visit in (0, 1):
+        finish_visit(database, job_id, visit)
+    asked = _ask(client, job_id, {"kind": "perturbation", "task": 1, "num_episodes": 3})
+    assert (asked.status_code, asked.json()["spec"]["question"]["num_episodes"]) == (201, 3)
+    assert _ask(client, job_id, OVERLAP).status_code == 201
+    refused = _ask(client, job_id, CAPACITY)
+    assert (refused.status_code, [item["pointer"] for item in refused.json()["errors"]]) == (422, ["/kind"])
+    assert "supervised jobs only" in refused.json()["detail"]
+
+
+def test_only_the_owner_s_jobs_that_have_tasks_can_be_analysed(client, caller, learned):
     other = client.post("/v1/jobs", json=ASSOCIATION).json()["id"]
     response = _ask(client, other, CAPACITY)
     assert (response.status_code, response.json()["code"]) == (409, "wrong_job_kind")
