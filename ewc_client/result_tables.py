@@ -54,10 +54,14 @@ def _largest_error(rule: Body) -> str:
 
 def _overlap(body: Body) -> RenderableType:
     """One row per layer, between chance and the ceiling that the number of examples sets."""
-    table = _table("layer", ["overlap", "chance", "ceiling of first", "ceiling of second"])
+    stored: Mapping[str, Any] | None = body.get("stored")
+    headings = ["overlap", "chance", "ceiling of first", "ceiling of second", *([] if stored is None else ["stored"])]
+    kept = {} if stored is None else dict(_layers_and_whole(stored))
+    table = _table("layer", headings)
     for name, row in _layers_and_whole(body):
         ceiling = row["ceiling"]
-        values = (row["overlap"], row["chance"]["shuffled"], ceiling["first"], ceiling["second"])
+        values = [row["overlap"], row["chance"]["shuffled"], ceiling["first"], ceiling["second"]]
+        values += [] if stored is None else [kept[name]["overlap"]]
         table.add_row(name, *(_number(value, ".3f") for value in values))
     sizes = body["num_examples"]
     what = (
@@ -65,21 +69,45 @@ def _overlap(body: Body) -> RenderableType:
         f"({sizes['second']} examples). 1: the same parameters matter to both; chance: the second Fisher shuffled in each "
         "layer; ceiling: two halves of one task's examples."
     )
+    if stored is not None:
+        what += " stored: the overlap of the two constraints, each at the parameters of its own time."
     return Group(Text(what), Text(), table)
 
 
 def _perturbation(body: Body) -> RenderableType:
     """One row per shape and size of the noise."""
+    if "return" in body:
+        return _perturbed_agent(body)
     table = _table("noise", ["sigma", "loss rises by", "±", "predicted", "score", "diverged"])
     for row in body["noise"]:
-        increases = (row["mean_loss_increase"], row["standard_error"], row["predicted_loss_increase"])
         score, diverged = percent(row["mean_score"]), str(row["num_diverged"] or "")
-        table.add_row(str(row["noise"]), f"{row['sigma']:g}", *(_number(value, ".3g") for value in increases), score, diverged)
+        table.add_row(str(row["noise"]), *_size_and_increase(row), score, diverged)
     what = (
         f"Task {body['task']} under noise on the parameters, {body['num_draws']} draws each; without noise: loss "
         f"{_number(body['loss'], '.4f')}, score {percent(body['score'])} %. predicted: half of Fisher times variance."
     )
     return Group(Text(what), Text(), table)
+
+
+def _perturbed_agent(body: Body) -> RenderableType:
+    """Returns beside the change of the Q-values."""
+    table = _table("noise", ["sigma", "½ΔQ²", "±", "predicted", "return", "±", "diverged"])
+    for row in body["noise"]:
+        returns = (_number(row["mean_return"], ".4g"), _number(row["return_standard_error"], ".2g"))
+        table.add_row(str(row["noise"]), *_size_and_increase(row), *returns, str(row["num_diverged"] or ""))
+    null = body["null_space"]
+    what = (
+        f"Task {body['task']} with noise on the shared weights, drawn anew at every step of {body['num_episodes']} episodes; "
+        f"return without noise: {_number(body['return'], '.4g')}. sigma²: the mean variance over all shared weights. ½ΔQ²: how "
+        f"far Q-values move, beside what half of Fisher times variance predicts. null: noise on the {percent(null['share'])} % "
+        f"of the weights whose Fisher is at most {null['cut']:.2g} alone."
+    )
+    return Group(Text(what), Text(), table)
+
+
+def _size_and_increase(row: Body) -> list[str]:
+    values = (row["mean_loss_increase"], row["standard_error"], row["predicted_loss_increase"])
+    return [f"{row['sigma']:g}", *(_number(value, ".3g") for value in values)]
 
 
 def _capacity(body: Body) -> RenderableType:

@@ -52,7 +52,6 @@ def draw(figure: Figure, plot: Plot) -> None:
         axes.set_ylabel(panel, fontsize=7.5, rotation=0, ha="right", va="center")
         axes.tick_params(labelsize=7)
         axes.set_xlim(0.0, end * 1.01)
-    handles, labels = rows[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7.5)
+    rows[0, 0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5)
     rows[-1, 0].set_xlabel("agent steps over all games (grey: this game is being played)")
     figure.supylabel(plot.score, fontsize=9.0)

@@ -15,16 +15,16 @@ from ewc_client.job import Job
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE = (7.4, 4.8)
+SIZE = (9.4, 4.6)
 METHODS = ("independent", "ewc", "naive")
 _NUM_COLUMNS = 4
-_POINTS_PER_VISIT = 25
+_POINTS_PER_VISIT = 15
 _ALL_POINTS = 10_000
 
 
 def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
     """One panel per task; a curve for EWC, for no penalty, and for one network per task: the mean return of the training
-    episodes that ended in each of 25 equal parts of a visit. Marks of a panel are where the game was left.
+    episodes that ended in each of 15 equal parts of a visit. Marks of a panel are where the game was left.
 
     Raises:
         FigureError: the job does not play games, has not finished its visits, or has no such curves.
@@ -63,9 +63,11 @@ def draw(figure: Figure, plot: Plot) -> None:
             axes.plot(curve.x, curve.y, "-", color=colour(curve.name), label=curve.label, linewidth=1.1)
         axes.set_title(panel, fontsize=8)
         axes.tick_params(labelsize=7)
+        axes.locator_params(axis="x", nbins=3)
+    for axes in grid[-1]:
+        axes.set_xlabel("steps in this game", fontsize=8)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7.5)
-    figure.supxlabel("agent steps played in this game", fontsize=9.0)
+    figure.legend(handles, labels, loc="outside right upper")
     figure.supylabel(plot.score, fontsize=9.0)
 
 

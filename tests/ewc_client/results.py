@@ -69,6 +69,38 @@ PERTURBATION: dict[str, Any] = {
         },
     ],
 }
+PERTURBED_AGENT: dict[str, Any] = {
+    "kind": "perturbation",
+    "task": 2,
+    "num_draws": 20,
+    "num_episodes": 10,
+    "loss": 0.0,
+    "score": 1.0,
+    "return": 0.96,
+    "null_space": {"quantile": 0.5, "cut": 0.000123, "share": 0.5},
+    "ridge": 0.0001,
+    "num_examples": 300,
+    "exploration_epsilon": 0.05,
+    "noise": [
+        {
+            "noise": noise,
+            "sigma": sigma,
+            "mean_loss_increase": change,
+            "standard_error": None if change is None else 0.0125,
+            "predicted_loss_increase": predicted,
+            "mean_score": 0.5,
+            "mean_return": mean_return,
+            "return_standard_error": 0.125,
+            "num_diverged": 0 if change is not None else 2,
+        }
+        for noise, sigma, change, predicted, mean_return in (
+            ("uniform", 0.1, 0.25, 0.2, -0.5),
+            ("uniform", 0.01, 0.0025, 0.002, 0.75),
+            ("inverse", 0.01, 0.001, 0.0005, 0.875),
+            ("null", 0.1, None, 0.0001, 0.25),
+        )
+    ],
+}
 CAPACITY: dict[str, Any] = {
     "kind": "capacity",
     "tasks": [0, 1],

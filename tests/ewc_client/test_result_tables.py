@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ewc_client.findings import Result
 from ewc_client.result_tables import result_view
-from tests.ewc_client.results import ASSOCIATION, CAPACITY, OVERLAP, PERTURBATION
+from tests.ewc_client.results import ASSOCIATION, CAPACITY, OVERLAP, PERTURBATION, PERTURBED_AGENT
 
 
 def printed(kind: str, body: dict[str, Any], width: int = 120) -> str:
@@ -54,6 +54,23 @@ def test_a_perturbation_stands_beside_what_the_fisher_predicts() -> None:
     assert cells(text, "null") == ["10", "·", "·", "0", "10.0", "3"]
 
 
+def test_a_perturbed_agent_has_its_return_beside_the_change_of_its_q_values() -> None:
+    text = printed("perturbation", PERTURBED_AGENT)
+    words = " ".join(text.split())
+    assert "return without noise: 0.96" in words
+    assert "the 50.0 % of the weights whose Fisher is at most 0.00012" in words
+    assert cells(text, "inverse") == ["0.01", "0.001", "0.0125", "0.0005", "0.875", "0.12"]
+    assert cells(text, "null") == ["0.1", "·", "·", "0.0001", "0.25", "0.12", "2"]
+
+
+def test_stored_constraints_of_games_stand_beside_the_overlap_at_the_present_weights() -> None:
+    rows = {name: {"overlap": 0.25} for name in OVERLAP["layers"]}
+    text = printed("overlap", {**OVERLAP, "stored": {"overall": {"overlap": 0.5}, "layers": rows}})
+    assert cells(text, "body.0") == ["0.333", "0.412", "0.990", "0.980", "0.250"]
+    assert cells(text, "whole network")[-1] == "0.500"
+    assert "stored" not in printed("overlap", {**OVERLAP, "stored": None})
+
+
 def test_capacity_shows_what_is_frozen_and_warns() -> None:
     text = printed("capacity", CAPACITY)
     assert cells(text, "body.0") == ["93.0", "0.27", "0.02", "6500"]
@@ -66,7 +83,10 @@ def test_findings_of_a_later_version_are_shown_as_they_are() -> None:
     assert '"mood": "good"' in printed("mood", {"mood": "good"})
 
 
-@pytest.mark.parametrize(("kind", "body"), [("overlap", OVERLAP), ("perturbation", PERTURBATION), ("capacity", CAPACITY)])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("overlap", OVERLAP), ("perturbation", PERTURBATION), ("perturbation", PERTURBED_AGENT), ("capacity", CAPACITY)],
+)
 def test_tables_of_analyses_fit_into_80_columns(kind: str, body: dict[str, Any]) -> None:
     text = printed(kind, body, width=80)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80

@@ -11,7 +11,17 @@ import matplotlib
 import pytest
 
 from ewc_client.errors import FigureError
-from ewc_client.figures import accuracy_curves, load_recipe, mean_accuracy, overlap_by_depth, random_patterns
+from ewc_client.figures import (
+    accuracy_curves,
+    games_over_time,
+    load_recipe,
+    mean_accuracy,
+    noise_on_weights,
+    overlap_by_depth,
+    per_game,
+    random_patterns,
+    total_score,
+)
 from ewc_client.figures.curves import Curve, Plot, curves_csv
 from ewc_client.figures.files import write_figure
 
@@ -52,6 +62,40 @@ PLOTS: dict[str, tuple[Any, Plot]] = {
     "3c": (
         overlap_by_depth,
         Plot([line(part, name) for part in ("square_8", "square_26") for name in ("overlap", "shuffled", "ceiling_first")]),
+    ),
+    "4a": (
+        games_over_time,
+        Plot(
+            [line(panel, name) for panel in ("catch-1", "catch-2") for name in ("independent", "ewc", "naive")],
+            {"catch-1": (0.0, 1.0, 2.0, 3.0), "catch-2": (1.0, 2.0)},
+            score="score",
+            notes=NOTES,
+        ),
+    ),
+    "4b": (
+        total_score,
+        Plot([line("total", "ewc"), line("total", "naive")], {"num_tasks": (2.0,), "visit_starts": (0.0, 1.0)}, score="total"),
+    ),
+    "4c": (
+        noise_on_weights,
+        Plot(
+            [
+                Curve("return", "uniform", "uniform", [0.1, 1.0], [1.0, -0.5], [0.1, 0.2]),
+                Curve("return", "without_noise", "no noise", [0.1, 1.0], [1.0, 1.0]),
+                line("change", "uniform"),
+                line("change", "null_predicted"),
+            ],
+            score="mean return",
+            notes=NOTES,
+        ),
+    ),
+    "s3": (
+        per_game,
+        Plot(
+            [line(f"catch-{number}", name) for number in range(5) for name in ("ewc", "naive")],
+            {f"catch-{number}": (2.0,) for number in range(5)},
+            score="mean return",
+        ),
     ),
 }
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ewc_client.errors import FigureError
 from ewc_client.figures import load_recipe
 from ewc_client.figures.recipe import spec_sha256
-from ewc_core.specs import JOB_SPEC, AssociationSpec, OverlapAnalysis, SupervisedSpec
+from ewc_core.specs import JOB_SPEC, AssociationSpec, OverlapAnalysis, PerturbationAnalysis, ReinforcementSpec, SupervisedSpec
 
-FIGURES = ("2", "3a", "3b", "3c")
+FIGURES = ("2", "3a", "3b", "3c", "4a", "4b", "4c", "s3")
+GAMES = ("4a", "4b", "s3")
+QUESTIONS = {"3c": OverlapAnalysis, "4c": PerturbationAnalysis}
+EXAMPLE = Path(__file__).parents[3] / "examples" / "permuted_catch.json"
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -17,10 +23,11 @@ FIGURES = ("2", "3a", "3b", "3c")
 def test_every_part_is_a_job_spec_that_the_service_takes(figure: str, quick: bool) -> None:
     recipe = load_recipe(figure, quick=quick)
     for spec in recipe.parts.values():
-        assert isinstance(JOB_SPEC.validate_python(spec), AssociationSpec if figure == "2" else SupervisedSpec)
-    assert (recipe.question is not None) == (figure == "3c")
+        expected = AssociationSpec if figure == "2" else SupervisedSpec if figure.startswith("3") else ReinforcementSpec
+        assert isinstance(JOB_SPEC.validate_python(spec), expected)
+    assert (recipe.question is not None) == (figure in QUESTIONS)
     if recipe.question is not None:
-        OverlapAnalysis.model_validate(recipe.question)
+        QUESTIONS[figure].model_validate(recipe.question)
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -51,6 +58,23 @@ def test_figure_3b_compares_ewc_with_early_stopped_dropout_on_the_same_ten_tasks
     assert (dropout.method.input_rate, dropout.method.hidden_rate, dropout.method.patience) == (0.2, 0.5, 5)
     assert ewc.training.num_validation_examples == dropout.training.num_validation_examples == 10000
     assert dropout.training.num_epochs == 100
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_figures_of_games_are_made_from_one_job(quick: bool) -> None:
+    """Its three figures are three looks at it: it is trained once."""
+    assert len({spec_sha256(load_recipe(figure, quick=quick).parts["games"]) for figure in GAMES}) == 1
+
+
+def test_figures_of_games_train_what_the_example_trains() -> None:
+    assert spec_sha256(json.loads(EXAMPLE.read_text())) == spec_sha256(load_recipe("4b").parts["games"])
+
+
+def test_figure_4c_perturbs_an_agent_of_a_single_game() -> None:
+    recipe = load_recipe("4c")
+    spec = JOB_SPEC.validate_python(recipe.parts["agent"])
+    assert (len(spec.tasks), len(spec.segments)) == (1, 1)
+    assert PerturbationAnalysis.model_validate(recipe.question).num_episodes >= 10
 
 
 def test_the_hash_of_a_spec_is_of_what_it_computes() -> None:
