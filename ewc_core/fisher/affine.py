@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,10 +31,14 @@ def normalised(module: Norm, inputs: Tensor) -> Tensor:
         case nn.GroupNorm():
             return functional.group_norm(inputs, module.num_groups, eps=module.eps)
         case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
-            return functional.batch_norm(inputs, module.running_mean, module.running_var, eps=module.eps)
-    return functional.instance_norm(
-        inputs, module.running_mean, module.running_var, use_input_stats=not module.track_running_stats, eps=module.eps
-    )
+            return functional.batch_norm(inputs, *_statistics(module, inputs.dtype), eps=module.eps)
+    statistics = _statistics(module, inputs.dtype)
+    return functional.instance_norm(inputs, *statistics, use_input_stats=not module.track_running_stats, eps=module.eps)
+
+
+def _statistics(module: BatchNorm | InstanceNorm, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:
+    mean, variance = module.running_mean, module.running_var
+    return (None if mean is None else mean.to(dtype), None if variance is None else variance.to(dtype))
 
 
 class _AffineSquares:
@@ -108,7 +113,7 @@ class ElementwiseForm:
     def fits(self, use: Use, num_examples: int) -> bool:
         """Whether the operation is known, and its result has a dimension 0 that counts examples and not this parameter."""
         output = use.output_shape()
-        broadcast = len(self.shape) < len(output) or (len(self.shape) == len(output) and self.shape[0] == 1)
+        broadcast = len(self.shape) < len(output) or (len(self.shape) == len(output) and self.shape[:1] == (1,))
         return use.node.name() in _FACTORS and leading(output, num_examples) and broadcast
 
     def squares(self, use: Use) -> Squares:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ewc_core.fisher.sums import Sums
+from ewc_core.fisher.sums import Sums, at_least_float32
 from ewc_core.fisher.trace import Call
 
 
@@ -68,6 +68,11 @@ def named(prefix: str, parameters: Mapping[str, Tensor | None], wanted: frozense
 def leading(shape: tuple[int, ...], num_examples: int) -> bool:
     """Whether dimension 0 counts the examples."""
     return len(shape) > 0 and shape[0] == num_examples
+
+
+def wide(values: Tensor) -> Tensor:
+    """Floating point numbers in a dtype for squares; others as they are."""
+    return values.to(at_least_float32(values.dtype)) if values.is_floating_point() else values
 
 
 def per_example_sum(values: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.fisher.forms import wide
 from ewc_core.fisher.sums import Sums
 
 Outputs = Callable[[Mapping[str, Tensor], Tensor], Tensor]
@@ -40,7 +41,7 @@ class GeneralMethod:
             method = self._by_vmap if self._vectorises else self._one_by_one
             for gradients in method(wanted, fixed, some, their_seeds):
                 for name, gradient in gradients.items():
-                    sums[name].add_(gradient.square().sum(0))
+                    sums[name].add_(wide(gradient).square().sum(0))
 
     def _can_vectorise(self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor) -> bool:
         if len(seeds) == 0:

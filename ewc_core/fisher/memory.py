@@ -13,8 +13,10 @@ from torch import Tensor
 
 from ewc_core.errors import SpecError
 from ewc_core.fisher.general import Outputs
+from ewc_core.fisher.independence import COMPANIES, check_outputs
 from ewc_core.fisher.plan import Plan
 from ewc_core.fisher.trace import graph_below, recorded
+from ewc_core.fisher.untouched import random_state_kept
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
 MOST_EXAMPLES = 512
@@ -50,26 +52,28 @@ def probe(
     num_seeds: Callable[[int], int],
     chunk_bytes: int,
 ) -> ChunkSize:
-    """Run 2 and 3 examples [<= 3, ...], settle the plan and the chunk size.
-
-    Two sizes, because a tensor whose first dimension equals the number of examples by chance does not do so twice.
+    """Run 2 and 3 of the examples [<= 3, ...], settle the plan and the chunk size.
 
     Raises:
-        SpecError: outputs that are not floating point [n, K].
+        SpecError: outputs that are not floating point [n, K], or that depend on the other examples of a batch.
     """
-    kept: list[int] = []
-    for size in (2, 3):
-        inputs = examples[torch.arange(size, device=examples.device) % len(examples)]
-        with recorded(plan.modules) as calls, _saved() as storages:
+    passes = []
+    for numbers in COMPANIES:
+        inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
+        with random_state_kept(leaves.values()), recorded(plan.modules) as calls, _saved() as storages:
             result = outputs({**leaves, **fixed}, inputs)
-        _check(result, size)
-        plan.update(calls, graph_below(result, leaves), size)
-        kept.append(sum(storages.values()))
+        _check(result, len(inputs))
+        graph = graph_below(result, leaves)
+        plan.update(calls, graph, len(inputs))
+        passes.append((result.detach(), calls, sum(storages.values())))
+    (few, few_calls, few_kept), (more, more_calls, more_kept) = passes
+    check_outputs(few, more)
+    plan.compare(few_calls, more_calls, graph)
     num_outputs = result.shape[1]
-    item = max((leaf.element_size() for leaf in leaves.values()), default=1)
-    numbers = plan.numbers_per_example(calls, num_seeds(num_outputs)) + (2 + num_seeds(num_outputs)) * num_outputs
-    forward = max(0, kept[1] - kept[0]) + inputs[:1].nbytes
-    each = forward + numbers * item
+    item = max((max(4, leaf.element_size()) for leaf in leaves.values()), default=4)
+    per_example = plan.numbers_per_example(calls, num_seeds(num_outputs)) + (2 + num_seeds(num_outputs)) * num_outputs
+    forward = max(0, more_kept - few_kept) + inputs[:1].nbytes
+    each = forward + per_example * item
     return ChunkSize(max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, each))), num_outputs, forward, chunk_bytes)
 
 

@@ -8,8 +8,9 @@ same conditions are checked again on every chunk, because a network may branch o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
@@ -17,7 +18,8 @@ from ewc_core.errors import SpecError
 from ewc_core.fisher.affine import ElementwiseForm, NormForm
 from ewc_core.fisher.conv import ConvForm
 from ewc_core.fisher.embedding import EmbeddingForm
-from ewc_core.fisher.forms import LayerForm, Squares, named
+from ewc_core.fisher.forms import LayerForm, Squares, named, wide
+from ewc_core.fisher.independence import rows_agree
 from ewc_core.fisher.linear import LinearForm
 from ewc_core.fisher.trace import Call, Graph
 
@@ -50,8 +52,7 @@ class Plan:
         """Leave to the general method what this forward pass of `num_examples` examples shows to need it."""
         for module_name, form in list(self.layers.items()):
             if not _fits(form, calls[module_name], graph, num_examples):
-                del self.layers[module_name]
-                self.general.update(name for name in form.parameter_names if graph.uses[name])
+                self._generalise(module_name, graph)
         for name, element in list(self.elements.items()):
             uses = graph.uses[name]
             if uses and not (len(uses) == 1 and element.fits(uses[0], num_examples)):
@@ -62,16 +63,27 @@ class Plan:
             name for name, uses in graph.uses.items() if uses and name not in covered and name not in self.elements
         )
 
+    def compare(self, few: Calls, more: Calls, graph: Graph) -> None:
+        """Leave to the general method layers whose rows the two `COMPANIES` show not to be examples; `graph` is of `more`."""
+        for name in list(self.layers):
+            both = zip(few[name], more[name], strict=False)  # a network that branches may call a layer in one of them only
+            if not all(rows_agree(one.inputs, other.inputs) for one, other in both):
+                self._generalise(name, graph)
+
     def squares(self, calls: Calls, graph: Graph, num_seeds: int) -> list[tuple[GradientEdge, Squares]]:
         """For every closed form that this pass used: where to ask for δ, and what to do with it. After `update`."""
         found = [
-            (call.output_edge, form.squares(call, num_seeds))
+            (call.output_edge, form.squares(replace(call, inputs=wide(call.inputs)), num_seeds))
             for name, form in self.layers.items()
             for call in calls[name]
             if call.output_edge.node in graph.nodes
         ]
         uses = ((element, use) for name, element in self.elements.items() for use in graph.uses[name])
         return found + [(use.output_edge(), element.squares(use)) for element, use in uses]
+
+    def _generalise(self, module_name: str, graph: Graph) -> None:
+        form = self.layers.pop(module_name)
+        self.general.update(name for name in form.parameter_names if graph.uses[name])
 
     def numbers_per_example(self, calls: Calls, num_seeds: int) -> int:
         """What the squares of one chunk hold per example, for the memory bound."""
@@ -82,8 +94,14 @@ def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
     """Every closed form that the modules' types allow, before any forward pass; `leaves` are the wanted parameters.
 
     Raises:
-        SpecError: a BatchNorm without running statistics, which mixes examples even in eval mode.
+        SpecError: a BatchNorm without running statistics, which mixes examples even in eval mode; or a scripted network.
     """
+    if isinstance(network, torch.jit.ScriptModule):
+        raise SpecError(
+            f"the network is a {type(network).__name__}, whose layers and parameters cannot be seen from outside; expected "
+            "the nn.Module that it was made from",
+            field="network",
+        )
     modules, layers = {}, {}
     wanted = frozenset(leaves)
     for name, module in network.named_modules():

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import SpecError
+from ewc_core.fisher.forms import wide
 from ewc_core.fisher.general import GeneralMethod, Outputs, outputs_of
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
 from ewc_core.fisher.plan import Plan, make_plan
 from ewc_core.fisher.seeds import make_seeds, needs_targets, num_seeds, num_uniforms
-from ewc_core.fisher.sums import Sums
+from ewc_core.fisher.sums import Sums, at_least_float32
 from ewc_core.fisher.trace import graph_below, recorded
 from ewc_core.fisher.untouched import untouched
 from ewc_core.seeding import generator
@@ -34,12 +35,12 @@ def fisher_steps(
     seed: int = 0,
     chunk_bytes: int = DEFAULT_CHUNK_BYTES,
 ) -> Generator[int, None, dict[str, Tensor]]:
-    """F = (1/N) Σ_n Σ_s (∂(sᵀz_n)/∂θ)², by parameter name, in the parameters' dtype (Kirkpatrick et al. 2017).
+    """F = (1/N) Σ_n Σ_s (∂(sᵀz_n)/∂θ)², by parameter name, at least in float32 (Kirkpatrick et al. 2017).
 
     A mean over examples of per-example squares; the seeds s of the estimator are in `seeds.py`. `read(start, stop)`
     gives inputs [n, ...] and targets; `select` picks the outputs [n, K] that the likelihood sees, None means all of
     them. Layers with a closed form use it, every other parameter has per-example gradients by vmap or, where vmap
-    cannot trace the network, by a loop. Sums of up to 1024 examples have the parameters' dtype, beyond that float64.
+    cannot trace the network, by a loop. Sums of up to 1024 examples have the result's dtype, beyond that float64.
     Working memory is about `chunk_bytes`, or what one example needs, plus 4 bytes per parameter (12 beyond 1024 examples).
     Random labels and signs depend on `seed` and the example's position, not on chunks.
 
@@ -50,7 +51,7 @@ def fisher_steps(
 
     Raises:
         SpecError: no examples, targets that do not fit, outputs that are not [n, K], an estimator that the likelihood
-            does not have, or a network whose examples depend on each other.
+            does not have, a scripted network, or one whose examples depend on each other.
         NonFiniteError: an entry is NaN or infinite; the message names the parameter.
     """
     if num_examples < 1:
@@ -70,8 +71,12 @@ def fisher_steps(
             sums.count(stop - start)
             _add_chunk(job, plan, general, size, (leaves, fixed), (inputs, targets, uniforms), sums)
         yield stop
-    zeros = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters() if name not in leaves}
-    means = {name: sums.mean(name, leaf.dtype) for name, leaf in leaves.items()}
+    zeros = {
+        name: torch.zeros_like(parameter, dtype=at_least_float32(parameter.dtype))
+        for name, parameter in network.named_parameters()
+        if name not in leaves
+    }
+    means = {name: sums.mean(name) for name in leaves}
     return {name: means[name] if name in means else zeros[name] for name, _ in network.named_parameters()}
 
 
@@ -161,7 +166,7 @@ def _add_chunk(
         for index, seed in enumerate(seeds):
             deltas = torch.autograd.grad([outputs], edges, [seed], retain_graph=index + 1 < len(seeds))
             for (_, squares), delta in zip(collecting, deltas, strict=True):
-                squares.add(delta)
+                squares.add(wide(delta))
         for _, squares in collecting:
             squares.finish(sums)
     del outputs, graph, calls, collecting
@@ -172,8 +177,16 @@ def _add_chunk(
 
 
 def _tensors(network: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The trainable parameters as leaves of our own graph; the frozen ones and copies of the buffers."""
-    parameters = dict(network.named_parameters())
-    leaves = {name: parameter.detach().requires_grad_() for name, parameter in parameters.items() if parameter.requires_grad}
-    frozen = {name: parameter.detach() for name, parameter in parameters.items() if not parameter.requires_grad}
+    """The trainable parameters as leaves of our own graph; the frozen ones and copies of the buffers.
+
+    Copies of embeddings with `max_norm`, too, whose forward pass shortens rows in place.
+    """
+    shortened = {id(module.weight) for module in network.modules() if getattr(module, "max_norm", None) is not None}
+    tensors = {
+        name: parameter.detach().clone() if id(parameter) in shortened else parameter.detach()
+        for name, parameter in network.named_parameters()
+    }
+    trainable = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    leaves = {name: tensor.requires_grad_() for name, tensor in tensors.items() if name in trainable}
+    frozen = {name: tensor for name, tensor in tensors.items() if name not in trainable}
     return leaves, {**frozen, **{name: buffer.detach().clone() for name, buffer in network.named_buffers()}}

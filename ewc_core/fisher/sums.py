@@ -12,6 +12,11 @@ from ewc_core.errors import NonFiniteError
 EXAMPLES_PER_SUM = 1024
 
 
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """The dtype for squares of numbers of `dtype`: those of half precision numbers vanish or lose their digits."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 class Sums:
     """Σ_n over examples, by parameter name.
 
@@ -21,8 +26,7 @@ class Sums:
 
     def __init__(self, leaves: Mapping[str, Tensor]) -> None:
         self._recent = {
-            name: torch.zeros(leaf.shape, dtype=torch.promote_types(leaf.dtype, torch.float32), device=leaf.device)
-            for name, leaf in leaves.items()
+            name: torch.zeros(leaf.shape, dtype=at_least_float32(leaf.dtype), device=leaf.device) for name, leaf in leaves.items()
         }
         self._earlier: dict[str, Tensor] = {}
         self._num_recent = self._num_examples = 0
@@ -38,7 +42,7 @@ class Sums:
         self._num_recent += num_examples
         self._num_examples += num_examples
 
-    def mean(self, name: str, dtype: torch.dtype) -> Tensor:
+    def mean(self, name: str) -> Tensor:
         """The mean over all examples counted; the sum is given up.
 
         Raises:
@@ -46,7 +50,7 @@ class Sums:
         """
         recent, earlier = self._recent.pop(name), self._earlier.pop(name, None)
         total = recent if earlier is None else earlier.add_(recent)
-        result = total.div_(self._num_examples).to(dtype)
+        result = total.div_(self._num_examples).to(recent.dtype)
         # No entry is negative, so nothing cancels; where the sum alone overflows, the entries decide.
         if not bool(torch.isfinite(result.sum())) and not bool(torch.isfinite(result).all()):
             raise NonFiniteError(f"the Fisher of parameter {name!r} holds NaN or infinity; has training diverged?")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+
+def random_state_kept(tensors: Iterable[Tensor]) -> AbstractContextManager[None]:
+    """The global random state, and that of the tensors' devices, is afterwards what it was."""
+    return torch.random.fork_rng(devices=sorted({tensor.device.index for tensor in tensors if tensor.device.type == "cuda"}))
 
 
 @contextmanager
@@ -16,9 +21,9 @@ def untouched(network: nn.Module) -> Iterator[None]:
     On CUDA, networks with recurrent layers run without cuDNN, which has no backward pass in eval mode.
     """
     modes = [(module, module.training) for module in network.modules()]
-    on_cuda = sorted({tensor.device.index for tensor in network.parameters() if tensor.device.type == "cuda"})
+    on_cuda = any(tensor.device.type == "cuda" for tensor in network.parameters())
     with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=on_cuda))
+        stack.enter_context(random_state_kept(network.parameters()))
         if on_cuda and any(isinstance(module, nn.RNNBase) for module in network.modules()):
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         network.eval()

@@ -216,6 +216,83 @@ class Hooked(nn.Module):
         return logits
 
 
+class Recalled(nn.Module):
+    """The library's GRU over three steps, examples in dimension 1, and a cell that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.cell, self.head = nn.GRU(2, 3, bidirectional=True), nn.GRUCell(6, 3), nn.Linear(3, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        states, _ = self.gru(inputs.reshape(-1, 3, 2).transpose(0, 1))
+        logits: Tensor = self.head(self.cell(states[2], self.cell(states[1])))
+        return logits
+
+
+class Scrambled(nn.Module):
+    """A Linear whose input has as many rows as there are examples, but whose rows mix two of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.head = nn.Linear(2, 3), nn.Linear(3, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        steps = inputs.reshape(-1, 3, 2).transpose(0, 1)
+        rows = torch.tanh(self.inner(steps.reshape(-1, 3, 2)))
+        logits: Tensor = self.head(rows.reshape(3, -1, 3).sum(0))
+        return logits
+
+
+class Experts(nn.Module):
+    """Gated experts, a bilinear layer, a temperature without dimensions, and two heads that share a hidden layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(6, 2), nn.ModuleList([nn.Linear(6, 5), nn.Linear(6, 5)])
+        self.pair, self.activation = nn.Bilinear(5, 6, 5), nn.PReLU(5)
+        self.heads, self.temperature = nn.ModuleList([nn.Linear(5, 1), nn.Linear(5, 3)]), nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        weights = torch.softmax(self.gate(inputs), dim=1).unsqueeze(1)
+        hidden = (torch.stack([expert(inputs) for expert in self.experts], dim=2) * weights).sum(2)
+        hidden = self.activation(self.pair(hidden, inputs))
+        return torch.cat([head(hidden) for head in self.heads], dim=1) / self.temperature.exp()
+
+
+class Bag(nn.Module):
+    """A bag of words, and an embedding that is also the weight of the last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag, self.table, self.inner = nn.EmbeddingBag(7, 4, mode="mean"), nn.Embedding(7, 4), nn.Linear(4, 4)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        tokens = inputs.long()
+        logits: Tensor = self.head(torch.tanh(self.inner(self.table(tokens).sum(1)) + self.bag(tokens)))
+        return logits[:, :4]
+
+
+def _volumes() -> nn.Module:
+    """Three dimensions, transposed, padded in a circle; batch norm on [n, C, L] and [n, C, D, H, W]."""
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 1, 2, 3)),
+        nn.Conv3d(1, 2, (1, 2, 2), padding=(0, 1, 1), padding_mode="circular"),
+        nn.BatchNorm3d(2),
+        nn.Tanh(),
+        nn.Flatten(3),
+        nn.ConvTranspose2d(2, 3, (2, 3), stride=2),
+        nn.Flatten(2),
+        nn.BatchNorm1d(3),
+        nn.PReLU(),
+        nn.Conv1d(3, 3, 5, padding="same", groups=3),
+        nn.AdaptiveAvgPool1d(2),
+        nn.Flatten(),
+        nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4)),
+    )
+
+
 def _conv() -> nn.Module:
     return nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 3, 2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(36, 4))
 
@@ -263,6 +340,11 @@ NETWORKS: dict[str, nn.Module] = {
     "rare expert": seeded(RareExpert()),
     "weight norm": seeded(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 5)), nn.Tanh(), nn.Linear(5, 4))),
     "embedding": seeded(Words()),
+    "bag": seeded(Bag()),
+    "volumes": seeded(_volumes()),
+    "experts": seeded(Experts()),
+    "recalled": seeded(Recalled()),
+    "scrambled": seeded(Scrambled()),
     "unused parameters": seeded(Unused()),
     "hooked layer": seeded(Hooked()),
 }
@@ -271,7 +353,7 @@ NETWORKS: dict[str, nn.Module] = {
 def inputs_for(name: str, num_examples: int = 7) -> Tensor:
     """Inputs [num_examples, 6] that suit the network."""
     generator = torch.Generator().manual_seed(1)
-    if name == "embedding":
+    if name in ("embedding", "bag"):
         return torch.randint(0, 7, (num_examples, 6), generator=generator)
     inputs = torch.randn(num_examples, 6, generator=generator, dtype=torch.float64)
     if name == "rare expert":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,8 +11,9 @@ from torch.func import functional_call, jacrev
 
 from ewc_core.errors import NonFiniteError
 from ewc_core.fisher import exact_fisher, fisher_steps, reference_fisher
+from ewc_core.fisher.general import outputs_of
+from ewc_core.fisher.memory import probe
 from ewc_core.fisher.plan import Plan, make_plan
-from ewc_core.fisher.trace import graph_below, recorded
 from ewc_core.likelihoods import probabilities
 from ewc_core.specs import LikelihoodName
 from tests.ewc_core.fisher.networks import NETWORKS, inputs_for
@@ -42,14 +45,25 @@ def test_float32_agrees_with_float64(name: str) -> None:
     _assert_same({key: value.double() for key, value in actual.items()}, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [(torch.bfloat16, 1.0), (torch.float16, 1.0), (torch.float16, 1e-3)])
+@pytest.mark.parametrize("name", ["mlp", "convs", "layer norm", "several positions", "gain"])
+def test_half_precision_networks_have_a_float32_fisher_whose_squares_do_not_vanish(
+    name: str, dtype: torch.dtype, scale: float
+) -> None:
+    network, inputs = copy.deepcopy(NETWORKS[name]).to(dtype), (scale * inputs_for(name)).to(dtype)
+    actual = exact_fisher(network, inputs)
+    expected = reference_fisher(network.double(), inputs.double())
+    rounding = 1e-6 * max(float(value.sum()) for value in expected.values())
+    for key, value in expected.items():
+        assert actual[key].dtype == torch.float32
+        assert float(actual[key].sum()) == pytest.approx(float(value.sum()), rel=0.1, abs=rounding), key
+
+
 def _settled(name: str) -> Plan:
     network, inputs = NETWORKS[name], inputs_for(name)
     leaves = {key: parameter.detach().requires_grad_() for key, parameter in network.named_parameters()}
     plan = make_plan(network, leaves)
-    for size in (2, 3):
-        with recorded(plan.modules) as calls:
-            outputs = torch.func.functional_call(network, leaves, (inputs[:size],))
-        plan.update(calls, graph_below(outputs, leaves), size)
+    probe(plan, outputs_of(network, None), leaves, {}, inputs[:3], lambda num_outputs: num_outputs, 2**20)
     return plan
 
 
@@ -73,6 +87,7 @@ def _settled(name: str) -> Plan:
         ("hooked layer", {"inner.weight", "inner.bias"}),
         ("unused parameters", set()),
         ("time first", {"inner.weight", "inner.bias"}),
+        ("scrambled", {"inner.weight", "inner.bias"}),
     ],
 )
 def test_only_parameters_that_have_a_closed_form_use_it(name: str, general: set[str]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ewc_core.fisher import fisher_steps
+from ewc_core.fisher.memory import ChunkSize
 from ewc_core.specs import FisherEstimator
 
 
@@ -27,6 +28,14 @@ class _Largest(TorchDispatchMode):
             if isinstance(value, Tensor):
                 self.nbytes = max(self.nbytes, value.nbytes)
         return result
+
+
+@pytest.mark.parametrize(("num_examples", "most", "expected"), [(10, 4, [3, 3, 4]), (8, 4, [4, 4]), (3, 5, [3]), (2, 1, [1, 1])])
+def test_chunks_are_few_and_nearly_equal(num_examples: int, most: int, expected: list[int]) -> None:
+    bounds = list(ChunkSize(most, num_outputs=1, forward_bytes=0, chunk_bytes=0).chunks(num_examples))
+    assert [stop - start for start, stop in bounds] == expected
+    assert [start for start, _ in bounds] == [0] + [stop for _, stop in bounds[:-1]]
+    assert bounds[-1][1] == num_examples
 
 
 @contextmanager

@@ -72,6 +72,16 @@ def test_a_network_that_draws_and_counts_in_eval_mode_is_left_alone_too() -> Non
     assert float(network.num_calls) == 0.0
 
 
+def test_an_embedding_that_shortens_its_rows_keeps_them_long() -> None:
+    network = nn.Sequential(nn.Embedding(5, 3, max_norm=0.1), nn.Flatten(), nn.Linear(6, 2)).double()
+    tokens, before = torch.tensor([[0, 1], [1, 4]]), network[0].weight.detach().clone()
+    actual = exact_fisher(network, tokens)
+    assert torch.equal(network[0].weight, before)
+    expected = reference_fisher(network, tokens)
+    for name in expected:
+        torch.testing.assert_close(actual[name], expected[name], rtol=1e-6, atol=1e-15)
+
+
 def test_modes_are_right_between_chunks_and_after_giving_up() -> None:
     network, inputs = NETWORKS["batch norm"], inputs_for("batch norm")
     network.train()
