@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from ewc_core.errors import SpecError
-from ewc_core.fisher.forms import wide
+from ewc_core.fisher.forms import Squares, wide
 from ewc_core.fisher.general import GeneralMethod, Outputs, outputs_of
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
 from ewc_core.fisher.plan import Plan, make_plan
@@ -162,11 +163,8 @@ def _add_chunk(
     plan.update(calls, graph, len(inputs))
     collecting = plan.squares(calls, graph, len(seeds))
     if collecting:
-        edges = [edge for edge, _ in collecting]
         for index, seed in enumerate(seeds):
-            deltas = torch.autograd.grad([outputs], edges, [seed], retain_graph=index + 1 < len(seeds))
-            for (_, squares), delta in zip(collecting, deltas, strict=True):
-                squares.add(wide(delta))
+            _add_seed(outputs, seed, collecting, retain_graph=index + 1 < len(seeds))
         for _, squares in collecting:
             squares.finish(sums)
     del outputs, graph, calls, collecting
@@ -174,6 +172,13 @@ def _add_chunk(
         wanted = {name: leaves[name] for name in leaves if name in plan.general}
         others = {name: leaf.detach() for name, leaf in leaves.items() if name not in plan.general}
         general.add(wanted, {**fixed, **others}, inputs, seeds, sums, size.general_examples(plan, leaves))
+
+
+def _add_seed(outputs: Tensor, seed: Tensor, collecting: list[tuple[GradientEdge, Squares]], *, retain_graph: bool) -> None:
+    """One backward pass; its gradients are freed before the next one starts, which then finds their memory in the cache."""
+    deltas = torch.autograd.grad([outputs], [edge for edge, _ in collecting], [seed], retain_graph=retain_graph)
+    for (_, squares), delta in zip(collecting, deltas, strict=True):
+        squares.add(wide(delta))
 
 
 def _tensors(network: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
