@@ -51,12 +51,13 @@ def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
 
 
 def draw(figure: Figure, plot: Plot) -> None:
-    """A grid of panels with common axes."""
-    columns = min(_NUM_COLUMNS, len(plot.panels))
-    grid = figure.subplots(math.ceil(len(plot.panels) / columns), columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid.flat[len(plot.panels) :]:
+    """A grid of panels with common axes; the legend stands in a place without panel, where there is one."""
+    num_panels = len(plot.panels)
+    columns = min(_NUM_COLUMNS, num_panels)
+    grid = figure.subplots(math.ceil(num_panels / columns), columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[num_panels:]:
         axes.set_axis_off()
-    for axes, panel in zip(grid.flat, plot.panels, strict=False):
+    for number, (axes, panel) in enumerate(zip(grid.flat, plot.panels, strict=False)):
         for start in plot.marks[panel]:
             axes.axvline(start, color="0.6", linestyle=":", linewidth=0.9)
         for curve in plot.panel(panel):
@@ -64,10 +65,14 @@ def draw(figure: Figure, plot: Plot) -> None:
         axes.set_title(panel, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.locator_params(axis="x", nbins=3)
-    for axes in grid[-1]:
-        axes.set_xlabel("steps in this game", fontsize=8)
+        if number + columns >= num_panels:  # nothing stands below it
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel("steps in this game", fontsize=8)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper")
+    if num_panels < grid.size:
+        grid.flat[num_panels].legend(handles, labels, loc="center left")
+    else:
+        figure.legend(handles, labels, loc="outside right center")
     figure.supylabel(plot.score, fontsize=9.0)
 
 
