@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ewc_core.analysis.perturbation import draw_noise
 from ewc_core.params import FlatParameters
 from ewc_core.reinforcement.agent import choose_actions
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
@@ -31,17 +30,19 @@ def noisy_return(
 ) -> float:
     """The return of one whole episode of `game`, a group of one copy, cut after `max_steps` steps.
 
-    At every step the parameters are their own plus Gaussian noise with `deviations` [num_parameters], drawn anew.
+    At every step the parameters are their own plus Gaussian noise with `deviations` [num_parameters], drawn anew in float32,
+    which takes a fifth of the time of float64.
     `q_values` of stacks [1, history, *frame_shape] read the parameters. They are put back at the end; mutates both
     generators.
     """
-    anchor = parameters.values.clone()
+    anchor, spread = parameters.values.clone(), deviations.to(parameters.values.dtype)
     stack = FrameStack(1, game.frame_shape, game.frame_dtype, history=history)
     stack.reset(game.reset())
     total = 0.0
     try:
         for _ in range(max_steps):
-            parameters.values.copy_(anchor.double() + draw_noise(deviations, noise))
+            normals = torch.randn(len(spread), generator=noise, dtype=spread.dtype)
+            torch.addcmul(anchor, spread, normals, out=parameters.values)
             step = game.step(choose_actions(q_values(torch.from_numpy(stack.stacked)), exploration_epsilon, actions))
             total += float(step.rewards[0])
             if step.over[0]:
