@@ -58,7 +58,9 @@ class Recipe:
 
 def load_recipe(figure: str, *, quick: bool = False) -> Recipe:
     """The recipe of a figure, say "3a" or "s3", as it is installed."""
-    document = json.loads((files("ewc_client.figures") / "specs" / f"{figure}.json").read_text(encoding="utf-8"))
+    document = _document(figure)
+    if "same_jobs_as" in document:
+        document = {**_document(document["same_jobs_as"]), **document}
     change = document["quick"] if quick else {}
     parts = {
         part: _merged(_merged(document["common"], spec), change.get("common", {}), change.get("parts", {}).get(part, {}))
@@ -69,6 +71,11 @@ def load_recipe(figure: str, *, quick: bool = False) -> Recipe:
         question = _merged(question, change.get("question", {}))
     title = document["title"] + (f"\n{document['quick_note']}" if quick else "")
     return Recipe(figure, title, quick, parts, question)
+
+
+def _document(figure: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((files("ewc_client.figures") / "specs" / f"{figure}.json").read_text(encoding="utf-8"))
+    return document
 
 
 def spec_sha256(spec: Body) -> str:

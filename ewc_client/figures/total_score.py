@@ -56,4 +56,5 @@ def draw(figure: Figure, plot: Plot) -> None:
         axes.plot(curve.x, curve.y, "o-", color=colour(curve.name), label=curve.label, markersize=3)
     axes.set(xlabel="agent steps over all games (dotted: another game begins)", ylabel=plot.score)
     axes.set_xlim(left=0.0)
-    axes.legend(loc="best", fontsize=7.5)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7.5)
