@@ -59,7 +59,6 @@ METHODS: tuple[type[BaseModel], ...] = (
     L2Method,
     DropoutMethod,
     EwcMethod,
-    GymnasiumTask,
     OnlineEwcMethod,
     SiMethod,
     MasMethod,
