@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ewc_core.derived_seed import derive_seed
 from ewc_core.errors import SpecError
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.reinforcement.games import frames_of
-from ewc_core.seeding import derive_seed
 from ewc_core.specs.agent import check_replay_memory
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask

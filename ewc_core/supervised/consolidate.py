@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ewc_core.consolidation import Constraint, decayed_sum
 from ewc_core.data import TaskData
+from ewc_core.derived_seed import derive_seed
 from ewc_core.fisher import FisherInfo, fisher_steps
 from ewc_core.importance import PathIntegral, memory_aware_steps
 from ewc_core.params import ParameterLayout
-from ewc_core.seeding import derive_seed
 from ewc_core.specs import (
     EwcMethod,
     FisherEstimator,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ewc_core.seeding import derive_seed
+from ewc_core.derived_seed import derive_seed
 from ewc_core.specs import Choices, FloatRange, IntRange, Scalar, SearchRange, SweepSpec
 
 if TYPE_CHECKING:

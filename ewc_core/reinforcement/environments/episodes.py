@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ewc_core.derived_seed import derive_seed
 from ewc_core.errors import StateFormatError
-from ewc_core.seeding import derive_seed
 
 _NUMBERS, _LENGTHS, _ACTIONS = "episode_numbers", "episode_lengths", "actions"
 _SEED_RANGE = 2**31 - 1

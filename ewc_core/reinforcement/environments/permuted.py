@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ewc_core.derived_seed import derive_seed
 from ewc_core.reinforcement.environments.group import EnvironmentGroup, EnvironmentStep
-from ewc_core.seeding import derive_seed
 
 
 def fixed_permutation(number: int, what: str, size: int) -> NDArray[np.int64]:
