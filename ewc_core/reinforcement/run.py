@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from ewc_core.reinforcement.evaluate import details_of, play_task
 from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.player import Player
+from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
 from ewc_core.resume import ResumePoint
 from ewc_core.specs.environments import EnvironmentSpec
 from ewc_core.specs.reinforcement import ReinforcementSpec
@@ -61,7 +61,7 @@ class ReinforcementRun:
         self.visit_index = 0
         self.step = 0
         self._base, self._generation = replay_folder, generation
-        folder = None if replay_folder is None else _generation_folder(replay_folder, generation)
+        folder = None if replay_folder is None else generation_folder(replay_folder, generation)
         self._visited: list[int] = []
         self._ending = False
         self.can_capture = True
@@ -106,7 +106,7 @@ class ReinforcementRun:
         made_by = int(point.tensors[_GENERATION])
         if made_by == generation:
             raise StateFormatError(f"the resume point is of generation {made_by}; a run that goes on needs another one")
-        source = _generation_folder(replay_folder, made_by)
+        source = generation_folder(replay_folder, made_by)
         run = cls(spec, replay_folder=replay_folder, generation=generation)
         run.visit_index, run.step = point.visit_index, point.step
         run._visited = [int(task) for task in point.tensors[_TASKS_VISITED]]
@@ -138,11 +138,8 @@ class ReinforcementRun:
 
     def drop_other_generations(self) -> None:
         """Delete the replay files of other generations; allowed once a resume point of this one is kept."""
-        if self._base is not None and self._base.exists():
-            own = _generation_folder(self._base, self._generation)
-            for folder in self._base.iterdir():
-                if folder != own:
-                    shutil.rmtree(folder, ignore_errors=True)
+        if self._base is not None:
+            keep_generation(self._base, self._generation)
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one method's parameters, with the biases and gains of the task it plays; for `independent` those
@@ -282,10 +279,6 @@ class ReinforcementRun:
                 dict.fromkeys(results, evaluation.num_episodes),
                 {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
-
-
-def _generation_folder(base: Path, generation: int) -> Path:
-    return base / f"generation-{generation}"
 
 
 def run(spec: ReinforcementSpec) -> Iterator[Event]:

@@ -6,20 +6,20 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Select, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
-from ewc_core.specs import JOB_SPEC, JobSpec, LearningSpec, ReinforcementSpec
+from ewc_core.specs import JobSpec, LearningSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobRecord, Page, TransitionRecord
+from store.repositories.job_rows import SUBMITTED, job_record, new_job_row, planned_visits
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
 
 FIRST_WAKE_UP_SECONDS = 10
 MAX_WAKE_UP_SECONDS = 300
-SUBMITTED = "submitted"
 _RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
 
 
@@ -32,12 +32,12 @@ class Jobs(Repository):
         Supervised: one visit per task, in order. Reinforcement: the visits of the schedule.
         """
         job_id = new_id("job")
-        row = _new_job(job_id, spec, owner, request_id)
+        row = new_job_row(job_id, spec, owner, request_id)
         self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
         tasks = spec.tasks if isinstance(spec, LearningSpec) else []
         for task in tasks:
             self._work.tasks.add(job_id, task)
-        for task_index in _planned_visits(spec):
+        for task_index in planned_visits(spec):
             self._work.switches.append_from_spec(job_id, task_index=task_index)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
         self._work.events.append(
@@ -62,7 +62,7 @@ class Jobs(Repository):
         row = self._connection.execute(query).mappings().one_or_none()
         if row is None:
             raise NotFound("job", job_id)
-        return _record(row)
+        return job_record(row)
 
     def list(
         self,
@@ -113,7 +113,7 @@ class Jobs(Repository):
         forward = before is None
         order = (JobRow.created_at.desc(), JobRow.id.desc()) if forward else (JobRow.created_at, JobRow.id)
         rows = self._connection.execute(query.order_by(*order)).mappings().all()
-        items = [_record(row) for row in rows[:limit]]
+        items = [job_record(row) for row in rows[:limit]]
         return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
 
     def transition(
@@ -275,37 +275,3 @@ class Jobs(Repository):
 
     def _touched(self) -> dict[str, Any]:
         return {"version": JobRow.version + 1, "updated_at": self._now}
-
-
-def _planned_visits(spec: JobSpec) -> list[int]:
-    """Task indices of the visits that the spec plans, in their order."""
-    if isinstance(spec, ReinforcementSpec):
-        return [segment.task for segment in spec.segments]
-    return list(range(len(spec.tasks))) if isinstance(spec, LearningSpec) else []
-
-
-def _new_job(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> dict[str, Any]:
-    return {
-        "id": job_id,
-        "owner": owner,
-        "name": spec.name,
-        "spec": spec.model_dump(mode="json"),
-        "status": JobStatus.QUEUED.value,
-        "status_reason": SUBMITTED,
-        "desired_state": DesiredState.RUN.value,
-        "stream": spec.stream if isinstance(spec, LearningSpec) else "closed",
-        "attempt": 0,
-        "attempts_since_progress": 0,
-        "last_event_seq": 0,
-        "last_switch_sequence": 0,
-        "request_id": request_id,
-        "version": 1,
-        "num_wake_ups": 0,
-    }
-
-
-def _record(row: RowMapping) -> JobRecord:
-    fields = {name: value for name, value in row.items() if name not in ("woken_at", "num_wake_ups")}
-    fields["spec"] = JOB_SPEC.validate_python(fields["spec"])
-    fields["status"] = JobStatus(fields["status"])
-    return JobRecord(**fields)
