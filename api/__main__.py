@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import socket
 import sys
 
 from pydantic import ValidationError
@@ -17,6 +19,14 @@ from store.unit_of_work import Database
 
 def main() -> int:
     """Run until a signal. Returns 1, with one line on standard error, when the service cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    parser.add_argument(
+        "--socket",
+        type=int,
+        metavar="FD",
+        help="an inherited file descriptor that listens already, instead of EWC_API_HOST and EWC_API_PORT",
+    )
+    arguments = parser.parse_args()
     try:
         settings = ApiSettings()
         _check(settings)
@@ -31,7 +41,7 @@ def main() -> int:
     # The filesystem broker has no host, and kombu warns about that.
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     server = Server(create_app(settings), host=settings.api_host, port=settings.api_port)
-    server.run()
+    server.run(None if arguments.socket is None else [socket.socket(fileno=arguments.socket)])
     return 0 if server.started else 1
 
 

@@ -14,11 +14,11 @@ from types import TracebackType
 
 import httpx
 
+from ewc_client.embedded.listener import take_port
 from ewc_client.embedded.state_directory import EmbeddedError, StateDirectory
 from ewc_client.embedded.supervisor import Supervisor, describe_status
 from ewc_client.service_location import ServiceLocation
 
-DEFAULT_PORT = 8000
 _GRACE_SECONDS = 20.0
 _READY_SECONDS = 60.0
 
@@ -37,6 +37,7 @@ class EmbeddedService:
         self._say = say
         self._grace_seconds = grace_seconds
         self._supervisor: Supervisor | None = None
+        self._listener: socket.socket | None = None
         self._stop = threading.Event()
         self._tending: threading.Thread | None = None
         self.url = ""
@@ -58,15 +59,17 @@ class EmbeddedService:
         lock = self.state.acquire()
         try:
             host = os.environ.get("EWC_API_HOST") or "127.0.0.1"
-            port = _choose_port(host, self._asked_port(), say=self._say)
+            self._listener = take_port(host, self._asked_port(), say=self._say)
+            port = int(self._listener.getsockname()[1])
             self.url = f"http://{_reachable(host)}:{port}"
             environment = children_environment(os.environ, self.state, host=host, port=port)
             self._migrate(environment)
             self._supervisor = Supervisor(
                 self.state, lock=lock, environment=environment, grace_seconds=self._grace_seconds, say=self._say
             )
-            for name in ("api", "worker"):
-                self._supervisor.start(name, [sys.executable, "-m", name])
+            listener = self._listener.fileno()
+            self._supervisor.start("api", [sys.executable, "-m", "api", "--socket", str(listener)], pass_fds=(listener,))
+            self._supervisor.start("worker", [sys.executable, "-m", "worker"])
             self._wait_until_ready()
             self.state.announce(self.url)
         except BaseException:  # whatever ends the start, an interrupt too, leaves nothing running
@@ -84,6 +87,9 @@ class EmbeddedService:
         if self._supervisor is not None:
             self._supervisor.stop()
             self._supervisor = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         self.state.release()
 
     def __enter__(self) -> EmbeddedService:
@@ -152,36 +158,6 @@ def _is_ready(http: httpx.Client, url: str) -> bool:
         return http.get(f"{url}/readyz").status_code == httpx.codes.OK
     except httpx.TransportError:  # not listening yet
         return False
-
-
-def _choose_port(host: str, asked: int | None, *, say: Callable[[str], None]) -> int:
-    """The port that was asked for, or the default one, or a free one when the default is taken (or 0 was asked for)."""
-    if asked:
-        if not _is_free(host, asked):
-            raise EmbeddedError(f"port {asked} on {host} is taken; choose another with --port, or leave it out")
-        return asked
-    if asked is None and _is_free(host, DEFAULT_PORT):
-        return DEFAULT_PORT
-    with socket.socket(_family(host)) as probe:
-        probe.bind((host, 0))
-        port = int(probe.getsockname()[1])
-    if asked is None:
-        say(f"port {DEFAULT_PORT} is taken; using {port}")
-    return port
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        with socket.socket(_family(host)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError:
-        return False
-    return True
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _reachable(host: str) -> str:

@@ -26,6 +26,7 @@ class Child:
 
     name: str
     command: Sequence[str]
+    pass_fds: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0
@@ -60,10 +61,10 @@ class Supervisor:
             pass_fds=[lock],  # the state directory is free again only when the last child is gone
         )
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a child and keep it running from now on."""
+    def start(self, name: str, command: Sequence[str], *, pass_fds: tuple[int, ...] = ()) -> None:
+        """Start a child, which inherits the open files `pass_fds`, and keep it running from now on."""
         with self._guard:
-            child = Child(name, command)
+            child = Child(name, command, pass_fds)
             self._children[name] = child
             self._spawn(child)
 
@@ -128,7 +129,13 @@ class Supervisor:
         log = self._state.open_log(child.name)
         try:
             child.process = subprocess.Popen(  # noqa: S603 our own commands
-                child.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True
+                child.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+                pass_fds=child.pass_fds,
             )
         except OSError as error:
             raise EmbeddedError(f"{child.name} cannot be started ({' '.join(child.command)}): {error}") from error
