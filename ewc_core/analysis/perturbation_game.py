@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ewc_core.params import FlatParameters
-from ewc_core.reinforcement.agent import choose_actions
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 
 Values = Callable[[Tensor], Tensor]

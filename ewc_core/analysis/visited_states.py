@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ewc_core.analysis.game_subject import OpenedGames
-from ewc_core.reinforcement.agent import choose_actions
+from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.seeding import derive_seed, generator
 

@@ -16,7 +16,7 @@ from ewc_core.errors import StateFormatError
 from ewc_core.fisher.info import FisherInfo
 from ewc_core.reinforcement.consolidated import ConsolidatedTasks, flattened, shuffled
 from ewc_core.reinforcement.environments.group import EnvironmentStep
-from ewc_core.reinforcement.exploration import exploration_epsilon
+from ewc_core.reinforcement.exploration import choose_actions, exploration_epsilon
 from ewc_core.reinforcement.fisher import q_fisher_info, q_fisher_steps
 from ewc_core.reinforcement.learner import QLearner
 from ewc_core.reinforcement.named_state import named, taken
@@ -170,6 +170,14 @@ class Agent:
         if self._constrained is not None:
             self.learner.set_penalty(self.consolidated.quadratic(self.learner.parameters.layout, playing=self.label))
 
+    def weigh(self, weights: Mapping[int, float]) -> None:
+        """Let the constraints of these labels count so often, and the others once."""
+        changed = {label: weight for label, weight in weights.items() if weight != 1.0}
+        # To tie anew what is tied already would not be the same bits: the optimiser's weight of the proximal step is made anew.
+        if changed != self.consolidated.weights:
+            self.consolidated.weights = changed
+            self.tie()
+
     def consolidate(self, *, visit_index: int) -> FisherSteps:
         """Estimate the Fisher of the task being played from its replay, and tie the task to the present weights from its
         end on. Nothing happens without a penalty, or when the task was played for less than `ewc_start_frames` frames, or too
@@ -283,12 +291,3 @@ class Agent:
     def _info(self, num_examples: int, seed: int) -> FisherInfo:
         method = self._constrained
         return FisherInfo("none", "none", 0, None) if method is None else q_fisher_info(method.fisher, num_examples, seed)
-
-
-def choose_actions(q_values: Tensor, epsilon: float, random: torch.Generator) -> NDArray[np.int64]:
-    """Per row of Q-values [n, num_actions] the best action, or with probability `epsilon` any, each alike."""
-    num_rows, num_actions = q_values.shape
-    explore = torch.rand(num_rows, generator=random) < epsilon
-    anything = torch.randint(num_actions, (num_rows,), generator=random)
-    actions: NDArray[np.int64] = torch.where(explore, anything, q_values.argmax(dim=1)).numpy()
-    return actions

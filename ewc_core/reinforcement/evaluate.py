@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ewc_core.reinforcement.agent import Agent, choose_actions
+from ewc_core.reinforcement.agent import Agent
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.seeding import derive_seed, generator

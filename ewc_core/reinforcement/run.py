@@ -159,10 +159,7 @@ class ReinforcementRun:
         for player in self._players.values():
             for agent in player.agents:
                 by_label = {label: player.task_of_label(label) for label in agent.consolidated.made}
-                agent.consolidated.weights = {
-                    label: weights[t] for label, t in by_label.items() if t is not None and t in weights
-                }
-                agent.tie()
+                agent.weigh({label: weights[t] for label, t in by_label.items() if t is not None and t in weights})
 
     def end_visit_now(self) -> None:
         """Let the visit end after the step just made; call it between events of `learn`."""

@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from ewc_core.errors import SpecError
-from ewc_core.reinforcement.agent import choose_actions
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.open import make_environments
+from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs.environments import EnvironmentSpec

@@ -90,6 +90,27 @@ def kill_one_at_random(worker: Worker, rng: random.Random) -> str | None:
     return kind
 
 
+def kill_until_finished(
+    database: Database, job_id: str, start_worker: Callable[[], Worker], *, num_kills: int, seed: int
+) -> list[str]:
+    """Kill something `num_kills` times at random moments, starting workers anew; what was killed, once the job is over."""
+    rng = random.Random(seed)  # noqa: S311 (a repeatable sequence of kills)
+    worker = start_worker()
+    kills: list[str] = []
+    while len(kills) < num_kills and not is_finished(database, job_id):
+        if rng.random() < 0.7:
+            wait_for(lambda: bool(worker.trainers()) or is_finished(database, job_id), seconds=60, what="a trainer")  # noqa: B023 (called at once)
+        time.sleep(rng.uniform(0.0, 3.0))  # the moment is the point: while it claims, imports, trains or commits
+        killed = kill_one_at_random(worker, rng)
+        if killed is not None:
+            kills.append(killed)
+        if worker.process.poll() is not None:
+            worker = start_worker()
+    wait_for(lambda: is_finished(database, job_id), seconds=240, what="the job to finish")
+    print(f"kills: {kills}, attempts: {job_of(database, job_id).attempt}")  # noqa: T201 (shown with -s: what this run did)
+    return kills
+
+
 def freeze_between_writes(worker: Worker, database: Database) -> None:
     """SIGSTOP the whole family at a moment when none of it is inside a write transaction.
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-
-import pytest
 
 from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.unit_of_work import Database
-from tests.chaos.fleet import REPOSITORY, Worker, freeze_between_writes, is_finished, job_of, kill_one_at_random, wait_for
+from tests.chaos.fleet import REPOSITORY, freeze_between_writes, is_finished, job_of, kill_until_finished, wait_for
 
 NUM_KILLS = int(os.environ.get("EWC_TEST_KILLS", "5"))
 SPEC = SupervisedSpec.model_validate(
@@ -59,37 +54,6 @@ def undisturbed_sha256() -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture
-def database(stack) -> Iterator[Database]:
-    database = Database(stack.database_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def submit(stack, database):
-    def _submit() -> str:
-        with database.write() as work:
-            job_id = work.jobs.create(SPEC, owner="tests").id
-        WakeUps(stack.broker_url, stack.broker_dir).publish(job_id)
-        return job_id
-
-    return _submit
-
-
-@pytest.fixture
-def start_worker(stack, tmp_path: Path) -> Iterator:
-    workers: list[Worker] = []
-
-    def _start() -> Worker:
-        workers.append(Worker(stack.environment, tmp_path / f"worker-{len(workers)}.log"))
-        return workers[-1]
-
-    yield _start
-    for worker in workers:
-        worker.close()
-
-
 def assert_the_record_is_true(database: Database, job_id: str) -> None:
     """Every visit was committed once, events have no gap, epochs only grow, and the weights are the undisturbed ones."""
     with database.read() as work:
@@ -108,27 +72,14 @@ def assert_the_record_is_true(database: Database, job_id: str) -> None:
 
 
 def test_a_job_killed_at_random_moments_ends_with_the_weights_of_an_undisturbed_run(stack, database, submit, start_worker):
-    rng = random.Random(20261122)  # noqa: S311 (a repeatable sequence of kills)
-    job_id = submit()
-    worker = start_worker()
-    kills: list[str] = []
-    while len(kills) < NUM_KILLS and not is_finished(database, job_id):
-        if rng.random() < 0.7:
-            wait_for(lambda: bool(worker.trainers()) or is_finished(database, job_id), seconds=60, what="a trainer")  # noqa: B023 (called at once)
-        time.sleep(rng.uniform(0.0, 3.0))  # the moment is the point: while it claims, imports, trains or commits
-        killed = kill_one_at_random(worker, rng)
-        if killed is not None:
-            kills.append(killed)
-        if worker.process.poll() is not None:
-            worker = start_worker()
-    wait_for(lambda: is_finished(database, job_id), seconds=120, what="the job to finish")
-    print(f"kills: {kills}, attempts: {job_of(database, job_id).attempt}")  # noqa: T201 (shown with -s: what this run did)
+    job_id = submit(SPEC)
+    kills = kill_until_finished(database, job_id, start_worker, num_kills=NUM_KILLS, seed=20261122)
     assert len(kills) == NUM_KILLS, f"the job finished after {len(kills)} kills; it is too short for this test"
     assert_the_record_is_true(database, job_id)
 
 
 def test_two_workers_and_many_wake_ups_train_a_job_once(stack, database, submit, start_worker):
-    job_id = submit()
+    job_id = submit(SPEC)
     workers = [start_worker(), start_worker()]
     wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
     most = 0
@@ -142,7 +93,7 @@ def test_two_workers_and_many_wake_ups_train_a_job_once(stack, database, submit,
 
 
 def test_a_frozen_worker_that_wakes_up_after_its_lease_ran_out_changes_nothing(stack, database, submit, start_worker):
-    job_id = submit()
+    job_id = submit(SPEC)
     frozen = start_worker()
     wait_for(lambda: (job_of(database, job_id).step or 0) > 0, seconds=60, what="the first steps")
     freeze_between_writes(frozen, database)
@@ -156,7 +107,7 @@ def test_a_frozen_worker_that_wakes_up_after_its_lease_ran_out_changes_nothing(s
 
 
 def test_a_worker_asked_to_stop_saves_a_resume_point_and_the_next_one_goes_on(stack, database, submit, start_worker):
-    job_id = submit()
+    job_id = submit(SPEC)
     first = start_worker()
     wait_for(lambda: (job_of(database, job_id).step or 0) > 0, seconds=60, what="the first steps")
     first.process.send_signal(signal.SIGTERM)

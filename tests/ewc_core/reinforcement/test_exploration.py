@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.reinforcement.agent import choose_actions
-from ewc_core.reinforcement.exploration import exploration_epsilon
+from ewc_core.reinforcement.exploration import choose_actions, exploration_epsilon
 from ewc_core.specs.agent import AgentSpec, ExplorationSpec
 
 

@@ -359,6 +359,16 @@ def test_constraints_can_be_reweighted_between_visits_and_forgotten() -> None:
             break
 
 
+def test_saying_again_how_often_constraints_count_changes_no_bit() -> None:
+    spec = job(visits=(0, 1, 0), num_steps=STEPS_TO_RECOGNISE, task_inference=FLAT)  # tied as before until it recognises
+    plain, told = ReinforcementRun(spec), ReinforcementRun(spec)
+    for index in range(3):
+        told.set_constraint_weights({0: 1.0})
+        for run_of_two in (plain, told):
+            list(run_of_two.learn(visit_of(spec, index)))
+    assert same_tensors(plain.capture().tensors, told.capture().tensors)
+
+
 def test_replays_that_do_not_fit_into_the_bound_are_refused_though_the_spec_cannot_know_the_frames() -> None:
     tasks = [{"kind": "gymnasium", "id": "MountainCar-v0", "permutation": number} for number in (0, 1)]
     spec = job(tasks=tasks, visits=(0,), agent={"replay_memory_bytes": 30_000})
