@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from functools import cache
-
 from ewc_core.specs import ReinforcementSpec
 from store.job_states import JobStatus
-from tests.chaos.fleet import REPOSITORY, kill_until_finished
+from tests.chaos.fleet import kill_until_finished, printed_by
 
 NUM_KILLS = 3
 SPEC = ReinforcementSpec.model_validate(
@@ -42,18 +38,9 @@ print(weights_sha256(run.weights("ewc")))
 """
 
 
-@cache
 def undisturbed_sha256() -> str:
     """The final weights of the same spec, played by `ewc_core` alone in one process."""
-    done = subprocess.run(
-        [sys.executable, "-c", _UNDISTURBED],
-        input=SPEC.model_dump_json(),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    return printed_by(_UNDISTURBED, SPEC.model_dump_json())
 
 
 def test_a_killed_game_job_ends_with_the_weights_of_an_undisturbed_run(stack, database, submit, start_worker):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from functools import cache
 
 from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.unit_of_work import Database
-from tests.chaos.fleet import REPOSITORY, freeze_between_writes, is_finished, job_of, kill_until_finished, wait_for
+from tests.chaos.fleet import freeze_between_writes, is_finished, job_of, kill_until_finished, printed_by, wait_for
 
 NUM_KILLS = int(os.environ.get("EWC_TEST_KILLS", "5"))
 SPEC = SupervisedSpec.model_validate(
@@ -40,18 +37,9 @@ print(weights_sha256(anchors[-1]))
 """
 
 
-@cache
 def undisturbed_sha256() -> str:
     """The final weights of the same spec, trained by `ewc_core` alone in one process."""
-    done = subprocess.run(
-        [sys.executable, "-c", _UNDISTURBED],
-        input=SPEC.model_dump_json(),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    return printed_by(_UNDISTURBED, SPEC.model_dump_json())
 
 
 def assert_the_record_is_true(database: Database, job_id: str) -> None:
