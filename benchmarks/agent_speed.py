@@ -185,7 +185,7 @@ def measure_play(num_rounds: int) -> dict[str, Any]:
     for player in players.values():
         player.play(WARM_UP_STEPS)
     blocks: Mapping[str, Callable[[], object]] = {
-        name: lambda player=player: player.play(STEPS_PER_BLOCK)  # type: ignore[misc]
+        name: lambda player=player: player.play(STEPS_PER_BLOCK)  # type: ignore[misc]  # a lambda with a default has no inferred type
         for name, player in players.items()
     }
     seconds = take_turns(blocks, num_rounds, num_warm_up=1)
@@ -207,7 +207,7 @@ def measure_penalty(num_rounds: int) -> dict[str, float]:
     learner.set_penalty(merge([_constraint(anchor, index) for index in range(NUM_CONSTRAINTS)], learner.parameters.layout))
     batch = agents["plain"].replays.by_label[0].sample(32, generator(0, "batch"))
     updates: Mapping[str, Callable[[], object]] = {
-        name: lambda agent=agent: agent.learner.update(batch)  # type: ignore[misc]
+        name: lambda agent=agent: agent.learner.update(batch)  # type: ignore[misc]  # a lambda with a default has no inferred type
         for name, agent in agents.items()
     }
     seconds = take_turns(updates, num_rounds, num_warm_up=5)

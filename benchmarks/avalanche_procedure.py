@@ -59,7 +59,7 @@ def looped_step(constraints: Sequence[Constraint], inputs: Tensor, labels: Tenso
         loss = functional.cross_entropy(network(inputs), labels)
         if stored:
             loss = loss + EWC_LAMBDA * looped_penalty(network, stored)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimiser.step()
 
     return step

@@ -109,7 +109,7 @@ def _measure(optimiser: OptimiserName, num_rounds: int, num_constraints: Sequenc
             learners[step.value, count] = learner
     del constraints
     segments = [Segment(*make_batch())]
-    steps = {key: (lambda learner=learner: learner.step(segments)) for key, learner in learners.items()}  # type: ignore[misc]
+    steps = {key: (lambda learner=learner: learner.step(segments)) for key, learner in learners.items()}  # type: ignore[misc]  # a lambda with a default has no inferred type
     seconds = take_turns(steps, num_rounds, num_warm_up=NUM_WARM_UP)
     return [_row(optimiser, key, seconds[key], seconds["none", 0]) for key in steps if key[1] > 0]
 

@@ -6,6 +6,7 @@ stranger's service.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
@@ -19,19 +20,19 @@ def take_port(host: str, asked: int | None, *, say: Callable[[str], None]) -> so
     """A listening socket on the port asked for; or on the default one, or on any when that is taken (or 0 was asked for).
 
     Raises:
-        EmbeddedError: the port asked for is taken, or the host is not an address of this machine.
+        EmbeddedError: the port asked for is taken or not allowed, or the host is not an address of this machine.
     """
     if asked:
         try:
             return _listening(host, asked)
         except OSError as error:
-            raise EmbeddedError(
-                f"port {asked} on {host} is taken; choose another with --port, or leave it out ({error.strerror})"
-            ) from error
+            if error.errno != errno.EADDRINUSE:
+                raise EmbeddedError(f"port {asked} of {host} cannot be listened on: {error}") from error
+            raise EmbeddedError(f"port {asked} on {host} is taken; choose another with --port, or leave it out") from error
     if asked is None:
         try:
             return _listening(host, DEFAULT_PORT)
-        except OSError:
+        except OSError:  # on a host that is not ours, looking for any port says so
             found = _any_port(host)
             say(f"port {DEFAULT_PORT} is taken; using {found.getsockname()[1]}")
             return found
@@ -42,7 +43,7 @@ def _any_port(host: str) -> socket.socket:
     try:
         return _listening(host, 0)
     except OSError as error:
-        raise EmbeddedError(f"no port of {host} can be listened on: {error}") from error
+        raise EmbeddedError(f"{host} cannot be listened on: {error}") from error
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -19,7 +19,7 @@ WARNING = "job.warning"
 class Events(Repository):
     """What happened to a job. Whoever has read up to `seq` n has missed nothing before n."""
 
-    def append(self, job_id: str, *, type: str, message: str, data: Mapping[str, Any] | None = None, level: str = "info") -> int:  # noqa: A002
+    def append(self, job_id: str, *, type: str, message: str, data: Mapping[str, Any] | None = None, level: str = "info") -> int:  # noqa: A002 the column's name
         """Add an event; returns its `seq`.
 
         The job's row is locked until the transaction ends, so numbers become visible in their order and a rolled back

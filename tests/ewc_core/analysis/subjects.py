@@ -33,7 +33,7 @@ def learned_subject() -> AnalysisSubject:
         inputs, labels = opened.data(task, field="").read_range("train", 0, 1000)
         for _ in range(60):
             optimiser.zero_grad()
-            functional.cross_entropy(opened.network(inputs), labels).backward()  # type: ignore[no-untyped-call]
+            functional.cross_entropy(opened.network(inputs), labels).backward()  # type: ignore[no-untyped-call]  # untyped in torch
             optimiser.step()
         constraints.append(Constraint(task, exact_fisher_of(opened, task, 128), opened.parameters.named(), 100.0, INFO))
     return replace(layout_only, constraints=constraints, weights=opened.parameters.named())

@@ -74,7 +74,7 @@ def test_a_sample_of_the_examples_gives_the_whole_tasks_pull_on_average() -> Non
 
     def pull(rows: list[int], example: int) -> Tensor:
         arguments = {"likelihood": LikelihoodName.CATEGORICAL, "select": None, "num_examples": 4}
-        return pull_and_power(network, inputs[rows], [(example, signs)], groups, **arguments)  # type: ignore[arg-type]
+        return pull_and_power(network, inputs[rows], [(example, signs)], groups, **arguments)  # type: ignore[arg-type]  # keywords of one test, collected
 
     whole = torch.stack([pull([0, 1, 2, 3], example) for example in range(4)]).mean(0)
     pairs = torch.stack([pull([one, other], 0) for one in range(4) for other in range(4) if one != other]).mean(0)

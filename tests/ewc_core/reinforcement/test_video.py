@@ -75,7 +75,7 @@ def test_a_gif_holds_the_pictures_at_their_pace() -> None:
     film = Image.open(io.BytesIO(to_gif(episode.pictures, pictures_per_second=10)))
     assert (film.format, film.size, film.info["loop"]) == ("GIF", (80, 160), 0)
     durations = []
-    for number in range(film.n_frames):  # type: ignore[attr-defined]
+    for number in range(film.n_frames):  # type: ignore[attr-defined]  # missing in Pillow's types
         film.seek(number)
         durations.append(film.info["duration"])
         assert np.array_equal(np.asarray(film.convert("RGB")), episode.pictures[number])
