@@ -50,13 +50,7 @@ class QNetwork(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """States uint8 or float32 [n, history, ...] to Q-values float32 [n, num_actions]."""
-        x = states.float().mul_(_BYTE_SCALE) if states.dtype == torch.uint8 else states
-        if self._num_channels is None:
-            x = x.flatten(1)
-        else:
-            x = x.reshape(len(x), self._num_channels, *x.shape[-2:])
-            if torch.is_grad_enabled():  # on a CPU the first convolution's backward pass takes about half the time then
-                x = x.contiguous(memory_format=torch.channels_last)
+        x = self.inputs_of(states, for_gradient=torch.is_grad_enabled())
         last = len(self.layers) - 1
         for number, layer in enumerate(self.layers):
             if x.dim() == 4 and isinstance(layer.weight, nn.Linear):
@@ -64,6 +58,16 @@ class QNetwork(nn.Module):
             x = layer(x)
             if number != last:
                 x = torch.relu(x)
+        return x
+
+    def inputs_of(self, states: Tensor, *, for_gradient: bool) -> Tensor:
+        """What the first layer sees of states: float32, flat or as channels; laid out for a backward pass if one follows."""
+        x = states.float().mul_(_BYTE_SCALE) if states.dtype == torch.uint8 else states
+        if self._num_channels is None:
+            return x.flatten(1)
+        x = x.reshape(len(x), self._num_channels, *x.shape[-2:])
+        if for_gradient:  # on a CPU the first convolution's backward pass takes about half the time then
+            x = x.contiguous(memory_format=torch.channels_last)
         return x
 
 

@@ -11,12 +11,13 @@ from ewc_core.consolidation import Quadratic
 from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.networks.q_network import QNetwork, build_q_network
+from ewc_core.networks.q_passes import QPasses
 from ewc_core.params import FlatParameters
 from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.reinforcement.replay import Batch
 from ewc_core.reinforcement.rms_prop import clip_global_norm_, make_agent_optimiser
 from ewc_core.reinforcement.task_parameters import TaskParameters
-from ewc_core.reinforcement.td import double_dqn_targets, td_loss
+from ewc_core.reinforcement.td import double_dqn_targets, td_loss_gradient
 from ewc_core.seeding import generator
 from ewc_core.specs.method import PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
@@ -47,9 +48,9 @@ class QLearner:
         self.network = _fresh(spec, input_shape, num_actions, seed)
         self.tasks = TaskParameters(self.network)
         self.parameters = self.tasks.parameters
-        self._target_network = _fresh(spec, input_shape, num_actions, seed)
-        self._target = FlatParameters(self._target_network)
-        self._target_network.requires_grad_(False)
+        target_network = _fresh(spec, input_shape, num_actions, seed)
+        self._target = FlatParameters(target_network)
+        self._passes, self._target_passes = QPasses(self.network), QPasses(target_network)
         self._optimiser = make_agent_optimiser(spec.agent, self.parameters)
         self._quadratic: Quadratic | None = None
         self._step = self._optimiser.step
@@ -75,11 +76,9 @@ class QLearner:
         """Value of the penalty at the present parameters; 0 without one."""
         return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
 
-    @torch.no_grad()
     def q_values(self, states: Tensor) -> Tensor:
         """Q-values [n, num_actions] of stacks [n, *input_shape], with the selected task's biases and gains."""
-        values: Tensor = self.network(states)
-        return values
+        return self._passes.values(states)
 
     def update(self, batch: Batch) -> float:
         """One training step; returns the mean TD loss before it. The bound on the gradient's norm is one on the data gradient:
@@ -88,20 +87,19 @@ class QLearner:
         Raises:
             NonFiniteError: the loss is NaN or infinite; no step was made.
         """
-        with torch.no_grad():
-            targets = double_dqn_targets(
-                batch.rewards,
-                batch.continues,
-                self.network(batch.next_states),
-                self._target_network(batch.next_states),
-                discount=self._agent.discount,
-            )
-        self.parameters.gradient.zero_()
-        loss = td_loss(self.network(batch.states), batch.actions, targets, td_clip=self._agent.td_clip)
-        value = float(loss.detach())
+        targets = double_dqn_targets(
+            batch.rewards,
+            batch.continues,
+            self._passes.values(batch.next_states),
+            self._target_passes.values(batch.next_states),
+            discount=self._agent.discount,
+        )
+        q_values, trace = self._passes.trace(batch.states)
+        loss, gradient = td_loss_gradient(q_values, batch.actions, targets, td_clip=self._agent.td_clip)
+        value = float(loss)
         if not -torch.inf < value < torch.inf:
             raise NonFiniteError(f"the TD loss is {value}")
-        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        self._passes.write_gradient(trace, gradient)
         if self._agent.max_gradient_norm is not None:
             clip_global_norm_(self.parameters.gradient, self._agent.max_gradient_norm)
         if self._quadratic is not None and self._penalty_step is PenaltyStep.EXPLICIT:

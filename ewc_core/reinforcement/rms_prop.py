@@ -14,6 +14,9 @@ from ewc_core.params import FlatParameters
 from ewc_core.specs.agent import AgentSpec
 from ewc_core.supervised.optimiser import Adam, Step
 
+_CHUNK = 2**18
+"""So many parameters at a time: what one operation wrote is still in the cache when the next reads it."""
+
 
 class CentredRMSProp:
     """n ← ρn + (1−ρ)g²;  m ← ρm + (1−ρ)g;  θ ← θ − lr · g / √(n − m² + eps), with eps inside the root.
@@ -29,16 +32,18 @@ class CentredRMSProp:
         self._squares = torch.zeros_like(parameters.values)
         self._mean = torch.zeros_like(parameters.values)
         self._divisor = torch.empty_like(parameters.values)
+        vectors = (parameters.values, parameters.gradient, self._squares, self._mean, self._divisor)
+        self._chunks = list(zip(*(torch.split(vector, _CHUNK) for vector in vectors), strict=True))
 
     def step(self) -> None:
         """One step on the parameters from the gradient as it is."""
-        gradient = self._parameters.gradient
-        self._squares.mul_(self._decay).addcmul_(gradient, gradient, value=1.0 - self._decay)
-        self._mean.lerp_(gradient, 1.0 - self._decay)
-        # n − m² is a variance; rounding may leave it a little below 0, which eps outweighs only where it is not tiny.
-        torch.addcmul(self._squares, self._mean, self._mean, value=-1.0, out=self._divisor)
-        self._divisor.clamp_min_(0.0).add_(self._eps).sqrt_()
-        self._parameters.values.addcdiv_(gradient, self._divisor, value=-self.learning_rate)
+        for values, gradient, squares, mean, divisor in self._chunks:
+            squares.mul_(self._decay).addcmul_(gradient, gradient, value=1.0 - self._decay)
+            mean.lerp_(gradient, 1.0 - self._decay)
+            # n − m² is a variance; rounding may leave it a little below 0, which eps outweighs only where it is not tiny.
+            torch.addcmul(squares, mean, mean, value=-1.0, out=divisor)
+            divisor.clamp_min_(0.0).add_(self._eps).sqrt_()
+            values.addcdiv_(gradient, divisor, value=-self.learning_rate)
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
@@ -84,5 +89,6 @@ def make_agent_optimiser(spec: AgentSpec, parameters: FlatParameters) -> Adam | 
 def clip_global_norm_(gradient: Tensor, max_norm: float) -> Tensor:
     """Scale the flat gradient in place so that its norm is at most `max_norm`; returns the norm before."""
     norm: Tensor = torch.linalg.vector_norm(gradient)
-    gradient.mul_((max_norm / norm.clamp_min(1e-12)).clamp_max(1.0))
+    if norm > max_norm:
+        gradient.mul_(max_norm / norm)
     return norm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,3 +27,15 @@ def td_loss(q_values: Tensor, actions: Tensor, targets: Tensor, *, td_clip: floa
     """
     chosen = q_values.gather(1, actions.unsqueeze(1)).squeeze(1)
     return functional.huber_loss(chosen, targets, delta=td_clip)
+
+
+def td_loss_gradient(q_values: Tensor, actions: Tensor, targets: Tensor, *, td_clip: float) -> tuple[Tensor, Tensor]:
+    """`td_loss`, and its gradient by the Q-values in closed form: δ / n at the action taken, 0 at the others.
+
+    δ = Q(s, a) − y cut to ±td_clip; the loss is the mean of δ · (Q(s, a) − y − ½ δ). Returns ([], [n, num_actions]).
+    """
+    places = actions.unsqueeze(1)
+    errors = q_values.gather(1, places) - targets.unsqueeze(1)
+    cut = errors.clamp(-td_clip, td_clip)
+    loss = (cut * (errors - 0.5 * cut)).mean()
+    return loss, torch.zeros_like(q_values).scatter_(1, places, cut / len(cut))

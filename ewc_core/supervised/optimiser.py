@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.adam import adam
 
 from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
@@ -96,31 +97,33 @@ class Adam:
 
     def __init__(self, parameters: FlatParameters, *, learning_rate: float) -> None:
         self._parameters = parameters
-        # The parameter and its gradient share the flat vectors' memory, so both stay in step with the network.
-        self._flat = nn.Parameter(parameters.values)
-        self._flat.grad = parameters.gradient
-        self._adam = torch.optim.Adam([self._flat], lr=learning_rate, betas=self.BETAS, eps=self.EPS, fused=True)
+        self.learning_rate = learning_rate
         self._state: dict[str, Tensor] = {
             "step": torch.zeros((), dtype=torch.float32),
             "exp_avg": torch.zeros_like(parameters.values),
             "exp_avg_sq": torch.zeros_like(parameters.values),
         }
-        self._adam.state[self._flat] = self._state
         self._weight: Tensor | None = None
 
-    @property
-    def learning_rate(self) -> float:
-        """The step size before Adam's scaling."""
-        rate: float = self._adam.param_groups[0]["lr"]
-        return rate
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._adam.param_groups[0]["lr"] = rate
-
+    @torch.no_grad()
     def step(self) -> None:
-        """One step."""
-        self._adam.step()
+        """One step. `learning_rate` is the step size before Adam's scaling."""
+        adam(
+            [self._parameters.values],
+            [self._parameters.gradient],
+            [self._state["exp_avg"]],
+            [self._state["exp_avg_sq"]],
+            [],
+            [self._state["step"]],
+            fused=True,
+            amsgrad=False,
+            beta1=self.BETAS[0],
+            beta2=self.BETAS[1],
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=self.EPS,
+            maximize=False,
+        )
 
     def forget_weight(self) -> None:
         """Compute the weight of the proximal step anew at the next one: what it was made for no longer holds."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.reinforcement.td import double_dqn_targets, td_loss
+from ewc_core.reinforcement.td import double_dqn_targets, td_loss, td_loss_gradient
+from ewc_core.seeding import generator
 
 
 def test_the_online_network_chooses_the_action_and_the_target_network_values_it() -> None:
@@ -37,3 +38,16 @@ def test_the_gradient_of_an_example_is_its_error_cut_to_the_clip(td_clip: float)
 def test_an_error_within_the_clip_costs_half_its_square() -> None:
     loss = td_loss(torch.tensor([[0.5], [2.0]]), torch.tensor([0, 0]), torch.zeros(2), td_clip=1.0)
     assert float(loss) == pytest.approx((0.5 * 0.5**2 + 1.0 * (2.0 - 0.5)) / 2)
+
+
+@pytest.mark.parametrize("td_clip", [1.0, 0.25])
+def test_the_closed_form_is_the_loss_and_the_gradient_of_autograd(td_clip: float) -> None:
+    q_values = torch.randn(40, 3, generator=generator(0)).mul_(2.0).requires_grad_(True)
+    actions, targets = torch.arange(40) % 3, torch.randn(40, generator=generator(1))
+    loss = td_loss(q_values, actions, targets, td_clip=td_clip)
+    loss.backward()
+
+    closed, gradient = td_loss_gradient(q_values.detach(), actions, targets, td_clip=td_clip)
+
+    torch.testing.assert_close(closed, loss.detach())
+    torch.testing.assert_close(gradient, q_values.grad)
