@@ -26,38 +26,41 @@ class CentredRMSProp:
     """
 
     def __init__(self, parameters: FlatParameters, *, learning_rate: float, decay: float, eps: float) -> None:
-        self._parameters = parameters
         self.learning_rate = learning_rate
         self._decay, self._eps = decay, eps
         self._squares = torch.zeros_like(parameters.values)
         self._mean = torch.zeros_like(parameters.values)
         self._divisor = torch.empty_like(parameters.values)
-        vectors = (parameters.values, parameters.gradient, self._squares, self._mean, self._divisor)
-        self._chunks = list(zip(*(torch.split(vector, _CHUNK) for vector in vectors), strict=True))
+        self._chunks = _chunks(parameters.values, parameters.gradient, self._squares, self._mean, self._divisor)
 
     def step(self) -> None:
         """One step on the parameters from the gradient as it is."""
-        for values, gradient, squares, mean, divisor in self._chunks:
-            squares.mul_(self._decay).addcmul_(gradient, gradient, value=1.0 - self._decay)
-            mean.lerp_(gradient, 1.0 - self._decay)
-            # n − m² is a variance; rounding may leave it a little below 0, which eps outweighs only where it is not tiny.
-            torch.addcmul(squares, mean, mean, value=-1.0, out=divisor)
-            divisor.clamp_min_(0.0).add_(self._eps).sqrt_()
-            values.addcdiv_(gradient, divisor, value=-self.learning_rate)
+        for chunk in self._chunks:
+            self._step_on(*chunk)
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
         w = lr·P / (√(n − m² + eps) + lr·P), so that g + P(θ − centre) = 0 is the fixed point."""
         strength = (self.learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH).to(quadratic.precision.dtype)
-        weight = torch.empty_like(strength)
+        ties = _chunks(strength, quadratic.centre, torch.empty_like(strength))
 
         def step() -> None:
-            self.step()
-            torch.add(self._divisor, strength, out=weight)
-            torch.div(strength, weight, out=weight)
-            proximal_step(self._parameters.values, quadratic.centre, weight)
+            for chunk, (strength, centre, weight) in zip(self._chunks, ties, strict=True):
+                divisor = self._step_on(*chunk)
+                torch.add(divisor, strength, out=weight)
+                torch.div(strength, weight, out=weight)
+                proximal_step(chunk[0], centre, weight)
 
         return step
+
+    def _step_on(self, values: Tensor, gradient: Tensor, squares: Tensor, mean: Tensor, divisor: Tensor) -> Tensor:
+        squares.mul_(self._decay).addcmul_(gradient, gradient, value=1.0 - self._decay)
+        mean.lerp_(gradient, 1.0 - self._decay)
+        # n − m² is a variance; rounding may leave it a little below 0, which eps outweighs only where it is not tiny.
+        torch.addcmul(squares, mean, mean, value=-1.0, out=divisor)
+        divisor.clamp_min_(0.0).add_(self._eps).sqrt_()
+        values.addcdiv_(gradient, divisor, value=-self.learning_rate)
+        return divisor
 
     def state(self) -> dict[str, Tensor]:
         """Both moments."""
@@ -71,6 +74,10 @@ class CentredRMSProp:
                 raise StateFormatError(f"optimiser state holds {sorted(state)}, expected {sorted(own)} of {tuple(tensor.shape)}")
         for name, tensor in own.items():
             tensor.copy_(state[name])
+
+
+def _chunks(*vectors: Tensor) -> list[tuple[Tensor, ...]]:
+    return list(zip(*(torch.split(vector, _CHUNK) for vector in vectors), strict=True))
 
 
 def make_agent_optimiser(spec: AgentSpec, parameters: FlatParameters) -> Adam | CentredRMSProp:
