@@ -185,8 +185,8 @@ class ReinforcementRun:
             for player in self._players.values():
                 player.enter(self._games.training_environment(visit.task_index, visit_index=visit.index))
         yield from self._play(visit, num_steps)
-        if self.spec.stream == "closed" and visit.index + 1 >= len(self.spec.segments):
-            yield from self._consolidate_last(visit)
+        if self.spec.stream == "open" or visit.index + 1 >= len(self.spec.segments):
+            yield from self._consolidate_present(visit)
         yield from self._consolidated(visit)
         if visit.task_index not in self._visited:
             self._visited.append(visit.task_index)
@@ -249,8 +249,9 @@ class ReinforcementRun:
         if returns:
             yield EpisodesLogged(visit, self.step, returns)
 
-    def _consolidate_last(self, visit: Visit) -> Iterator[Event]:
-        """Nothing follows: the task being played is consolidated as if another were about to begin."""
+    def _consolidate_present(self, visit: Visit) -> Iterator[Event]:
+        """Nothing follows, or nobody knows yet what: the task being played is consolidated as if another were about to begin.
+        When one does, the constraint is replaced by that of the moment in which the agent leaves the task."""
         for player in self._players.values():
             for progress in player.agent(visit.task_index).consolidate(visit_index=visit.index):
                 yield FisherProgress(visit, *progress)

@@ -29,6 +29,7 @@ from ewc_core.reinforcement.run import ReinforcementRun, run
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from tests.ewc_core.reinforcement.jobs import (
+    CARTPOLE,
     CATCH,
     EWC,
     FLAT,
@@ -89,6 +90,17 @@ def test_what_a_task_taught_is_consolidated_when_it_is_left_and_at_the_end_of_a_
     assert made == [(1, 0), (2, 0), (2, 1)]
     progress = [(event.num_done, event.num_examples) for event in _of(events, FisherProgress)]
     assert progress.count((64, 64)) == 3
+
+
+def test_in_an_open_stream_the_task_being_played_is_consolidated_after_every_visit_and_anew_when_it_is_left() -> None:
+    job_without_an_end = ReinforcementRun(_open())
+    made = {}
+    for index in (0, 1):
+        visit = Visit(index=index, task_index=index, task=job_without_an_end.spec.tasks[index])
+        for event in _of(list(job_without_an_end.learn(visit)), Consolidated):
+            made[index, event.constraint.task_index] = event.constraint.anchor["layers.0.weight.weight"]
+    assert sorted(made) == [(0, 0), (1, 0), (1, 1)]
+    assert not torch.equal(made[1, 0], made[1, 1])
 
 
 def test_announced_switches_are_told_at_once_and_inferred_ones_late_with_a_posterior() -> None:
@@ -378,9 +390,10 @@ def test_replays_that_do_not_fit_into_the_bound_are_refused_though_the_spec_cann
 
 
 def test_more_labels_than_replays_fit_give_way_without_a_fault() -> None:
-    """Looking at every frame, with play that changes, the recogniser finds a third label, in a bound with room for two."""
-    inference = {**FLAT, "update_every": 1}
-    spec = job(task_inference=inference, num_steps=1200, agent={"replay_memory_bytes": 2 * 4 * (150 + 256) * 57})
+    """Looking at a pole in short windows the recogniser finds several labels per task, in a bound with room for two."""
+    inference = {**FLAT, "num_levels": 8, "update_every": 1, "window": 32}
+    bound = {"replay_memory_bytes": 2 * 4 * (150 + 256) * 23}
+    spec = job(tasks=CARTPOLE, task_inference=inference, num_steps=1200, agent=bound)
     whole = ReinforcementRun(spec)
     learn_all(whole)
     agent = whole._players["ewc"].agents[0]
