@@ -33,8 +33,6 @@ _LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING = "learner.", "recognise
 _RANDOM, _COUNTS, _STEPS = "random", "counts", "steps_by_label"
 TOLD = ("oracle", "independent")
 """Kinds of agents that are told the task they play, whatever `task_inference` says."""
-DOUBT = 0.5
-"""An agent whose belief has a posterior below this is in doubt about it."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class Agent:
     def exploration_epsilon(self) -> float:
         """The probability of a random action now: every task has its own timer. An agent in doubt acts at random: with the
         policy of the wrong task it may stand where it never stood, and a task that it knows would look new."""
-        if self.recogniser.posterior < DOUBT:
+        if self.recogniser.is_in_doubt:
             return 1.0
         return exploration_epsilon(self._spec.agent.exploration, self.num_steps.get(self.label, 0))
 

@@ -66,6 +66,11 @@ class FlatRecogniser:
         return 1.0 if believed is None else float(np.exp(self.log_posterior[believed]))
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether the posterior of the task believed in has fallen below ½, in the middle of a window or after one."""
+        return self.posterior < 0.5
+
+    @property
     def log_posterior(self) -> NDArray[np.float64]:
         """Log probability of every task, then of the candidate if there is one, the hold-out last."""
         normalised: NDArray[np.float64] = self._log_weights - np.logaddexp.reduce(self._log_weights)

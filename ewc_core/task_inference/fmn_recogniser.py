@@ -64,6 +64,12 @@ class FmnRecogniser:
         believed = self._debounce.believed
         return 1.0 if believed is None else self._process.lineage_posterior(believed)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Never: the process looks at every observation anew and has no window to wait for, and its posterior is spread over
+        predictors of one and the same task when there are several."""
+        return False
+
     def step(self, symbols: NDArray[np.uint8], *, announced: int = -1) -> int | None:
         """Learn from one observation; the task believed in."""
         self._process.step(symbols)

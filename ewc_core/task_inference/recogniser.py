@@ -28,6 +28,10 @@ class TaskRecogniser(Protocol):
         """The posterior probability of the task believed in; 1 before any evidence."""
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether the evidence speaks against the task believed in, without having changed the belief yet."""
+
+    @property
     def num_settled(self) -> int:
         """How often the evidence up to an observation has confirmed the belief: whenever this grows, everything observed so
         far belongs to the task believed in, or to one believed in before."""
@@ -50,6 +54,7 @@ class Oracle:
     """Believes what it is told."""
 
     posterior = 1.0
+    is_in_doubt = False
 
     def __init__(self) -> None:
         self.num_tasks = self.num_settled = 0

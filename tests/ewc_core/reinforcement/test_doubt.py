@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ewc_core.reinforcement.agent import DOUBT, Agent, Belief
+from ewc_core.reinforcement.agent import Agent, Belief
 from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.player import Player
 from ewc_core.specs import ReinforcementSpec
@@ -27,7 +27,7 @@ def _visit(player: Player, games: GameBook, task: int, *, visit_index: int) -> t
     player.enter(games.training_environment(task, visit_index=visit_index))
     for tick in range(NUM_TICKS):
         beliefs += [(tick, each) for each in player.tick(task, visit_index=visit_index) if isinstance(each, Belief)]
-        in_doubt.append(agent.recogniser.posterior < DOUBT)
+        in_doubt.append(agent.recogniser.is_in_doubt)
         assert agent.exploration_epsilon == 1.0 or not in_doubt[-1]
     player.leave()
     return in_doubt, beliefs
@@ -70,6 +70,6 @@ def _show_something_else(agent: Agent) -> None:
     frame[:, 4] = 255
     for _ in range(FLAT["window"]):
         agent.recognise(frame.numpy(), announced=0)
-        if agent.recogniser.posterior < DOUBT:
+        if agent.recogniser.is_in_doubt:
             return
     raise AssertionError("a picture that no task has left the agent sure")
