@@ -42,7 +42,7 @@ def figure(
         typer.Argument(
             metavar="FIGURE",
             help="2: memory of random patterns; 3a: accuracy on three tasks while they are learned; "
-            "3b: mean accuracy over up to ten tasks; 3c: Fisher overlap by depth; 4a: when eight games were played, and the "
+            "3b: mean accuracy over up to ten tasks; 3c: Fisher overlap by depth; 4a: when which game was played, and the "
             "score on each; 4b: the total of their scores; 4c: an agent with noise on its weights; s3: each game while it is "
             "learned",
         ),

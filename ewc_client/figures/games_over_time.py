@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ewc_client.figures.curves import Curve, Plot
-from ewc_client.figures.labels import agent_note, colour, method_label, score_label
+from ewc_client.figures.labels import MEAN_RETURN, agent_note, colour, method_label, score_label
 from ewc_client.figures.timeline import evaluation_note, played_games, score_after
 from ewc_client.job import Job
 
@@ -40,8 +40,9 @@ def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
 
 
 def draw(figure: Figure, plot: Plot) -> None:
-    """Panels below each other over one time axis; grey where the panel's task was played."""
-    rows = figure.subplots(len(plot.panels), 1, sharex=True, sharey=True, squeeze=False)
+    """Panels below each other over one time axis; grey where the panel's task was played. Returns have an axis per game."""
+    is_comparable = plot.score != MEAN_RETURN
+    rows = figure.subplots(len(plot.panels), 1, sharex=True, sharey=is_comparable, squeeze=False)
     end = max(edge for edges in plot.marks.values() for edge in edges)
     for axes, panel in zip(rows[:, 0], plot.panels, strict=True):
         edges = plot.marks[panel]

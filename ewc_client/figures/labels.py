@@ -70,10 +70,14 @@ def rule_title(rule: Body) -> str:
     return f"cascade_{rule['num_levels']}" if rule["kind"] == "cascade" else str(rule["kind"])
 
 
+MEAN_RETURN = "mean return"
+"""What scores are called when not every game has a reference: they are of another size in every game."""
+
+
 def score_label(spec: Body, matrix: Matrix) -> str:
     """What the scores of a job are, with the examples that they are taken on."""
     if matrix.metric in ("normalised", "return"):
-        return "score (0: random play, 1: reference player)" if matrix.metric == "normalised" else "mean return"
+        return "score (0: random play, 1: reference player)" if matrix.metric == "normalised" else MEAN_RETURN
     return f"{spec['training']['evaluate_on']} {'R²' if matrix.metric == 'r2' else matrix.metric}"
 
 
@@ -81,11 +85,12 @@ def agent_note(spec: Body) -> str:
     """What a reinforcement job is, in one line."""
     method, network, agent = spec["method"], spec["network"], spec["agent"]
     strength = f" {method['ewc_lambda']:g}" if "ewc_lambda" in method else ""
+    fisher = f", Fisher {method['fisher']['kind']}" if "fisher" in method else ""
     sizes = "-".join(str(size) for size in network.get("hidden_sizes", [])) or str(
         network.get("size", network.get("channels", ""))
     )
     return (
-        f"{method['kind']}{strength}; {network['kind']} {sizes}; {agent['optimiser']} {agent['learning_rate']:g}, "
+        f"{method['kind']}{strength}{fisher}; {network['kind']} {sizes}; {agent['optimiser']} {agent['learning_rate']:g}, "
         f"batch {agent['batch_size']}, every {agent['replay_period']} steps; tasks: {spec['task_inference']['kind']}; "
         f"seed {spec['seed']}"
     )

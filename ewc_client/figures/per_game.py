@@ -51,10 +51,11 @@ def collect(jobs: Mapping[str, Job], answers: Mapping[str, Job]) -> Plot:
 
 
 def draw(figure: Figure, plot: Plot) -> None:
-    """A grid of panels with common axes; the legend stands in a place without panel, where there is one."""
+    """A grid of panels over a common axis of steps, each with returns of its own size; the legend stands in a place without
+    panel, where there is one."""
     num_panels = len(plot.panels)
     columns = min(_NUM_COLUMNS, num_panels)
-    grid = figure.subplots(math.ceil(num_panels / columns), columns, sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(math.ceil(num_panels / columns), columns, sharex=True, squeeze=False)
     for axes in grid.flat[num_panels:]:
         axes.set_axis_off()
     for number, (axes, panel) in enumerate(zip(grid.flat, plot.panels, strict=False)):

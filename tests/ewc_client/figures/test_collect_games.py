@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from ewc_client.errors import FigureError
 from ewc_client.figures import games_over_time, noise_on_weights, per_game, total_score
@@ -119,3 +120,12 @@ def test_figure_4c_refuses_an_answer_about_no_agent() -> None:
         pytest.raises(FigureError, match="'agent', job job_s: it is of kind 'supervised'"),
     ):
         noise_on_weights.collect({"agent": client.jobs.get("job_s")}, {"agent": client.jobs.get("job_p")})
+
+
+@pytest.mark.parametrize(("metric", "is_shared"), [("normalised", True), ("return", False)])
+def test_games_share_an_axis_of_scores_only_when_these_are_normalised(metric: str, is_shared: bool) -> None:
+    figure = Figure()
+    games_over_time.draw(figure, collected(games_over_time, played(metric=metric)))
+    first, second = figure.axes
+    first.set_ylim(-7.0, 7.0)
+    assert (second.get_ylim() == (-7.0, 7.0)) == is_shared
