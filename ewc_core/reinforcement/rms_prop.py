@@ -42,13 +42,12 @@ class CentredRMSProp:
         """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
         w = lr·P / (√(n − m² + eps) + lr·P), so that g + P(θ − centre) = 0 is the fixed point."""
         strength = (self.learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH).to(quadratic.precision.dtype)
-        ties = _chunks(strength, quadratic.centre, torch.empty_like(strength))
+        ties = _chunks(strength, quadratic.centre)
 
         def step() -> None:
-            for chunk, (strength, centre, weight) in zip(self._chunks, ties, strict=True):
+            for chunk, (strength, centre) in zip(self._chunks, ties, strict=True):
                 divisor = self._step_on(*chunk)
-                torch.add(divisor, strength, out=weight)
-                torch.div(strength, weight, out=weight)
+                weight = torch.div(strength, divisor.add_(strength), out=divisor)
                 proximal_step(chunk[0], centre, weight)
 
         return step
