@@ -23,13 +23,13 @@ SPEC = ReinforcementSpec.model_validate(
             "num_envs": 8,
             "replay_capacity": 4000,
             "min_history": 100,
-            "learning_rate": 3e-3,
+            "learning_rate": 2e-3,
             "target_update_period": 200,
             "exploration": {"initial": 1.0, "final": 0.05, "start_steps": 100, "end_steps": 2000},
         },
-        "method": {"kind": "ewc", "ewc_lambda": 20.0, "fisher": {"num_minibatches": 20}},
+        "method": {"kind": "ewc", "ewc_lambda": 5.0, "fisher": {"num_minibatches": 20}},
         "tasks": [{"kind": "gymnasium", "id": "ewc/Catch-v0", "permutation": number} for number in (1, 2)],
-        "schedule": {"kind": "rounds", "num_steps": 5000, "order": "fixed"},
+        "schedule": {"kind": "rounds", "num_steps": 8000, "order": "fixed"},
         "evaluation": {"num_episodes": 40, "exploration_epsilons": [0.02], "max_steps": 20},
     }
 )
@@ -37,7 +37,8 @@ SPEC = ReinforcementSpec.model_validate(
 
 @functools.cache
 def learned_games() -> GameSubject:
-    """Both games learned, each for 5000 steps; it takes about 3 seconds."""
+    """Both games learned, each for 8000 steps; it takes about 4 seconds. It has to learn them on a CPU with other bits, too:
+    seeds 0 to 3 end at .94 or more."""
     run = ReinforcementRun(SPEC)
     own: dict[int, dict[str, Tensor]] = {}
     constraints = []
