@@ -9,7 +9,7 @@ from torch import nn
 from ewc_core.consolidation import Quadratic
 from ewc_core.errors import StateFormatError
 from ewc_core.params import FlatParameters
-from ewc_core.reinforcement.rms_prop import CentredRMSProp, clip_global_norm_, make_agent_optimiser
+from ewc_core.reinforcement.rms_prop import _CHUNK, CentredRMSProp, clip_global_norm_, make_agent_optimiser
 from ewc_core.specs.agent import AgentSpec
 
 RATE, DECAY, EPS = 0.1, 0.9, 0.01
@@ -110,3 +110,15 @@ def test_a_long_gradient_is_cut_to_the_norm_and_a_short_one_left_alone() -> None
     torch.testing.assert_close(long, torch.tensor([30.0, 40.0]))
     clip_global_norm_(short, 50.0)
     assert torch.equal(short, torch.tensor([0.3, 0.4]))
+
+
+def test_more_parameters_than_a_chunk_are_stepped_alike_and_pulled_alike() -> None:
+    num = 2 * _CHUNK + 5
+    parameters = _parameters([0.5] * num)
+    optimiser = CentredRMSProp(parameters, learning_rate=RATE, decay=DECAY, eps=EPS)
+    pulled = optimiser.proximal(Quadratic(torch.full_like(parameters.values, 2.0), torch.full_like(parameters.values, -1.0), 0.0))
+    for step in (optimiser.step, pulled):
+        parameters.gradient.fill_(0.25)
+        step()
+        assert parameters.values.min() == parameters.values.max()
+    assert float(parameters.values[0]) < 0.0
