@@ -7,7 +7,7 @@ SPEC ?= examples/permuted_digits.json
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format bench clean
+.PHONY: help install demo up test nightly check format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,10 @@ up: install ## run the service here until Ctrl-C
 
 test: install ## run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+nightly: install ## run the tests that take minutes: fuzzing, many faults and races, load, generated clients
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,nightly]'
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m nightly
 
 check: install ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
