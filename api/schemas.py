@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Generic, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 
 class Resource(BaseModel):
@@ -19,6 +21,19 @@ class Record(Resource):
     """A body with an id."""
 
     id: str
+
+
+@dataclass(frozen=True)
+class ShownAs:
+    """For a field that holds a stored document as it is: its JSON Schema is that of `type`, which the document had when it
+    came in, and nothing checks it again."""
+
+    type: Any
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.json_or_python_schema(
+            handler.generate_schema(self.type), core_schema.any_schema(), serialization=core_schema.simple_ser_schema("any")
+        )
 
 
 class Body(BaseModel):
@@ -46,5 +61,6 @@ def list_of(data: Sequence[Item], *, has_more: bool = False) -> ListOf[Item]:
 
 
 Limit = Annotated[int, Query(ge=1, le=100, description="records per page")]
+LongLimit = Annotated[int, Query(ge=1, le=1000, description="records per page")]
 After = Annotated[str | None, Query(description="id of the last record of the page before")]
 Before = Annotated[str | None, Query(description="id of the first record of the page after")]

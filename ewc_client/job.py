@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from ewc_client.checkpoints import Checkpoint
@@ -21,18 +22,19 @@ SwitchAction = Literal["append", "revisit", "switch_now", "close"]
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it was when it was read; every method that changes it returns it as it is then."""
+    """A job as it was when it was read; every method that changes it returns it as it is then.
+
+    Lists hold jobs without `spec` and `warnings`: there the first look at one of them asks the service for the whole job.
+    """
 
     id: str
     name: str | None
     status: str
     status_reason: str | None
     stream: str
-    spec: Body
     progress: Progress
     attempt: int
     error: Body | None
-    warnings: tuple[JobWarning, ...]
     weights_sha256: str | None
     created_at: str
     raw: Body = field(repr=False)
@@ -47,11 +49,9 @@ class Job:
             status=str(body["status"]),
             status_reason=body.get("status_reason"),
             stream=str(body["stream"]),
-            spec=body["spec"],
             progress=Progress.from_body(body.get("progress") or {}),
             attempt=int(body.get("attempt") or 0),
             error=body.get("error"),
-            warnings=tuple(JobWarning.from_body(one) for one in body.get("warnings") or ()),
             weights_sha256=body.get("weights_sha256"),
             created_at=str(body["created_at"]),
             raw=body,
@@ -63,10 +63,31 @@ class Job:
         """Whether the job has come to its end: succeeded, failed or cancelled."""
         return self.status in FINISHED
 
+    @cached_property
+    def _whole(self) -> Body:
+        return self.raw if "spec" in self.raw else self._get("")
+
+    @property
+    def spec(self) -> Body:
+        """What was submitted, with its defaults filled in."""
+        spec: Body = self._whole["spec"]
+        return spec
+
+    @property
+    def warnings(self) -> tuple[JobWarning, ...]:
+        """What the owner should know while the job runs on: the latest warning of each code."""
+        return tuple(JobWarning.from_body(one) for one in self._whole.get("warnings") or ())
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the submitter wrote beside the job."""
+        metadata: Mapping[str, str] = self.raw["metadata"] if "metadata" in self.raw else self.spec.get("metadata", {})
+        return metadata
+
     @property
     def kind(self) -> str:
         """supervised, reinforcement, association or analysis."""
-        return str(self.spec.get("kind", "supervised"))
+        return str(self.raw["kind"] if "kind" in self.raw else self.spec.get("kind", "supervised"))
 
     @property
     def has_tasks(self) -> bool:
@@ -117,7 +138,7 @@ class Job:
 
     def tasks(self) -> list[Task]:
         """The tasks announced so far."""
-        return list(fetch_all(self._transport, f"{self._path}/tasks", {}, Task.from_body))
+        return list(fetch_all(self._transport, f"{self._path}/tasks", {"limit": 1000}, Task.from_body))
 
     def reweight(self, task_index: int, weight: float) -> Task:
         """Let the constraint of a task count `weight` times from the next visit on."""
@@ -130,7 +151,7 @@ class Job:
 
     def task_switches(self) -> list[TaskSwitch]:
         """The task switches so far, in order."""
-        return list(fetch_all(self._transport, f"{self._path}/task-switches", {}, TaskSwitch.from_body))
+        return list(fetch_all(self._transport, f"{self._path}/task-switches", {"limit": 1000}, TaskSwitch.from_body))
 
     def events(
         self, *, after: int = 0, give_up_seconds: float = 300.0, on_reconnect: Callable[[Exception], None] | None = None

@@ -31,7 +31,7 @@ class Jobs:
         return self._job(self._transport.request("GET", f"/v1/jobs/{quote(job_id, safe='')}").json())
 
     def list(self, *, status: str | None = None, page_size: int = 20) -> Iterator[Job]:
-        """Every job, newest first; pages are fetched as they are needed."""
+        """Every job, newest first, without its spec until that is asked for; pages are fetched as they are needed."""
         return fetch_all(self._transport, "/v1/jobs", {"status": status, "limit": page_size}, self._job)
 
     def page(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -40,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as it was when it was read. In a list it has no trials.
+    """A sweep as it was when it was read. In a list it has no trials, and the first look at its `spec` asks the service.
 
     `best_job_spec` is a job spec with the best setting, its controls, and test data: submit it to learn what the
     setting is worth.
@@ -49,7 +50,6 @@ class Sweep:
     id: str
     name: str | None
     status: str
-    spec: Body
     num_trials: Mapping[str, int]
     trials: tuple[Trial, ...]
     best: Trial | None
@@ -66,7 +66,6 @@ class Sweep:
             id=str(body["id"]),
             name=body.get("name"),
             status=str(body["status"]),
-            spec=body["spec"],
             num_trials=body["num_trials"],
             trials=tuple(Trial.from_body(trial) for trial in body.get("trials", ())),
             best=None if body.get("best") is None else Trial.from_body(body["best"]),
@@ -76,6 +75,12 @@ class Sweep:
             raw=body,
             _transport=transport,
         )
+
+    @cached_property
+    def spec(self) -> Body:
+        """What was submitted, with its defaults filled in."""
+        spec: Body = self.raw["spec"] if "spec" in self.raw else self.refresh().raw["spec"]
+        return spec
 
     @property
     def is_finished(self) -> bool:

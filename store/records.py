@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from ewc_core.errors import SpecError
 from ewc_core.specs import AnyTaskSpec, JobSpec, LearningSpec, Scalar, SupervisedSpec, SweepSpec
+from ewc_core.specs.stored import job_spec_from_stored, sweep_spec_from_stored, task_spec_from_stored
 from store.job_states import JobStatus
 
 T = TypeVar("T")
@@ -32,11 +34,15 @@ class Fence:
 
 
 @dataclass(frozen=True)
-class JobRecord:
+class JobSummary:
+    """A job without its spec, of which only `kind` and `metadata` are read. `task_index` is that of the visit that the job
+    is at; `num_visits` counts those announced so far."""
+
     id: str
     owner: str
     name: str | None
-    spec: JobSpec
+    kind: str
+    metadata: Mapping[str, str]
     status: JobStatus
     status_reason: str | None
     desired_state: str
@@ -45,6 +51,8 @@ class JobRecord:
     attempt: int
     attempts_since_progress: int
     visit_index: int | None
+    task_index: int | None
+    num_visits: int
     step: int | None
     num_steps: int | None
     last_event_seq: int
@@ -56,6 +64,23 @@ class JobRecord:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether the job learns tasks; any other job has a result."""
+        return self.kind in ("supervised", "reinforcement")
+
+
+@dataclass(frozen=True)
+class JobRecord(JobSummary):
+    """A job with its spec as it was stored: `spec` is read from it when it is first asked for."""
+
+    stored_spec: Mapping[str, Any]
+
+    @cached_property
+    def spec(self) -> JobSpec:
+        """What was submitted; it was checked then, and is not checked anew."""
+        return job_spec_from_stored(self.stored_spec)
 
     @property
     def supervised(self) -> SupervisedSpec:
@@ -81,6 +106,14 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
+class JobOrders:
+    """What a job's holder asks for again and again: what its owner wants, and whether the row has changed."""
+
+    desired_state: str
+    version: int
+
+
+@dataclass(frozen=True)
 class TransitionRecord:
     from_status: str | None
     to_status: str
@@ -98,13 +131,18 @@ class TaskRecord:
     job_id: str
     task_index: int
     name: str
-    spec: AnyTaskSpec
+    stored_spec: Mapping[str, Any]
     status: str
     num_visits: int
     num_examples_seen: int
     checkpoint_id: str | None
     created_at: datetime
     completed_at: datetime | None
+
+    @cached_property
+    def spec(self) -> AnyTaskSpec:
+        """What was announced; it was checked then, and is not checked anew."""
+        return task_spec_from_stored(self.stored_spec)
 
 
 @dataclass(frozen=True)
@@ -270,13 +308,14 @@ class WorkerRecord:
 
 
 @dataclass(frozen=True)
-class SweepRecord:
-    """`status` is running, succeeded, failed or cancelled."""
+class SweepSummary:
+    """A sweep without its spec, of which only `num_planned`, its number of trials, is read. `status` is running, succeeded,
+    failed or cancelled."""
 
     id: str
     owner: str
     name: str | None
-    spec: SweepSpec
+    num_planned: int
     status: str
     error: Mapping[str, Any] | None
     request_id: str | None
@@ -284,6 +323,18 @@ class SweepRecord:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SweepRecord(SweepSummary):
+    """A sweep with its spec as it was stored: `spec` is read from it when it is first asked for."""
+
+    stored_spec: Mapping[str, Any]
+
+    @cached_property
+    def spec(self) -> SweepSpec:
+        """What was submitted; it was checked then, and is not checked anew."""
+        return sweep_spec_from_stored(self.stored_spec)
 
 
 @dataclass(frozen=True)

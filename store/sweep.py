@@ -9,6 +9,7 @@ from ewc_core.errors import StoreUnavailable
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.records import ExpiredLease
+from store.repositories.idempotency import COLLECTED_KEYS
 from store.settings import StoreSettings
 from store.unit_of_work import Database, Work
 
@@ -46,9 +47,8 @@ def sweep(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> 
     """
     settled = _settle_expired_leases(database, settings.max_attempts_without_progress)
     woken, broker_error = _wake_due_jobs(database, wake_ups)
-    with database.write() as work:
-        num_blobs = work.blobs.collect_staged(older_than_seconds=STAGED_BLOB_SECONDS)
-        num_keys = work.idempotency.collect(older_than_seconds=IDEMPOTENCY_SECONDS)
+    num_blobs = _collect_blobs(database)
+    num_keys = _collect_idempotency_keys(database)
     wake_ups.collect_processed(older_than_seconds=PROCESSED_MESSAGE_SECONDS)
     return SweepReport(
         requeued=tuple(settled[JobStatus.QUEUED]),
@@ -69,7 +69,7 @@ def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobSta
     for lease in expired:
         with database.write() as work:
             # The holder may have come back, or the job may have moved on, since the list was read.
-            if work.leases.revoke(lease) and work.jobs.get(lease.job_id).status is lease.status:
+            if work.leases.revoke(lease) and work.jobs.summary(lease.job_id).status is lease.status:
                 settled[_settle(work, lease, max_attempts)].append(lease.job_id)
     return settled
 
@@ -113,3 +113,24 @@ def _wake_due_jobs(database: Database, wake_ups: WakeUps) -> tuple[list[str], st
             work.jobs.mark_woken(job_id)
         woken.append(job_id)
     return woken, None
+
+
+def _collect_blobs(database: Database) -> int:
+    """In transactions that are all short: on SQLite each of them keeps every other writer waiting."""
+    num_collected = 0
+    while True:
+        with database.write() as work:
+            num = work.blobs.collect_staged(older_than_seconds=STAGED_BLOB_SECONDS)
+        if num is None:
+            return num_collected
+        num_collected += num
+
+
+def _collect_idempotency_keys(database: Database) -> int:
+    num_collected = 0
+    while True:
+        with database.write() as work:
+            num = work.idempotency.collect(older_than_seconds=IDEMPOTENCY_SECONDS)
+        num_collected += num
+        if num < COLLECTED_KEYS:
+            return num_collected

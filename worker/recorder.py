@@ -18,7 +18,7 @@ from ewc_core.events import (
 )
 from ewc_core.resume import ResumePoint
 from store.blobs import stage_blob
-from store.records import Fence, MetricPoint, SwitchRecord
+from store.records import Fence, MetricPoint
 from store.unit_of_work import Database, Work
 from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE
@@ -27,10 +27,10 @@ from worker.left_by_visit import LeftByVisit
 
 @dataclass(frozen=True)
 class Orders:
-    """What the record asks of a running trainer. `cut_by` is a task switch that ends the current visit at once."""
+    """What the record asks of a running trainer. `is_cut`: a task switch ends the current visit at once."""
 
     desired_state: str
-    cut_by: SwitchRecord | None
+    is_cut: bool
 
 
 class Recorder:
@@ -162,7 +162,7 @@ class Recorder:
                     message=f"unit {step} of {num_steps}",
                     data={"step": step, "num_steps": num_steps},
                 )
-            desired_state = work.jobs.get(job_id).desired_state
+            desired_state = work.jobs.orders(job_id).desired_state
         self._last_flush = time.monotonic()
         return desired_state
 
@@ -257,18 +257,23 @@ class Recorder:
 
     def _use_up_cuts(self, work: Work, visit: Visit, step: int) -> None:
         """All of them: a second request that was meant for this visit must not cut the next one."""
-        while (switch := self._read_orders(work, visit).cut_by) is not None:
-            work.switches.mark_cut(self._fence.job_id, visit_index=visit.index, step=step, by_sequence=switch.sequence)
-            work.events.append(
-                self._fence.job_id,
-                type="switch.applied",
-                message=f"visit {visit.index} ends at step {step}: task switch {switch.sequence}",
-                data={"visit_index": visit.index, "step": step, "sequence": switch.sequence, "action": switch.action},
-            )
+        job_id = self._fence.job_id
+        by = work.switches.cuts_requested(job_id, visit_index=visit.index)
+        if not by:
+            return
+        work.switches.mark_cut(job_id, visit_index=visit.index, step=step, by=by)
+        events = [
+            {
+                "type": "switch.applied",
+                "level": "info",
+                "message": f"visit {visit.index} ends at step {step}: task switch {switch.sequence}",
+                "data": {"visit_index": visit.index, "step": step, "sequence": switch.sequence, "action": switch.action},
+            }
+            for switch in by
+        ]
+        work.events.append_all(job_id, events)
 
     def _read_orders(self, work: Work, visit: Visit) -> Orders:
-        job = work.jobs.get(self._fence.job_id)
-        started = next(s for s in work.switches.visits(job.id) if s.visit_index == visit.index)
-        return Orders(
-            desired_state=job.desired_state, cut_by=work.switches.cut_requested_after(job.id, sequence=started.sequence)
-        )
+        job_id = self._fence.job_id
+        is_cut = work.switches.is_cut_requested(job_id, visit_index=visit.index)
+        return Orders(desired_state=work.jobs.orders(job_id).desired_state, is_cut=is_cut)

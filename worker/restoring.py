@@ -43,13 +43,11 @@ def remove_replays(settings: WorkerSettings, job_id: str) -> None:
 def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *, data_dir: Path | None) -> SupervisedRun:
     if point is None:
         return SupervisedRun(job.supervised, data_dir=data_dir)
-    with database.read() as work:
-        visits = work.switches.visits(job.id)
-        tasks = [task.spec for task in work.tasks.list(job.id)]
-        constraints = work.constraints.list(job.id)
-        blobs = [work.checkpoints.get(constraint.checkpoint_id).blob_id for constraint in constraints]
     num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)
-    num_seen = len({visit.task_index for visit in visits[:num_visits_begun]})
+    with database.read() as work:
+        num_seen = len(set(work.switches.tasks_visited(job.id, num_visits=num_visits_begun)))
+        tasks = [task.spec for task in work.tasks.list(job.id)]
+        blobs = work.constraints.blob_ids(job.id)
     seen = [task for task in tasks[:num_seen] if not isinstance(task, AtariTask | GymnasiumTask)]
     return SupervisedRun.restore(
         job.supervised,
@@ -69,12 +67,12 @@ def _games(
         shutil.rmtree(folder, ignore_errors=True)
         return ReinforcementRun(spec, replay_folder=folder, generation=generation)
     with database.read() as work:
-        visits = work.switches.visits(job.id)
+        visit = work.switches.find_visit(job.id, point.visit_index) if point.step > 0 else None
         tasks = [task.spec for task in work.tasks.list(job.id)]
     games = [task for task in tasks if isinstance(task, AtariTask | GymnasiumTask)]
     if len(games) != len(tasks):
         raise StateFormatError(f"job {job.id} plays games, but its record has tasks of other kinds")
-    visiting = visits[point.visit_index].task_index if point.step > 0 else None
+    visiting = None if visit is None else visit.task_index
     return ReinforcementRun.restore(
         spec, tasks=games, point=point, visiting=visiting, replay_folder=folder, generation=generation
     )

@@ -32,7 +32,7 @@ from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.specs import AnalysisSpec, AssociationSpec
 from ewc_core.supervised import SupervisedRun
 from store.job_states import DesiredState, JobStatus
-from store.records import Fence, JobRecord, SwitchRecord
+from store.records import Fence, JobRecord, JobSummary, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.computing import ComputationDriver
 from worker.left_by_visit import LeftByVisit
@@ -98,7 +98,8 @@ class JobRunner:
         with self._database.fenced(self._fence) as work:
             job = work.jobs.get(self._fence.job_id, lock=True)
             if job.desired_state == DesiredState.RUN:
-                return self._move(work, JobStatus.RUNNING, "trainer_started")
+                self._move(work, JobStatus.RUNNING, "trainer_started")
+                return job
         self._obey(job.desired_state)
         raise _Rest(Outcome.SETTLED)
 
@@ -110,7 +111,7 @@ class JobRunner:
             self._compute(AnalysisRun(job.spec, subject))
         else:
             training = restore_training(self._database, self._settings, self._fence, job)
-            while (visit := self._next_visit()) is not None:
+            while (visit := self._next_visit(job.learning.method.kind)) is not None:
                 self._learn(job, training, visit)
 
     def _compute(self, computation: Computation) -> None:
@@ -123,23 +124,23 @@ class JobRunner:
             settle=lambda work: self._move(work, JobStatus.SUCCEEDED, "computed"),
         )
 
-    def _next_visit(self) -> Visit | None:
+    def _next_visit(self, method: str) -> Visit | None:
         """The next visit of the stream; None after moving the job to `waiting` or `succeeded`."""
         with self._database.fenced(self._fence) as work:
-            job = work.jobs.get(self._fence.job_id, lock=True)
+            job = work.jobs.summary(self._fence.job_id, lock=True)
             if job.desired_state != DesiredState.RUN:
                 desired = job.desired_state
             else:
                 switch = work.switches.next_visit(job.id)
                 if switch is not None:
                     return _visit_of(work, switch)
-                self._end_of_stream(work, job)
+                self._end_of_stream(work, job, method)
                 return None
         self._obey(desired)
         return None
 
-    def _end_of_stream(self, work: Work, job: JobRecord) -> None:
-        latest = work.checkpoints.latest(job.id, method=job.learning.method.kind)
+    def _end_of_stream(self, work: Work, job: JobSummary, method: str) -> None:
+        latest = work.checkpoints.latest(job.id, method=method)
         if latest is not None:
             work.jobs.set_weights(job.id, weights_sha256=latest.weights_sha256)
         if job.stream == "open":
@@ -203,7 +204,7 @@ class JobRunner:
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
             orders = self._recorder.flush(event.visit, step=event.step, num_steps=event.num_steps)
             self._obey_at(training, orders.desired_state)
-            if orders.cut_by and event.visit.max_steps is None and event.step < event.num_steps:
+            if orders.is_cut and event.visit.max_steps is None and event.step < event.num_steps:
                 self._recorder.mark_cut(event.visit, step=event.step)
                 training.end_visit_now()
         # Where resume points are large, most of the time still goes into training.
@@ -264,7 +265,7 @@ class JobRunner:
         log.warning("job %s failed: %s", self._fence.job_id, error)
         details = {"code": error.code, "message": str(error), "retryable": False}
         with self._database.fenced(self._fence) as work:
-            job = work.jobs.get(self._fence.job_id, lock=True)
+            job = work.jobs.summary(self._fence.job_id, lock=True)
             if job.status == JobStatus.CANCELLING:
                 self._move(work, JobStatus.CANCELLED, "cancelled")
                 return
@@ -273,7 +274,7 @@ class JobRunner:
                 job.id, JobStatus.FAILED, reason=error.code, actor=self._fence.worker_id, epoch=self._fence.epoch, error=details
             )
 
-    def _move(self, work: Work, to: JobStatus, reason: str) -> JobRecord:
+    def _move(self, work: Work, to: JobStatus, reason: str) -> JobSummary:
         return work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
 
 

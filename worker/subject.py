@@ -12,8 +12,7 @@ from ewc_core.consolidation import Constraint
 from ewc_core.errors import SpecError
 from ewc_core.specs import AnalysisSpec, AtariTask, GymnasiumTask, OverlapAnalysis, ReinforcementSpec
 from store.blobs import read_blob
-from store.records import CheckpointRecord
-from store.unit_of_work import Database, Work
+from store.unit_of_work import Database
 from worker.checkpoint import tensor_index
 
 _ANCHOR = "anchor."
@@ -34,8 +33,10 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         method = job.learning.method.kind
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted, method=method)
         records = work.constraints.list(job.id)
-        blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in records]
-        own = {} if checkpoint is None else _latest_of_tasks(work, checkpoint, method)
+        blobs = work.constraints.blob_ids(job.id)
+        own = {}
+        if checkpoint is not None:
+            own = work.checkpoints.latest_blobs_of_tasks(job.id, method=method, up_to_visit=checkpoint.visit_index)
     if checkpoint is None:
         which = "no visit" if wanted is None else f"visit {wanted} not"
         raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
@@ -57,17 +58,6 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         data_dir=data_dir,
         constraint_weights={record.task_index: record.weight for record in records if record.weight != 1.0},
     )
-
-
-def _latest_of_tasks(work: Work, checkpoint: CheckpointRecord, method: str) -> dict[int, str]:
-    """By task, the blob of the checkpoint of the last visit to it that is not after `checkpoint`."""
-    latest: dict[int, str] = {}
-    for visit in work.switches.visits(checkpoint.job_id):
-        if visit.visit_index is not None and visit.task_index is not None and visit.visit_index <= checkpoint.visit_index:
-            found = work.checkpoints.latest(checkpoint.job_id, visit_index=visit.visit_index, method=method)
-            if found is not None:
-                latest[visit.task_index] = found.blob_id
-    return latest
 
 
 def _weights(data: bytes) -> dict[str, Tensor]:

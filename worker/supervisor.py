@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
 from store.job_states import DesiredState, JobStatus
-from store.records import Fence, JobRecord
+from store.records import Fence, JobOrders, JobSummary
 from store.unit_of_work import Database, Work
 from worker import exit_codes
 from worker.settings import WorkerSettings
@@ -72,23 +72,23 @@ class Supervisor:
                 kill_at = now + self._settings.stop_grace_seconds
             if now >= next_beat:
                 next_beat = now + self._settings.heartbeat_seconds
-                job = self._beat(fence)
-                if isinstance(job, Fenced):
+                orders = self._beat(fence)
+                if isinstance(orders, Fenced):
                     return
-                if job is not None:
-                    if job.desired_state != DesiredState.RUN and kill_at is None:
+                if orders is not None:
+                    if orders.desired_state != DesiredState.RUN and kill_at is None:
                         kill_at = now + self._settings.stop_grace_seconds
-                    if written.seconds_since_change(job.version) > self._settings.stall_seconds:
+                    if written.seconds_since_change(orders.version) > self._settings.stall_seconds:
                         log.warning("job %s: the trainer has written nothing for a long time and is killed", fence.job_id)
                         return
             _wait(trainer, _POLL_SECONDS)
 
-    def _beat(self, fence: Fence) -> JobRecord | Fenced | None:
-        """Extend the lease. Returns the job; or that another worker has taken it over; or None if nobody can tell now."""
+    def _beat(self, fence: Fence) -> JobOrders | Fenced | None:
+        """Extend the lease. Returns the orders; or that another worker has taken it over; or None if nobody can tell now."""
         try:
             with self._database.write() as work:
                 work.leases.extend(fence, ttl_seconds=self._settings.lease_seconds)
-                return work.jobs.get(fence.job_id)
+                return work.jobs.orders(fence.job_id)
         except Fenced as fenced:
             log.warning("job %s: epoch %d is stale; its trainer is killed", fence.job_id, fence.epoch)
             return fenced
@@ -104,7 +104,7 @@ class Supervisor:
             log.warning("job %s: trainer left with %s", fence.job_id, _describe(status))
         try:
             with self._database.fenced(fence) as work:
-                job = work.jobs.get(fence.job_id, lock=True)
+                job = work.jobs.summary(fence.job_id, lock=True)
                 again = False
                 if status != exit_codes.SETTLED:
                     again = self._settle_crash(work, job, fence, status, tail)
@@ -113,7 +113,7 @@ class Supervisor:
         except Fenced:
             return False
 
-    def _settle_crash(self, work: Work, job: JobRecord, fence: Fence, status: int, tail: str) -> bool:
+    def _settle_crash(self, work: Work, job: JobSummary, fence: Fence, status: int, tail: str) -> bool:
         def move(to: JobStatus, reason: str, error: dict[str, Any] | None = None) -> None:
             work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
 
@@ -125,7 +125,7 @@ class Supervisor:
             return self._settle_running(work, job, fence, status, tail)
         return False
 
-    def _settle_running(self, work: Work, job: JobRecord, fence: Fence, status: int, tail: str) -> bool:
+    def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, tail: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
         if status == exit_codes.CRASHED:

@@ -90,20 +90,18 @@ def _observe(work: Work, sweep_id: str) -> tuple[SweepRecord, list[TrialRecord],
     sweep = work.sweeps.get(sweep_id)
     trials = {trial.number: trial for trial in work.sweeps.trials(sweep_id)}
     ended = {number: status for number, status in work.sweeps.statuses_of_running_trials(sweep_id).items() if status in FINISHED}
-    scores = {
-        number: _score(work, trials[number].job_id, sweep.spec.job) if status is JobStatus.SUCCEEDED else None
-        for number, status in ended.items()
-    }
-    return sweep, list(trials.values()), scores
+    succeeded = {number: trials[number].job_id for number, status in ended.items() if status is JobStatus.SUCCEEDED}
+    means = _mean_scores(work, list(succeeded.values()), sweep.spec.job)
+    return sweep, list(trials.values()), {number: means[succeeded[number]] if number in succeeded else None for number in ended}
 
 
-def _score(work: Work, job_id: str, job: SupervisedSpec) -> float:
-    """Mean over all tasks of the method's validation score after the last visit."""
-    last_visit = len(job.tasks) - 1
-    row = [entry for entry in work.evaluations.list(job_id) if (entry.method, entry.after_visit) == (job.method.kind, last_visit)]
-    if len(row) != len(job.tasks):
-        raise AssertionError(f"job {job_id} succeeded with {len(row)} scores after its last visit; expected {len(job.tasks)}")
-    return fmean(entry.score for entry in row)
+def _mean_scores(work: Work, job_ids: Sequence[str], job: SupervisedSpec) -> dict[str, float]:
+    """By job, the mean over all tasks of the method's validation score after the last visit."""
+    rows = work.evaluations.scores_after(job_ids, method=job.method.kind, after_visit=len(job.tasks) - 1)
+    for job_id, row in rows.items():
+        if len(row) != len(job.tasks):
+            raise AssertionError(f"job {job_id} succeeded with {len(row)} scores after its last visit; expected {len(job.tasks)}")
+    return {job_id: fmean(row[task] for task in sorted(row)) for job_id, row in rows.items()}
 
 
 def _plan(spec: SweepSpec, trials: Sequence[TrialRecord], scores: Mapping[int, float | None]) -> _Plan:
@@ -155,7 +153,7 @@ def _all_failed(work: Work, sweep_id: str) -> dict[str, Any]:
     """No trial has a score: the error of the last one stands for all."""
     trials = work.sweeps.trials(sweep_id)
     last = max(trials, key=lambda trial: (trial.finished_at or trial.created_at, trial.number))
-    job = work.jobs.get(last.job_id)
+    job = work.jobs.summary(last.job_id)
     why = job.error["message"] if job.error is not None else f"it was {job.status.value}"
     message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {job.id}: {why}"
     return {"code": "no_trial_succeeded", "message": message, "job_id": job.id}

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from api.errors import NotLearned
 from ewc_core.errors import NotFound, SpecError
-from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, LearningSpec, OverlapAnalysis, SupervisedSpec
-from store.records import JobRecord
+from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, OverlapAnalysis
+from store.records import JobSummary
 from store.unit_of_work import Work
 
 
-def analysed_job(work: Work, job_id: str, *, owner: str) -> JobRecord:
+def analysed_job(work: Work, job_id: str, *, owner: str) -> JobSummary:
     """The job that the spec of an analysis names.
 
     Raises:
         SpecError: at `job_id`: no such job of this owner, or one that has no tasks.
     """
     try:
-        job = work.jobs.get(job_id, owner=owner)
+        job = work.jobs.summary(job_id, owner=owner)
     except NotFound as error:
         raise SpecError(f"job_id: {error}", field="job_id") from error
-    if not isinstance(job.spec, LearningSpec):
+    if not job.has_tasks:
         raise SpecError(
-            f"job_id: job {job_id} is of kind {job.spec.kind!r}; only supervised and reinforcement jobs can be analysed",
+            f"job_id: job {job_id} is of kind {job.kind!r}; only supervised and reinforcement jobs can be analysed",
             field="job_id",
         )
     return job
 
 
-def require_answerable(work: Work, job: JobRecord, question: AnalysisQuestion, *, field: str = "") -> None:
+def require_answerable(work: Work, job: JobSummary, question: AnalysisQuestion, *, field: str = "") -> None:
     """Check that the record holds what the question is about. `field` is where the question stands, such as `question.`.
 
     Raises:
@@ -35,9 +35,9 @@ def require_answerable(work: Work, job: JobRecord, question: AnalysisQuestion, *
         NotLearned: a task or visit that is not finished yet, or a job without any constraint.
     """
     if isinstance(question, CapacityAnalysis):
-        if not isinstance(job.spec, SupervisedSpec):
+        if job.kind != "supervised":
             raise SpecError(
-                f"job {job.id} is of kind {job.spec.kind!r}; how much is frozen can be asked of supervised jobs only",
+                f"job {job.id} is of kind {job.kind!r}; how much is frozen can be asked of supervised jobs only",
                 field=f"{field}kind",
             )
         _require_constraint(work, job)
@@ -50,22 +50,22 @@ def require_answerable(work: Work, job: JobRecord, question: AnalysisQuestion, *
         _require_learned(work, job, question.task, field=f"{field}task")
 
 
-def _require_learned(work: Work, job: JobRecord, task_index: int, *, field: str) -> None:
-    tasks = work.tasks.list(job.id)
-    if task_index >= len(tasks):
-        raise SpecError(f"job {job.id} has no task {task_index}: it has tasks 0 to {len(tasks) - 1}", field=field)
-    if tasks[task_index].checkpoint_id is None:
+def _require_learned(work: Work, job: JobSummary, task_index: int, *, field: str) -> None:
+    num_tasks = work.tasks.num(job.id)
+    if task_index >= num_tasks:
+        raise SpecError(f"job {job.id} has no task {task_index}: it has tasks 0 to {num_tasks - 1}", field=field)
+    if work.tasks.get(job.id, task_index).checkpoint_id is None:
         raise NotLearned(f"task {task_index} of job {job.id} has not been learned yet: no visit to it is finished")
 
 
-def _require_finished_visit(work: Work, job: JobRecord, visit_index: int, *, field: str) -> None:
-    visits = work.switches.visits(job.id)
-    if visit_index >= len(visits):
-        raise SpecError(f"job {job.id} has no visit {visit_index}: it has visits 0 to {len(visits) - 1}", field=field)
-    if visits[visit_index].status != "done":
+def _require_finished_visit(work: Work, job: JobSummary, visit_index: int, *, field: str) -> None:
+    visit = work.switches.find_visit(job.id, visit_index)
+    if visit is None:
+        raise SpecError(f"job {job.id} has no visit {visit_index}: it has visits 0 to {job.num_visits - 1}", field=field)
+    if visit.status != "done":
         raise NotLearned(f"visit {visit_index} of job {job.id} is not finished yet")
 
 
-def _require_constraint(work: Work, job: JobRecord) -> None:
+def _require_constraint(work: Work, job: JobSummary) -> None:
     if not work.constraints.list(job.id):
         raise NotLearned(f"job {job.id} has no consolidated task: nothing holds its network yet")

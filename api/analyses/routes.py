@@ -34,7 +34,7 @@ def create(
     """Ask what the job has learned: a job of kind `analysis` answers, from the record as it stands when that job runs."""
 
     def effect(work: Work) -> Outcome:
-        analysed = work.jobs.get(job_id, owner=caller.owner)
+        analysed = work.jobs.summary(job_id, owner=caller.owner)
         require_learning(analysed, "analyses")
         spec = question.spec_about(job_id)
         require_answerable(work, analysed, spec.question)
@@ -48,6 +48,7 @@ def create(
 def list_analyses(job_id: str, caller: Reader, services: ServicesDep, limit: Limit = 20, after: After = None) -> ListOf[Analysis]:
     """The questions asked about this job, newest first, with the answers found so far."""
     with services.database.read() as work:
-        job = work.jobs.get(job_id, owner=caller.owner)
+        job = work.jobs.summary(job_id, owner=caller.owner)
         page = work.jobs.list_analyses(job, limit=limit, after=after)
-        return list_of([analysis_body(work, record) for record in page.items], has_more=page.has_more)
+        found = work.results.of_jobs([record.id for record in page.items])
+    return list_of([analysis_body(record, found.get(record.id)) for record in page.items], has_more=page.has_more)

@@ -6,16 +6,14 @@ from api.analyses.schemas import Analysis
 from api.jobs.schemas import JobError
 from api.results.schemas import result_body
 from ewc_core.specs import AnalysisSpec
-from store.records import JobRecord
-from store.unit_of_work import Work
+from store.records import JobRecord, ResultRecord
 
 
-def analysis_body(work: Work, job: JobRecord) -> Analysis:
-    """A job of kind `analysis` as an answer to the job that it is about."""
+def analysis_body(job: JobRecord, found: ResultRecord | None) -> Analysis:
+    """A job of kind `analysis` as an answer to the job that it is about, with what it has found."""
     spec = job.spec
     if not isinstance(spec, AnalysisSpec):
         raise TypeError(f"job {job.id} is of kind {spec.kind!r}, which is no analysis")
-    found = work.results.get(job.id)
     path = f"/v1/jobs/{job.id}"
     return Analysis(
         id=job.id,

@@ -34,7 +34,7 @@ def list_checkpoints(
 ) -> ListOf[Checkpoint]:
     """The checkpoints of the job, in the order of its visits."""
     with services.database.read() as work:
-        work.jobs.get(job_id, owner=caller.owner)
+        work.jobs.require(job_id, owner=caller.owner)
         page = work.checkpoints.list(job_id, limit=limit, after=after)
         return list_of([checkpoint_body(record) for record in page.items], has_more=page.has_more)
 

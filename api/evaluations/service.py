@@ -10,7 +10,7 @@ from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, 
 from api.jobs.kinds import require_learning
 from ewc_core.metrics import ScoreMatrix
 from ewc_core.specs import AtariTask, GymnasiumTask, LikelihoodName
-from store.records import ConstraintRecord, JobRecord, SwitchRecord, TaskRecord
+from store.records import ConstraintRecord, JobRecord, TaskRecord
 from store.unit_of_work import Work
 
 Scores = Mapping[tuple[int, int], float]
@@ -23,23 +23,26 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     Raises:
         WrongJobKind: the job has no tasks to score.
     """
-    spec = require_learning(job, "a score matrix")
+    require_learning(job, "a score matrix")
+    spec = job.learning
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
-    evaluations = work.evaluations.list(job.id)
-    visits = [visit for visit in work.switches.visits(job.id) if visit.status == "done"]
+    scores_of: dict[str, dict[tuple[int, int], float]] = {kind: {} for kind in spec.methods}
+    for entry in work.evaluations.list(job.id):
+        scores_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry.score
+    visited = work.switches.tasks_visited(job.id, only_done=True)
     known = work.tasks.list(job.id)
     tasks = [MatrixTask(index=task.task_index, name=task.name) for task in known]
     metric = metric_of(known, work.constraints.list(job.id))
     methods: dict[str, MethodMatrix] = {}
     for kind in spec.methods:
-        scores = {(e.after_visit, e.task_index): e.score for e in evaluations if e.method == kind}
+        scores = scores_of[kind]
         methods[kind] = MethodMatrix(
             role="method" if kind == spec.method.kind else "control",
-            rows=_rows(scores, len(visits), len(tasks)),
-            summary=_summary(ScoreMatrix(scores, [_task_of(visit) for visit in visits]), len(tasks)),
-            clipped_total=_clipped_total(scores, len(visits), len(tasks)) if metric == "normalised" else None,
+            rows=_rows(scores, len(visited), len(tasks)),
+            summary=_summary(ScoreMatrix(scores, visited), len(tasks)),
+            clipped_total=_clipped_total(scores, len(visited), len(tasks)) if metric == "normalised" else None,
         )
-    numbered = [MatrixVisit(index=index, task_index=_task_of(visit)) for index, visit in enumerate(visits)]
+    numbered = [MatrixVisit(index=index, task_index=task) for index, task in enumerate(visited)]
     return Matrix(job_id=job.id, metric=metric, tasks=tasks, visits=numbered, methods=methods)
 
 
@@ -98,9 +101,3 @@ def _clipped_total(scores: Scores, num_visits: int, num_tasks: int) -> float | N
 
 def _per_task(values: Mapping[int, float | None], num_tasks: int) -> Sequence[float | None]:
     return [values.get(task) for task in range(num_tasks)]
-
-
-def _task_of(visit: SwitchRecord) -> int:
-    if visit.task_index is None:
-        raise TypeError(f"switch {visit.id} starts a visit without a task")
-    return visit.task_index

@@ -36,7 +36,7 @@ def list_events(
     streams = EVENT_STREAM in request.headers.get("accept", "")
     place = _place(last_event_id, after)
     with services.database.read() as work:
-        work.jobs.get(job_id, owner=caller.owner)
+        work.jobs.require(job_id, owner=caller.owner)
         page = [] if streams else work.events.page(job_id, after_seq=place, limit=limit + 1)
     if streams:
         stream = event_stream(services.database, services.events, job_id, after=place)

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.events.feed import EventFeed
 from api.events.schemas import event_body
 from store.job_states import FINISHED
-from store.records import EventRecord, JobRecord
+from store.records import EventRecord, JobSummary
 from store.unit_of_work import Database
 
 HEARTBEAT_SECONDS = 15.0
@@ -41,11 +41,11 @@ async def event_stream(database: Database, feed: EventFeed, job_id: str, *, afte
                 yield ": heartbeat\n\n"
 
 
-def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobRecord]:
+def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobSummary]:
     # The job is read last: when it says that it is finished, its last_event_seq tells whether the page has everything.
     with database.read() as work:
         page = work.events.page(job_id, after_seq=after, limit=_PAGE)
-        return page, work.jobs.get(job_id)
+        return page, work.jobs.summary(job_id)
 
 
 def _message(event: EventRecord) -> str:

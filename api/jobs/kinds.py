@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from api.errors import WrongJobKind
-from ewc_core.specs import LearningSpec
-from store.records import JobRecord
+from store.records import JobSummary
 
 
-def require_learning(job: JobRecord, what: str) -> LearningSpec:
-    """The spec of a job that has tasks. `what` is asked for: "task switches", "a score matrix".
+def require_learning(job: JobSummary, what: str) -> None:
+    """Check that the job has tasks. `what` is asked for: "task switches", "a score matrix".
 
     Raises:
         WrongJobKind: the job is of another kind.
     """
-    if not isinstance(job.spec, LearningSpec):
-        raise WrongJobKind(job.id, job.spec.kind, f"only supervised and reinforcement jobs have {what}")
-    return job.spec
+    if not job.has_tasks:
+        raise WrongJobKind(job.id, job.kind, f"only supervised and reinforcement jobs have {what}")
 
 
-def require_result_kind(job: JobRecord) -> None:
+def require_result_kind(job: JobSummary) -> None:
     """Raises WrongJobKind for a job that leaves scores and checkpoints instead of a result."""
-    if isinstance(job.spec, LearningSpec):
-        raise WrongJobKind(job.id, job.spec.kind, "it has no result, but a score matrix (evaluations/matrix) and checkpoints")
+    if job.has_tasks:
+        raise WrongJobKind(job.id, job.kind, "it has no result, but a score matrix (evaluations/matrix) and checkpoints")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from api.security import Caller
 from ewc_core.errors import IllegalTransition
 from store.job_states import DesiredState, JobStatus
-from store.records import JobRecord
+from store.records import JobSummary
 from store.unit_of_work import Work
 
 _S = JobStatus
@@ -49,7 +49,7 @@ _DESIRED = {_S.CANCELLING: DesiredState.CANCEL, _S.PAUSING: DesiredState.PAUSE}
 class MoveNotAllowed(IllegalTransition):
     """An owner's move from a status that it does not start from. `allowed` are the states that other moves lead to."""
 
-    def __init__(self, job: JobRecord, move: Move) -> None:
+    def __init__(self, job: JobSummary, move: Move) -> None:
         states = {targets[job.status].value for targets in TARGETS.values() if job.status in targets}
         super().__init__(job.id, job.status.value, _USUAL_TARGET[move].value, sorted(states))
         self.members = {"allowed_actions": moves_from(job.status)}
@@ -60,14 +60,14 @@ def moves_from(status: JobStatus) -> list[str]:
     return [move.value for move in Move if status in TARGETS[move]]
 
 
-def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> JobRecord:
+def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> JobSummary:
     """Move the caller's job.
 
     Raises:
         NotFound: no such job of this owner.
         MoveNotAllowed: the job's status has no such move.
     """
-    job = work.jobs.get(job_id, owner=caller.owner, lock=True)
+    job = work.jobs.summary(job_id, owner=caller.owner, lock=True)
     target = TARGETS[move].get(job.status)
     if target is None:
         raise MoveNotAllowed(job, move)

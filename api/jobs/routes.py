@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from api.entity_tags import matches, quoted
 from api.idempotency import EffectsDep, Outcome
 from api.jobs.moves import Move, make_move
-from api.jobs.schemas import JOB_EXAMPLES, Job
-from api.jobs.service import create_job, job_body
+from api.jobs.schemas import JOB_EXAMPLES, Job, JobSummary
+from api.jobs.service import create_job, job_body, summary_body
 from api.request_context import request_id_of
 from api.schemas import After, Before, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
@@ -48,11 +48,11 @@ def list_jobs(
     limit: Limit = 20,
     after: After = None,
     before: Before = None,
-) -> ListOf[Job]:
-    """Your jobs, newest first."""
+) -> ListOf[JobSummary]:
+    """Your jobs, newest first, without their specs."""
     with services.database.read() as work:
         page = work.jobs.list(owner=caller.owner, limit=limit, after=after, before=before, status=status)
-        return list_of([job_body(work, job) for job in page.items], has_more=page.has_more)
+    return list_of([summary_body(job) for job in page.items], has_more=page.has_more)
 
 
 @router.get(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict
 
-from api.schemas import Record, Resource
+from api.schemas import Record, Resource, ShownAs
 from ewc_core.specs import JobSpec
 from store.job_states import JobStatus
 
@@ -61,12 +61,12 @@ class JobWarning(Resource):
     at: datetime
 
 
-class Job(Record):
-    """A job and its life so far. Jobs of the kinds `association` and `analysis` have no tasks and no visits: their
-    `progress` has steps only, and what they find is at `links.result`."""
+class JobSummary(Record):
+    """A job as lists show it; `links.self` has the whole of it."""
 
     object: Literal["job"] = "job"
     name: str | None
+    kind: Literal["supervised", "reinforcement", "association", "analysis"]
     status: JobStatus
     status_reason: str | None
     desired_state: Literal["run", "pause", "cancel"]
@@ -75,16 +75,23 @@ class Job(Record):
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    spec: JobSpec
     progress: Progress
     attempt: int
     error: JobError | None
-    warnings: Sequence[JobWarning]
     weights_sha256: str | None
-    lease: Lease | None
-    transitions: Sequence[Transition]
+    metadata: Mapping[str, str]
     request_id: str | None
     links: Mapping[str, str]
+
+
+class Job(JobSummary):
+    """A job and its life so far. Jobs of the kinds `association` and `analysis` have no tasks and no visits: their
+    `progress` has steps only, and what they find is at `links.result`."""
+
+    spec: Annotated[Mapping[str, Any], ShownAs(JobSpec)]
+    warnings: Sequence[JobWarning]
+    lease: Lease | None
+    transitions: Sequence[Transition]
 
 
 PERMUTED_DIGITS: dict[str, Any] = {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from api.analyses.checks import analysed_job, require_answerable
+from api.jobs import schemas
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.security import Caller
-from ewc_core.specs import AnalysisSpec, JobSpec, LearningSpec, SupervisedSpec
+from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
 from store.job_states import HELD
-from store.records import EventRecord, JobRecord, SwitchRecord
+from store.records import EventRecord, JobRecord, JobSummary
 from store.unit_of_work import Work
 
+_SHOWN_AS_THEY_ARE = schemas.JobSummary.model_fields.keys() - {"object", "progress", "error", "links"}
 _PARTS = {"events": "events", "metrics": "metrics"}
 _PARTS_OF_LEARNING = {
     **_PARTS,
@@ -47,31 +49,34 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
 def job_body(work: Work, job: JobRecord) -> Job:
     """The job as the service shows it."""
     return Job(
-        id=job.id,
-        name=job.name,
-        status=job.status,
-        status_reason=job.status_reason,
-        desired_state=job.desired_state,
-        stream=job.stream,
-        created_at=job.created_at,
-        updated_at=job.updated_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        spec=job.spec,
-        progress=_progress(job, work.switches.visits(job.id)),
-        attempt=job.attempt,
-        error=JobError.model_validate(dict(job.error)) if job.error is not None else None,
+        **_summary(job),
+        spec=job.stored_spec,
         warnings=[_warning(event) for event in work.events.warnings(job.id)],
-        weights_sha256=job.weights_sha256,
         lease=_lease(work, job),
         transitions=[Transition.model_validate(vars(move)) for move in work.jobs.transitions(job.id)],
-        request_id=job.request_id,
-        links=_links(job),
     )
 
 
-def _links(job: JobRecord) -> dict[str, str]:
-    parts = _PARTS_OF_LEARNING if isinstance(job.spec, LearningSpec) else _PARTS_OF_OTHERS
+def summary_body(job: JobSummary) -> schemas.JobSummary:
+    """The job as lists show it."""
+    return schemas.JobSummary(**_summary(job))
+
+
+def _summary(job: JobSummary) -> dict[str, Any]:
+    shown = {name: getattr(job, name) for name in _SHOWN_AS_THEY_ARE}
+    progress = Progress(
+        visit_index=job.visit_index,
+        task_index=job.task_index,
+        step=job.step,
+        num_steps=job.num_steps,
+        num_visits=job.num_visits,
+    )
+    error = JobError.model_validate(dict(job.error)) if job.error is not None else None
+    return {**shown, "progress": progress, "error": error, "links": _links(job)}
+
+
+def _links(job: JobSummary) -> dict[str, str]:
+    parts = _PARTS_OF_LEARNING if job.has_tasks else _PARTS_OF_OTHERS
     path = f"/v1/jobs/{job.id}"
     return {"self": path, **{name: f"{path}/{part}" for name, part in parts.items()}}
 
@@ -79,17 +84,6 @@ def _links(job: JobRecord) -> dict[str, str]:
 def _warning(event: EventRecord) -> JobWarning:
     code, visit_index = str(event.data.get("code", "unknown")), event.data.get("visit_index")
     return JobWarning(code=code, message=event.message, visit_index=visit_index, at=event.at)
-
-
-def _progress(job: JobRecord, visits: Sequence[SwitchRecord]) -> Progress:
-    current = next((visit for visit in visits if visit.visit_index == job.visit_index), None)
-    return Progress(
-        visit_index=job.visit_index,
-        task_index=current.task_index if current else None,
-        step=job.step,
-        num_steps=job.num_steps,
-        num_visits=len(visits),
-    )
 
 
 def _lease(work: Work, job: JobRecord) -> Lease | None:

@@ -26,7 +26,7 @@ def get(
 ) -> Metrics:
     """Training curves of the job's method and its controls."""
     with services.database.read() as work:
-        work.jobs.get(job_id, owner=caller.owner)
+        work.jobs.require(job_id, owner=caller.owner)
         points = work.metrics.series(job_id, name=name, method=method, max_points=max_points)
     return Metrics(job_id=job_id, series=_series(points))
 

@@ -14,7 +14,7 @@ from api.schemas import After, Before, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
 from api.sweeps.schemas import SWEEP_EXAMPLES, Sweep, SweepSummary
-from api.sweeps.service import cancel_sweep, create_sweep, summary_body, sweep_body
+from api.sweeps.service import cancel_sweep, create_sweep, summary_bodies, sweep_body
 from ewc_core.specs import SweepSpec
 from store.unit_of_work import Work
 
@@ -42,10 +42,10 @@ def create(
 def list_sweeps(
     caller: Reader, services: ServicesDep, limit: Limit = 20, after: After = None, before: Before = None
 ) -> ListOf[SweepSummary]:
-    """Your sweeps, newest first, without their trials."""
+    """Your sweeps, newest first, without their specs and trials."""
     with services.database.read() as work:
         page = work.sweeps.list(owner=caller.owner, limit=limit, after=after, before=before)
-        return list_of([summary_body(work, sweep) for sweep in page.items], has_more=page.has_more)
+        return list_of(summary_bodies(work, page.items), has_more=page.has_more)
 
 
 @router.get(

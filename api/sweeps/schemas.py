@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from api.jobs.schemas import JobError
-from api.schemas import Record, Resource
+from api.schemas import Record, Resource, ShownAs
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 
 SweepStatus = Literal["running", "succeeded", "failed", "cancelled"]
@@ -45,7 +45,7 @@ class TrialCounts(Resource):
 
 
 class SweepSummary(Record):
-    """A sweep without its trials."""
+    """A sweep as lists show it: without its spec and its trials; `links.self` has the whole of it."""
 
     object: Literal["sweep"] = "sweep"
     name: str | None
@@ -53,7 +53,6 @@ class SweepSummary(Record):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
-    spec: SweepSpec
     num_trials: TrialCounts
     error: JobError | None
     request_id: str | None
@@ -67,6 +66,7 @@ class Sweep(SweepSummary):
     is to learn what the setting is worth.
     """
 
+    spec: Annotated[Mapping[str, Any], ShownAs(SweepSpec)]
     trials: Sequence[Trial]
     best: BestTrial | None
     best_job_spec: SupervisedSpec | None

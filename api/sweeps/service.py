@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from api.jobs.moves import TARGETS, Move, make_move
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import JobError
 from api.security import Caller
-from api.sweeps.schemas import BestTrial, Sweep, SweepSummary, Trial, TrialCounts
+from api.sweeps import schemas
+from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
 from ewc_core.specs import SweepSpec
-from store.records import SweepRecord, TrialRecord
+from store.records import SweepRecord, SweepSummary, TrialRecord
 from store.unit_of_work import Work
 
 
@@ -42,16 +44,17 @@ def cancel_sweep(work: Work, sweep_id: str, *, caller: Caller) -> SweepRecord:
         raise SweepFinished(sweep_id, sweep.status)
     unsettled = [trial for trial in work.sweeps.trials(sweep_id) if trial.status == "running"]
     for trial in sorted(unsettled, key=lambda trial: trial.job_id):
-        job = work.jobs.get(trial.job_id, lock=True)
+        job = work.jobs.summary(trial.job_id, lock=True)
         if job.status in TARGETS[Move.CANCEL]:
             make_move(work, job.id, Move.CANCEL, caller)
         work.sweeps.settle_trial(sweep_id, trial.number, score=None)
     return work.sweeps.finish(sweep_id, "cancelled")
 
 
-def summary_body(work: Work, sweep: SweepRecord) -> SweepSummary:
-    """The sweep as lists show it."""
-    return SweepSummary(**_common(work, sweep))
+def summary_bodies(work: Work, sweeps: Sequence[SweepSummary]) -> list[schemas.SweepSummary]:
+    """Sweeps as lists show them."""
+    counts = work.sweeps.num_trials([sweep.id for sweep in sweeps])
+    return [schemas.SweepSummary(**_common(sweep, counts[sweep.id])) for sweep in sweeps]
 
 
 def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
@@ -59,14 +62,15 @@ def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
     trials = work.sweeps.trials(sweep.id)
     best = _best(trials)
     return Sweep(
-        **_common(work, sweep),
+        **_common(sweep, Counter(trial.status for trial in trials)),
+        spec=sweep.stored_spec,
         trials=[Trial.model_validate({name: getattr(trial, name) for name in Trial.model_fields}) for trial in trials],
         best=best,
         best_job_spec=None if best is None else sweep.spec.final_job(best.parameters),
     )
 
 
-def _common(work: Work, sweep: SweepRecord) -> dict[str, Any]:
+def _common(sweep: SweepSummary, num_trials: Mapping[str, int]) -> dict[str, Any]:
     path = f"/v1/sweeps/{sweep.id}"
     return {
         "id": sweep.id,
@@ -75,8 +79,12 @@ def _common(work: Work, sweep: SweepRecord) -> dict[str, Any]:
         "created_at": sweep.created_at,
         "updated_at": sweep.updated_at,
         "finished_at": sweep.finished_at,
-        "spec": sweep.spec,
-        "num_trials": TrialCounts(planned=sweep.spec.num_trials, **work.sweeps.num_trials(sweep.id)),
+        "num_trials": TrialCounts(
+            planned=sweep.num_planned,
+            running=num_trials["running"],
+            completed=num_trials["completed"],
+            failed=num_trials["failed"],
+        ),
         "error": JobError.model_validate(dict(sweep.error)) if sweep.error is not None else None,
         "request_id": sweep.request_id,
         "links": {"self": path, "cancel": f"{path}/cancel"},

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 
 from api.idempotency import EffectsDep, Outcome
-from api.schemas import ListOf, list_of
+from api.schemas import After, ListOf, LongLimit, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
 from api.task_switches.schemas import SWITCH_EXAMPLES, TaskSwitch, TaskSwitchRequest
@@ -31,15 +31,18 @@ def create(
 
     def effect(work: Work) -> Outcome:
         record = receive_switch(work, job_id, switch, caller=caller, data_dir=services.settings.data_dir)
-        queued = work.jobs.get(job_id).status is JobStatus.QUEUED
+        queued = work.jobs.summary(job_id).status is JobStatus.QUEUED
         return Outcome(201, TaskSwitch.model_validate(vars(record)), wake=job_id if queued else None)
 
     return effects.run(effect)
 
 
 @router.get("", operation_id="list_task_switches")
-def list_switches(job_id: str, caller: Reader, services: ServicesDep) -> ListOf[TaskSwitch]:
-    """Every task switch of the job, in order."""
+def list_switches(
+    job_id: str, caller: Reader, services: ServicesDep, limit: LongLimit = 100, after: After = None
+) -> ListOf[TaskSwitch]:
+    """The task switches of the job, in order."""
     with services.database.read() as work:
-        work.jobs.get(job_id, owner=caller.owner)
-        return list_of([TaskSwitch.model_validate(vars(record)) for record in work.switches.list(job_id)])
+        work.jobs.require(job_id, owner=caller.owner)
+        page = work.switches.page(job_id, limit=limit, after=after)
+    return list_of([TaskSwitch.model_validate(vars(record)) for record in page.items], has_more=page.has_more)

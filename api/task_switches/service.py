@@ -59,12 +59,12 @@ def _require_open(work: Work, job: JobRecord, request: TaskSwitchRequest) -> Non
     if ended:
         raise StreamClosed(job.id, job.status.value, moves_from(job.status))
     if job.stream != "open" and not isinstance(request, SwitchNow):
-        left = ["switch_now"] if _visits_around_now(work, job.id) == (True, True) else []
+        left = ["switch_now"] if work.switches.visits_around_now(job.id) == (True, True) else []
         raise StreamClosed(job.id, job.status.value, [*left, *moves_from(job.status)])
 
 
 def _write(work: Work, job: JobRecord, request: TaskSwitchRequest, data_dir: Path | None) -> SwitchRecord:
-    in_progress, another_follows = _visits_around_now(work, job.id)
+    in_progress, another_follows = work.switches.visits_around_now(job.id)
     task_index: int | None = None
     now = False
     match request:
@@ -83,12 +83,6 @@ def _write(work: Work, job: JobRecord, request: TaskSwitchRequest, data_dir: Pat
     )
 
 
-def _visits_around_now(work: Work, job_id: str) -> tuple[bool, bool]:
-    """Whether a visit is in progress (it may be paused), and whether another visit is announced after it."""
-    statuses = [visit.status for visit in work.switches.visits(job_id)]
-    return "active" in statuses, "pending" in statuses
-
-
 def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | None) -> int:
     check_announced_task(job.learning, [task.spec for task in work.tasks.list(job.id)], request.task)
     require_task(request.task, data_dir, field="task")
@@ -96,7 +90,7 @@ def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | 
 
 
 def _known_task(work: Work, job_id: str, request: RevisitTask) -> int:
-    num_tasks = len(work.tasks.list(job_id))
+    num_tasks = work.tasks.num(job_id)
     if request.task_index >= num_tasks:
         raise SpecError(
             f"task_index {request.task_index} is not a task of job {job_id}: it has tasks 0 to {num_tasks - 1}",

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from api.idempotency import EffectsDep, Outcome
-from api.schemas import ListOf, list_of
+from api.schemas import After, ListOf, LongLimit, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
 from api.tasks.schemas import Reweight, Task, task_body
@@ -19,12 +19,13 @@ TaskIndex = Annotated[int, Path(ge=0, le=9999)]
 
 
 @router.get("", operation_id="list_tasks")
-def list_tasks(job_id: str, caller: Reader, services: ServicesDep) -> ListOf[Task]:
+def list_tasks(job_id: str, caller: Reader, services: ServicesDep, limit: LongLimit = 100, after: After = None) -> ListOf[Task]:
     """The tasks of the job, those announced but not yet trained included; none for a job of a kind that has none."""
     with services.database.read() as work:
-        work.jobs.get(job_id, owner=caller.owner)
+        work.jobs.require(job_id, owner=caller.owner)
+        page = work.tasks.page(job_id, limit=limit, after=after)
         constraints = {constraint.task_index: constraint for constraint in work.constraints.list(job_id)}
-        return list_of([task_body(task, constraints.get(task.task_index)) for task in work.tasks.list(job_id)])
+    return list_of([task_body(task, constraints.get(task.task_index)) for task in page.items], has_more=page.has_more)
 
 
 @router.post("/{task_index}/reweight", operation_id="reweight_task", response_model=Task)

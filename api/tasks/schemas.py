@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.schemas import Body, Record, Resource
+from api.schemas import Body, Record, Resource, ShownAs
 from ewc_core.specs import AnyTaskSpec
 from store.records import ConstraintRecord, TaskRecord
 
@@ -41,7 +42,7 @@ class Task(Record):
     job_id: str
     task_index: int
     name: str
-    spec: AnyTaskSpec
+    spec: Annotated[Mapping[str, Any], ShownAs(AnyTaskSpec)]
     status: Literal["pending", "training", "estimating_fisher", "evaluating", "completed", "failed"]
     num_visits: int
     num_examples_seen: int
@@ -59,7 +60,9 @@ class Reweight(Body):
 
 def task_body(task: TaskRecord, constraint: ConstraintRecord | None) -> Task:
     """The task as the service shows it."""
-    return Task.model_validate({**vars(task), "constraint": None if constraint is None else _constraint(constraint)})
+    shown = {name: value for name, value in vars(task).items() if name != "stored_spec"}
+    held_by = None if constraint is None else _constraint(constraint)
+    return Task.model_validate({**shown, "spec": task.stored_spec, "constraint": held_by})
 
 
 def _constraint(record: ConstraintRecord) -> Constraint:

@@ -23,13 +23,14 @@ def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller:
         NoConstraint: the task is not consolidated, or the job's method keeps one sum over all tasks.
     """
     job = work.jobs.get(job_id, owner=caller.owner, lock=True)
-    spec = require_learning(job, "constraints")
+    require_learning(job, "constraints")
     task = work.tasks.get(job_id, task_index)
     if job.status in FINISHED or job.status is JobStatus.CANCELLING:
         raise JobFinished(job_id, job.status.value)
-    if isinstance(spec.method, _RUNNING_METHODS):
+    method = job.learning.method
+    if isinstance(method, _RUNNING_METHODS):
         raise NoConstraint(
-            f"method {spec.method.kind!r} of job {job_id} keeps one running sum over all tasks; no single task can be taken out"
+            f"method {method.kind!r} of job {job_id} keeps one running sum over all tasks; no single task can be taken out"
         )
     before = work.constraints.find(job_id, task_index)
     if before is None:

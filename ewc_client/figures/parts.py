@@ -57,7 +57,7 @@ def _submitted_before(client: EWCClient, digests: set[str]) -> tuple[dict[str, J
     for job in client.jobs.list(page_size=_PAGE_SIZE):
         if digests <= set(usable):
             break
-        digest = job.spec.get("metadata", {}).get("spec_sha256")
+        digest = job.metadata.get("spec_sha256")
         if digest in digests and job.status in _LOST:
             num_lost[digest] = num_lost.get(digest, 0) + 1
         elif digest in digests:

@@ -15,6 +15,8 @@ from store.tables import BlobChunkRow, BlobRow
 
 CHUNK_SIZE = 4 * 1024 * 1024
 """Bytes of every chunk but the last."""
+COLLECTED_CHUNKS = 16
+"""Chunks that one transaction of the collection deletes at most."""
 
 
 class Blobs(Repository):
@@ -119,11 +121,21 @@ class Blobs(Repository):
         """Delete a blob and its chunks."""
         self._connection.execute(delete(BlobRow).where(BlobRow.id == blob_id))
 
-    def collect_staged(self, *, older_than_seconds: float) -> int:
-        """Delete staged blobs that nobody finished in this time; how many there were."""
+    def collect_staged(self, *, older_than_seconds: float) -> int | None:
+        """Delete a few chunks of a staged blob that nobody finished in this time, and the blob with its last chunks.
+
+        At most COLLECTED_CHUNKS chunks, so that no transaction is long, however large the blob. Returns how many blobs are
+        gone (0 or 1); None when there was nothing left to delete.
+        """
         query = select(BlobRow.id).where(BlobRow.state == "staging", BlobRow.created_at < db_now(-older_than_seconds))
         # Blobs that somebody is finishing just now are locked, and are left alone.
-        ids = list(self._connection.execute(query.with_for_update(skip_locked=True)).scalars())
-        if ids:
-            self._connection.execute(delete(BlobRow).where(BlobRow.id.in_(ids)))
-        return len(ids)
+        blob_id = self._connection.execute(query.limit(1).with_for_update(skip_locked=True)).scalar_one_or_none()
+        if blob_id is None:
+            return None
+        chunks = select(BlobChunkRow.seq).where(BlobChunkRow.blob_id == blob_id).limit(COLLECTED_CHUNKS)
+        seqs = list(self._connection.execute(chunks).scalars())
+        if len(seqs) == COLLECTED_CHUNKS:
+            self._connection.execute(delete(BlobChunkRow).where(BlobChunkRow.blob_id == blob_id, BlobChunkRow.seq.in_(seqs)))
+            return 0
+        self.delete(blob_id)
+        return 1

@@ -36,22 +36,20 @@ class Checkpoints(Repository):
         Raises:
             BlobIncomplete: the blob is not finished yet (`blobs.finish` comes first, in the same transaction).
         """
-        self._work.blobs.require_ready(blob_id)
-        checkpoint_id = new_id("ckpt")
-        self._connection.execute(
-            insert(CheckpointRow).values(
-                id=checkpoint_id,
-                job_id=job_id,
-                visit_index=visit_index,
-                task_index=task_index,
-                method=method,
-                blob_id=blob_id,
-                weights_sha256=weights_sha256,
-                tensors=[dict(tensor) for tensor in tensors],
-                created_at=self._now,
-            )
-        )
-        return self.get(checkpoint_id)
+        blob = self._work.blobs.require_ready(blob_id)
+        row: dict[str, Any] = {
+            "id": new_id("ckpt"),
+            "job_id": job_id,
+            "visit_index": visit_index,
+            "task_index": task_index,
+            "method": method,
+            "blob_id": blob_id,
+            "weights_sha256": weights_sha256,
+            "tensors": [dict(tensor) for tensor in tensors],
+            "created_at": self._now,
+        }
+        self._connection.execute(insert(CheckpointRow).values(**row))
+        return CheckpointRecord(**row, size=blob.size, sha256=blob.sha256)
 
     def get(self, checkpoint_id: str, *, owner: str | None = None) -> CheckpointRecord:
         """One checkpoint.
@@ -89,6 +87,13 @@ class Checkpoints(Repository):
         query = query.order_by(CheckpointRow.visit_index.desc(), CheckpointRow.created_at.desc(), CheckpointRow.id.desc())
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else CheckpointRecord(**row)
+
+    def latest_blobs_of_tasks(self, job_id: str, *, method: str, up_to_visit: int) -> dict[int, str]:
+        """By task, the blob of the method's checkpoint after the last visit to it, later visits than `up_to_visit` left out."""
+        query = select(CheckpointRow.task_index, CheckpointRow.blob_id).where(
+            CheckpointRow.job_id == job_id, CheckpointRow.method == method, CheckpointRow.visit_index <= up_to_visit
+        )
+        return {row.task_index: row.blob_id for row in self._connection.execute(query.order_by(CheckpointRow.visit_index))}
 
     def _visit_of(self, job_id: str, checkpoint_id: str) -> int:
         query = select(CheckpointRow.visit_index).where(CheckpointRow.job_id == job_id, CheckpointRow.id == checkpoint_id)

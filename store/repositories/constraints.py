@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from ewc_core.errors import NotFound
 from store.records import ConstraintRecord
 from store.repositories.repository import Repository
-from store.tables import ConstraintRow
+from store.tables import CheckpointRow, ConstraintRow
 
 
 class Constraints(Repository):
@@ -55,3 +55,9 @@ class Constraints(Repository):
         """The constraints in the order of their tasks."""
         query = select(ConstraintRow).where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
         return [ConstraintRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def blob_ids(self, job_id: str) -> builtins.list[str]:
+        """The blobs that hold the Fishers and anchors of `list`, in the same order."""
+        query = select(CheckpointRow.blob_id).join(ConstraintRow, ConstraintRow.checkpoint_id == CheckpointRow.id)
+        query = query.where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
+        return builtins.list(self._connection.execute(query).scalars())

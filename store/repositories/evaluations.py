@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -57,3 +57,13 @@ class Evaluations(Repository):
         query = select(*columns).where(EvaluationRow.job_id == job_id)
         query = query.order_by(EvaluationRow.method, EvaluationRow.after_visit, EvaluationRow.task_index)
         return [EvaluationRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def scores_after(self, job_ids: Sequence[str], *, method: str, after_visit: int) -> dict[str, dict[int, float]]:
+        """For each of these jobs, the method's scores after this visit, by task index."""
+        query = select(EvaluationRow.job_id, EvaluationRow.task_index, EvaluationRow.score).where(
+            EvaluationRow.job_id.in_(job_ids), EvaluationRow.method == method, EvaluationRow.after_visit == after_visit
+        )
+        scores: dict[str, dict[int, float]] = {job_id: {} for job_id in job_ids}
+        for row in self._connection.execute(query):
+            scores[row.job_id][row.task_index] = row.score
+        return scores

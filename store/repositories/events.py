@@ -28,18 +28,27 @@ class Events(Repository):
         Raises:
             NotFound: there is no such job.
         """
-        next_seq = (
+        return self.append_all(job_id, [{"type": type, "level": level, "message": message, "data": dict(data or {})}])
+
+    def append_all(self, job_id: str, events: Sequence[Mapping[str, Any]]) -> int:
+        """Add events, each with type, level, message and data, in this order and in two statements; returns the last `seq`.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        last_seq = (
             update(JobRow)
             .where(JobRow.id == job_id)
-            .values(last_event_seq=JobRow.last_event_seq + 1, version=JobRow.version + 1)
+            .values(last_event_seq=JobRow.last_event_seq + len(events), version=JobRow.version + 1)
             .returning(JobRow.last_event_seq)
         )
-        seq = self._connection.execute(next_seq).scalar_one_or_none()
-        if seq is None:
+        last = self._connection.execute(last_seq).scalar_one_or_none()
+        if last is None:
             raise NotFound("job", job_id)
-        event = {"type": type, "level": level, "message": message, "data": dict(data or {}), "at": self._now}
-        self._connection.execute(insert(EventRow).values(job_id=job_id, seq=seq, **event))
-        return seq
+        numbered = enumerate(events, start=last - len(events) + 1)
+        rows = [{**event, "job_id": job_id, "seq": seq, "at": self._now} for seq, event in numbered]
+        self._connection.execute(insert(EventRow), rows)
+        return last
 
     def page(self, job_id: str, *, after_seq: int = 0, limit: int = 100) -> list[EventRecord]:
         """The events that follow `after_seq`, oldest first."""

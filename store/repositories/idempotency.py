@@ -13,6 +13,9 @@ from store.records import IdempotencyRecord
 from store.repositories.repository import Repository
 from store.tables import IdempotencyRow
 
+COLLECTED_KEYS = 1000
+"""Keys that one transaction of the collection deletes at most: each is two of the parameters that a statement may have."""
+
 
 class Idempotency(Repository):
     """Stored in the transaction that has the effect: either both exist or neither."""
@@ -44,9 +47,10 @@ class Idempotency(Repository):
             raise IdempotencyConflict(f"idempotency key {key!r} was used by another request at the same time; try again")
 
     def collect(self, *, older_than_seconds: float) -> int:
-        """Forget answers older than this; how many there were."""
+        """Forget answers older than this, at most COLLECTED_KEYS of them; how many there were."""
         query = select(IdempotencyRow.owner, IdempotencyRow.key).where(IdempotencyRow.created_at < db_now(-older_than_seconds))
-        keys = [tuple(row) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
+        query = query.limit(COLLECTED_KEYS).with_for_update(skip_locked=True)
+        keys = [tuple(row) for row in self._connection.execute(query)]
         if keys:
             self._connection.execute(delete(IdempotencyRow).where(tuple_(IdempotencyRow.owner, IdempotencyRow.key).in_(keys)))
         return len(keys)

@@ -1,16 +1,49 @@
-"""From a job's spec to its row, and from the row to its record."""
+"""From a job's spec to its row, and from the row to its records."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, func, select
 
-from ewc_core.specs import JOB_SPEC, JobSpec, LearningSpec, ReinforcementSpec
+from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
 from store.job_states import DesiredState, JobStatus
-from store.records import JobRecord
+from store.records import JobRecord, JobSummary
+from store.tables import JobRow, SwitchRow
 
 SUBMITTED = "submitted"
+
+_OF_JOB = SwitchRow.job_id == JobRow.id
+_NUM_VISITS = select(func.coalesce(func.max(SwitchRow.visit_index) + 1, 0)).where(_OF_JOB).scalar_subquery()
+_TASK_INDEX = select(SwitchRow.task_index).where(_OF_JOB, SwitchRow.visit_index == JobRow.visit_index).scalar_subquery()
+_FOUND_ELSEWHERE: dict[str, Any] = {
+    "kind": JobRow.spec["kind"].as_string(),
+    "metadata": JobRow.spec["metadata"],
+    "num_visits": _NUM_VISITS,  # visits are numbered without a gap: the index on (job, visit) knows the last one
+    "task_index": _TASK_INDEX,
+    "stored_spec": JobRow.spec,
+}
+
+
+def columns_of(record: type[JobSummary]) -> list[Any]:
+    """What is read of a job's row, and beside it, for such a record."""
+    names = [field.name for field in fields(record)]
+    return [_FOUND_ELSEWHERE[name].label(name) if name in _FOUND_ELSEWHERE else getattr(JobRow, name) for name in names]
+
+
+def job_summary(row: RowMapping) -> JobSummary:
+    """The record of a row with the columns of `JobSummary`."""
+    return JobSummary(**_values(row))
+
+
+def job_record(row: RowMapping) -> JobRecord:
+    """The record of a row with the columns of `JobRecord`."""
+    return JobRecord(**_values(row))
+
+
+def _values(row: RowMapping) -> dict[str, Any]:
+    return {**row, "status": JobStatus(row["status"]), "metadata": row["metadata"] or {}}
 
 
 def planned_visits(spec: JobSpec) -> list[int]:
@@ -20,8 +53,8 @@ def planned_visits(spec: JobSpec) -> list[int]:
     return list(range(len(spec.tasks))) if isinstance(spec, LearningSpec) else []
 
 
-def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None) -> dict[str, Any]:
-    """The columns of a new queued job, besides the times."""
+def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None, *, num_switches: int) -> dict[str, Any]:
+    """The columns of a new queued job with its first event, besides the times."""
     return {
         "id": job_id,
         "owner": owner,
@@ -34,16 +67,8 @@ def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None) 
         "attempt": 0,
         "attempts_since_progress": 0,
         "last_event_seq": 0,
-        "last_switch_sequence": 0,
+        "last_switch_sequence": num_switches,
         "request_id": request_id,
         "version": 1,
         "num_wake_ups": 0,
     }
-
-
-def job_record(row: RowMapping) -> JobRecord:
-    """A row as the record that callers see, with its spec parsed."""
-    fields = {name: value for name, value in row.items() if name not in ("woken_at", "num_wake_ups")}
-    fields["spec"] = JOB_SPEC.validate_python(fields["spec"])
-    fields["status"] = JobStatus(fields["status"])
-    return JobRecord(**fields)

@@ -6,15 +6,15 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec, LearningSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
-from store.records import JobRecord, Page, TransitionRecord
-from store.repositories.job_rows import SUBMITTED, job_record, new_job_row, planned_visits
+from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
+from store.repositories.job_rows import SUBMITTED, columns_of, job_record, job_summary, new_job_row, planned_visits
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
 
@@ -30,15 +30,16 @@ class Jobs(Repository):
         """A new queued job with its tasks, a switch per visit that its spec plans, and its first event.
 
         Supervised: one visit per task, in order. Reinforcement: the visits of the schedule.
+
+        Cost: one statement per table, however many tasks and visits there are.
         """
         job_id = new_id("job")
-        row = new_job_row(job_id, spec, owner, request_id)
-        self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
         tasks = spec.tasks if isinstance(spec, LearningSpec) else []
-        for task in tasks:
-            self._work.tasks.add(job_id, task)
-        for task_index in planned_visits(spec):
-            self._work.switches.append_from_spec(job_id, task_index=task_index)
+        visits = planned_visits(spec)
+        row = new_job_row(job_id, spec, owner, request_id, num_switches=len(visits))
+        self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
+        self._work.tasks.add_first(job_id, tasks)
+        self._work.switches.add_planned(job_id, visits)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
         self._work.events.append(
             job_id,
@@ -49,20 +50,27 @@ class Jobs(Repository):
         return self.get(job_id)
 
     def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
-        """One job; with `lock` nobody else can change it until this transaction ends.
+        """One job with its spec; with `lock` nobody else can change it until this transaction ends.
 
         Raises:
             NotFound: there is no such job, or it belongs to another owner.
         """
-        query = select(JobRow).where(JobRow.id == job_id)
-        if owner is not None:
-            query = query.where(JobRow.owner == owner)
-        if lock:
-            query = query.with_for_update()
-        row = self._connection.execute(query).mappings().one_or_none()
-        if row is None:
+        return job_record(self._one(JobRecord, job_id, owner=owner, lock=lock))
+
+    def summary(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobSummary:
+        """As `get`, without the spec, which may be large."""
+        return job_summary(self._one(JobSummary, job_id, owner=owner, lock=lock))
+
+    def require(self, job_id: str, *, owner: str) -> None:
+        """Raises NotFound when the owner has no such job."""
+        query = select(JobRow.id).where(JobRow.id == job_id, JobRow.owner == owner)
+        if self._connection.execute(query).one_or_none() is None:
             raise NotFound("job", job_id)
-        return job_record(row)
+
+    def orders(self, job_id: str) -> JobOrders:
+        """What the job's holder has to know at every heartbeat and flush."""
+        query = select(JobRow.desired_state, JobRow.version).where(JobRow.id == job_id)
+        return JobOrders(**self._connection.execute(query).mappings().one())
 
     def list(
         self,
@@ -72,18 +80,19 @@ class Jobs(Repository):
         after: str | None = None,
         before: str | None = None,
         status: JobStatus | str | None = None,
-    ) -> Page[JobRecord]:
+    ) -> Page[JobSummary]:
         """Newest first. `after` the id of a job: older ones; `before`: the newer ones next to it.
 
         Raises:
             InvalidCursor: a cursor that is no job of this owner.
         """
-        query = select(JobRow).where(JobRow.owner == owner)
+        query = select(*columns_of(JobSummary)).where(JobRow.owner == owner)
         if status is not None:
             query = query.where(JobRow.status == JobStatus(status).value)
-        return self._page(query, owner=owner, limit=limit, after=after, before=before)
+        rows = self._page(query, owner=owner, limit=limit, after=after, before=before)
+        return Page(items=[job_summary(row) for row in rows.items], has_more=rows.has_more)
 
-    def list_analyses(self, job: JobRecord, *, limit: int, after: str | None = None) -> Page[JobRecord]:
+    def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
         """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
 
         Cost: no index knows whom an analysis is about. The index on (owner, created_at) leads to the owner's jobs that
@@ -93,17 +102,30 @@ class Jobs(Repository):
         Raises:
             InvalidCursor: `after` is no job of this owner.
         """
-        query = select(JobRow).where(
+        query = select(*columns_of(JobRecord)).where(
             JobRow.owner == job.owner,
             JobRow.created_at >= job.created_at,
             JobRow.spec["kind"].as_string() == "analysis",
             JobRow.spec["job_id"].as_string() == job.id,
         )
-        return self._page(query, owner=job.owner, limit=limit, after=after)
+        rows = self._page(query, owner=job.owner, limit=limit, after=after)
+        return Page(items=[job_record(row) for row in rows.items], has_more=rows.has_more)
+
+    def _one(self, record: type[JobSummary], job_id: str, *, owner: str | None, lock: bool) -> RowMapping:
+        if lock:
+            # A statement of its own: one that has waited for the lock reads what is beside the row as it was before.
+            self._connection.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
+        query = select(*columns_of(record)).where(JobRow.id == job_id)
+        if owner is not None:
+            query = query.where(JobRow.owner == owner)
+        row = self._connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFound("job", job_id)
+        return row
 
     def _page(
         self, query: Select[Any], *, owner: str, limit: int, after: str | None = None, before: str | None = None
-    ) -> Page[JobRecord]:
+    ) -> Page[RowMapping]:
         position = tuple_(JobRow.created_at, JobRow.id)
         query = query.limit(limit + 1)
         if after is not None:
@@ -113,8 +135,7 @@ class Jobs(Repository):
         forward = before is None
         order = (JobRow.created_at.desc(), JobRow.id.desc()) if forward else (JobRow.created_at, JobRow.id)
         rows = self._connection.execute(query.order_by(*order)).mappings().all()
-        items = [job_record(row) for row in rows[:limit]]
-        return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
+        return Page(items=rows[:limit] if forward else rows[:limit][::-1], has_more=len(rows) > limit)
 
     def transition(
         self,
@@ -125,7 +146,7 @@ class Jobs(Repository):
         actor: str,
         epoch: int | None = None,
         error: Mapping[str, Any] | None = None,
-    ) -> JobRecord:
+    ) -> JobSummary:
         """Move a job to another state, with its history and its event.
 
         Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
@@ -137,7 +158,7 @@ class Jobs(Repository):
             NotFound: there is no such job.
         """
         requested = JobStatus(to)
-        job = self.get(job_id, lock=True)
+        job = self.summary(job_id, lock=True)
         if not is_allowed(job.status, requested):
             raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
         changes = self._changes_of_move(job, requested, reason, error)
@@ -152,7 +173,7 @@ class Jobs(Repository):
             message=f"{job.status.value} -> {requested.value}: {reason}",
             data={"from": job.status.value, "to": requested.value, "reason": reason},
         )
-        return self.get(job_id)
+        return self.summary(job_id)
 
     def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
         """The history of the job's states, oldest first."""
@@ -167,10 +188,10 @@ class Jobs(Repository):
         query = select(*columns).where(TransitionRow.job_id == job_id).order_by(TransitionRow.id)
         return [TransitionRecord(**row) for row in self._connection.execute(query).mappings()]
 
-    def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobRecord:
+    def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:
         """What the job's holder is to do; it learns of it with its next heartbeat."""
         self._update(job_id, desired_state=DesiredState(desired).value)
-        return self.get(job_id)
+        return self.summary(job_id)
 
     def record_progress(self, job_id: str, *, visit_index: int | None, step: int, num_steps: int) -> None:
         """Where the training stands; a job without tasks has no visits."""
@@ -230,7 +251,7 @@ class Jobs(Repository):
         counted = {row.status: row.num_jobs for row in self._connection.execute(query)}
         return {status.value: counted.get(status.value, 0) for status in JobStatus}
 
-    def _changes_of_move(self, job: JobRecord, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _changes_of_move(self, job: JobSummary, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
         changes: dict[str, Any] = {
             "status": to.value,
             "status_reason": reason,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -25,3 +25,8 @@ class Results(Repository):
         query = select(ResultRow).where(ResultRow.job_id == job_id)
         row = self._connection.execute(query).mappings().one_or_none()
         return None if row is None else ResultRecord(**row)
+
+    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, ResultRecord]:
+        """The findings of those of these jobs that have any."""
+        query = select(ResultRow).where(ResultRow.job_id.in_(job_ids))
+        return {row["job_id"]: ResultRecord(**row) for row in self._connection.execute(query).mappings()}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, literal, select, tuple_, update
+from sqlalchemy import func, insert, literal, select, tuple_, update
 
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import Scalar, SweepSpec
 from store.base import UtcTime
 from store.ids import new_id
 from store.job_states import JobStatus
-from store.records import Page, SweepRecord, TrialRecord
+from store.records import Page, SweepRecord, SweepSummary, TrialRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, SweepRow, TrialRow
 from store.tables.sweeps import TRIAL_STATUSES
@@ -46,7 +47,7 @@ class Sweeps(Repository):
         Raises:
             NotFound: there is no such sweep, or it belongs to another owner.
         """
-        query = select(SweepRow).where(SweepRow.id == sweep_id)
+        query = select(*_columns_of(SweepRecord)).where(SweepRow.id == sweep_id)
         if owner is not None:
             query = query.where(SweepRow.owner == owner)
         if lock:
@@ -54,16 +55,16 @@ class Sweeps(Repository):
         row = self._connection.execute(query).mappings().one_or_none()
         if row is None:
             raise NotFound("sweep", sweep_id)
-        return _record(row)
+        return SweepRecord(**row)
 
-    def list(self, *, owner: str, limit: int, after: str | None = None, before: str | None = None) -> Page[SweepRecord]:
+    def list(self, *, owner: str, limit: int, after: str | None = None, before: str | None = None) -> Page[SweepSummary]:
         """Newest first. `after` the id of a sweep: older ones; `before`: the newer ones next to it.
 
         Raises:
             InvalidCursor: a cursor that is no sweep of this owner.
         """
         position = tuple_(SweepRow.created_at, SweepRow.id)
-        query = select(SweepRow).where(SweepRow.owner == owner).limit(limit + 1)
+        query = select(*_columns_of(SweepSummary)).where(SweepRow.owner == owner).limit(limit + 1)
         if after is not None:
             query = query.where(position < self._position(after, owner))
         if before is not None:
@@ -71,7 +72,7 @@ class Sweeps(Repository):
         forward = before is None
         order = (SweepRow.created_at.desc(), SweepRow.id.desc()) if forward else (SweepRow.created_at, SweepRow.id)
         rows = self._connection.execute(query.order_by(*order)).mappings().all()
-        items = [_record(row) for row in rows[:limit]]
+        items = [SweepSummary(**row) for row in rows[:limit]]
         return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
 
     def running(self) -> builtins.list[str]:
@@ -84,11 +85,13 @@ class Sweeps(Repository):
         query = select(TrialRow).where(TrialRow.sweep_id == sweep_id).order_by(TrialRow.number)
         return [TrialRecord(**row) for row in self._connection.execute(query).mappings()]
 
-    def num_trials(self, sweep_id: str) -> dict[str, int]:
-        """How many trials are in each status; every status is named."""
-        query = select(TrialRow.status, func.count().label("num")).where(TrialRow.sweep_id == sweep_id).group_by(TrialRow.status)
-        counted = {row.status: row.num for row in self._connection.execute(query)}
-        return {status: counted.get(status, 0) for status in TRIAL_STATUSES}
+    def num_trials(self, sweep_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """For each of these sweeps, how many trials are in each status; every status is named."""
+        query = select(TrialRow.sweep_id, TrialRow.status, func.count().label("num")).where(TrialRow.sweep_id.in_(sweep_ids))
+        counts = {sweep_id: dict.fromkeys(TRIAL_STATUSES, 0) for sweep_id in sweep_ids}
+        for row in self._connection.execute(query.group_by(TrialRow.sweep_id, TrialRow.status)):
+            counts[row.sweep_id][row.status] = row.num
+        return counts
 
     def statuses_of_running_trials(self, sweep_id: str) -> dict[int, JobStatus]:
         """By trial number: the status of the jobs whose trials are not settled."""
@@ -133,5 +136,7 @@ class Sweeps(Repository):
         return tuple_(literal(row.created_at, UtcTime()), row.id)
 
 
-def _record(row: RowMapping) -> SweepRecord:
-    return SweepRecord(**{**row, "spec": SweepSpec.model_validate(row["spec"])})
+def _columns_of(record: type[SweepSummary]) -> builtins.list[Any]:
+    inside = {"num_planned": SweepRow.spec["num_trials"].as_integer(), "stored_spec": SweepRow.spec}
+    names = [field.name for field in fields(record)]
+    return [inside[name].label(name) if name in inside else getattr(SweepRow, name) for name in names]

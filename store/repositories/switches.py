@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import Select, and_, insert, or_, select, update
 
-from ewc_core.errors import NotFound, SequenceConflict, SpecError, StreamClosed
+from ewc_core.errors import InvalidCursor, NotFound, SequenceConflict, SpecError, StreamClosed
 from store.ids import new_id
 from store.job_states import FINISHED, JobStatus, allowed_from
-from store.records import JobRecord, SwitchRecord
+from store.records import JobSummary, Page, SwitchRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, SwitchRow
 from store.tables.tasks import SWITCH_ACTIONS
@@ -43,18 +44,53 @@ class Switches(Repository):
             StreamClosed: the job has finished, or its stream is closed to further tasks.
         """
         _require_fitting(action, task_index, now)
-        job = self._work.jobs.get(job_id, lock=True)
+        job = self._work.jobs.summary(job_id, lock=True)
         if expected_sequence is not None and expected_sequence != job.last_switch_sequence + 1:
             raise SequenceConflict(job_id, expected_sequence, job.last_switch_sequence + 1)
         if job.status in FINISHED or (job.stream == "closed" and action in _VISITING):
             raise StreamClosed(job_id, job.status.value, _still_allowed(job))
-        return self._append(job_id, action=action, task_index=task_index, origin=origin, now=now)
+        if task_index is not None:
+            self._work.tasks.get(job_id, task_index)
+        sequence = job.last_switch_sequence + 1
+        numbered = {"last_switch_sequence": sequence, "version": JobRow.version + 1}
+        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**numbered))
+        self._connection.execute(
+            insert(SwitchRow).values(
+                id=new_id("sw"),
+                job_id=job_id,
+                sequence=sequence,
+                action=action,
+                task_index=task_index,
+                visit_index=job.num_visits if action in _VISITING else None,
+                origin=origin,
+                now=now,
+                status="done" if action == "close" else "pending",
+                created_at=self._now,
+                finished_at=self._now if action == "close" else None,
+            )
+        )
+        return self.get(job_id, sequence)
 
-    def append_from_spec(self, job_id: str, *, task_index: int) -> SwitchRecord:
-        """The switch to a task that the job's own spec names, `revisit` for one that it has visited before; allowed on a
-        closed stream."""
-        known = any(visit.task_index == task_index for visit in self.visits(job_id))
-        return self._append(job_id, action="revisit" if known else "append", task_index=task_index, origin="spec", now=False)
+    def add_planned(self, job_id: str, task_indices: Sequence[int]) -> None:
+        """The visits that the spec of a new job plans, in one statement: `revisit` for a task that was visited before."""
+        first_visits = {task: visit for visit, task in reversed(builtins.list(enumerate(task_indices)))}
+        rows = [
+            {
+                "id": new_id("sw"),
+                "job_id": job_id,
+                "sequence": visit + 1,
+                "action": "append" if first_visits[task] == visit else "revisit",
+                "task_index": task,
+                "visit_index": visit,
+                "origin": "spec",
+                "now": False,
+                "status": "pending",
+                "created_at": self._now,
+            }
+            for visit, task in enumerate(task_indices)
+        ]
+        if rows:
+            self._connection.execute(insert(SwitchRow), rows)
 
     def get(self, job_id: str, sequence: int) -> SwitchRecord:
         """One switch.
@@ -67,35 +103,70 @@ class Switches(Repository):
             raise NotFound("task switch", f"{job_id}/{sequence}")
         return found
 
-    def list(self, job_id: str) -> builtins.list[SwitchRecord]:
-        """All switches in the order of their sequence."""
-        query = select(SwitchRow).where(SwitchRow.job_id == job_id).order_by(SwitchRow.sequence)
-        return [SwitchRecord(**row) for row in self._connection.execute(query).mappings()]
+    def page(self, job_id: str, *, limit: int, after: str | None = None) -> Page[SwitchRecord]:
+        """Switches in the order of their sequence; `after` is the id of the last one seen.
+
+        Raises:
+            InvalidCursor: `after` is no switch of this job.
+        """
+        query = select(SwitchRow).where(SwitchRow.job_id == job_id).order_by(SwitchRow.sequence).limit(limit + 1)
+        if after is not None:
+            last_seen = select(SwitchRow.sequence).where(SwitchRow.job_id == job_id, SwitchRow.id == after)
+            sequence = self._connection.execute(last_seen).scalar_one_or_none()
+            if sequence is None:
+                raise InvalidCursor(f"cursor {after!r} is no task switch of job {job_id}; expected the id of one")
+            query = query.where(SwitchRow.sequence > sequence)
+        rows = self._connection.execute(query).mappings().all()
+        return Page(items=[SwitchRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
     def visits(self, job_id: str) -> builtins.list[SwitchRecord]:
         """The switches that start visits, in the order of the visits."""
         return [SwitchRecord(**row) for row in self._connection.execute(_visits(job_id)).mappings()]
 
+    def tasks_visited(self, job_id: str, *, num_visits: int | None = None, only_done: bool = False) -> builtins.list[int]:
+        """Task indices of the first `num_visits` visits, or of all, in their order; or of those among them that are done."""
+        query = select(SwitchRow.task_index).where(SwitchRow.job_id == job_id, SwitchRow.visit_index.is_not(None))
+        if num_visits is not None:
+            query = query.where(SwitchRow.visit_index < num_visits)
+        if only_done:
+            query = query.where(SwitchRow.status == "done")
+        rows = self._connection.execute(query.order_by(SwitchRow.visit_index)).scalars()
+        return [task for task in rows if task is not None]
+
+    def find_visit(self, job_id: str, visit_index: int) -> SwitchRecord | None:
+        """The switch that starts a visit, or None while the job has no such visit."""
+        return self._first(_visits(job_id).where(SwitchRow.visit_index == visit_index))
+
     def next_visit(self, job_id: str) -> SwitchRecord | None:
         """The first visit that is not done, or None when all are."""
         return self._first(_visits(job_id).where(SwitchRow.status != "done"))
 
-    def cut_requested_after(self, job_id: str, *, sequence: int) -> SwitchRecord | None:
-        """The first pending switch, announced after the visit with this sequence, that asks it to end at once."""
-        asks = or_(SwitchRow.action == "switch_now", and_(SwitchRow.action.in_(_VISITING), SwitchRow.now.is_(True)))
-        query = select(SwitchRow).where(SwitchRow.job_id == job_id, SwitchRow.sequence > sequence, SwitchRow.status == "pending")
-        return self._first(query.where(asks).order_by(SwitchRow.sequence))
+    def visits_around_now(self, job_id: str) -> tuple[bool, bool]:
+        """Whether a visit is in progress (it may be paused), and whether another visit is announced after it."""
+        query = select(SwitchRow.status).where(SwitchRow.job_id == job_id, SwitchRow.visit_index.is_not(None)).distinct()
+        statuses = set(self._connection.execute(query).scalars())
+        return "active" in statuses, "pending" in statuses
 
-    def mark_cut(self, job_id: str, *, visit_index: int, step: int, by_sequence: int) -> None:
-        """The visit ends after `step` steps because switch `by_sequence` asked for it; that one will not cut again.
+    def is_cut_requested(self, job_id: str, *, visit_index: int) -> bool:
+        """Whether a pending switch, announced after this visit, asks it to end at once."""
+        return self._first(_cuts(job_id, visit_index)) is not None
+
+    def cuts_requested(self, job_id: str, *, visit_index: int) -> builtins.list[SwitchRecord]:
+        """The switches of `is_cut_requested`, in the order of their sequence."""
+        return [SwitchRecord(**row) for row in self._connection.execute(_cuts(job_id, visit_index)).mappings()]
+
+    def mark_cut(self, job_id: str, *, visit_index: int, step: int, by: Sequence[SwitchRecord]) -> None:
+        """The visit ends after `step` steps because these switches, all that ask for it, did; none of them will cut again.
 
         Raises:
-            NotFound: the job has no such visit, or no such switch.
+            NotFound: the job has no such visit.
         """
         self._update_visit(job_id, visit_index, cut_at_step=step)
-        by = self.get(job_id, by_sequence)
-        spent: dict[str, Any] = {"status": "done", "finished_at": self._now} if by.action == "switch_now" else {"now": False}
-        self._connection.execute(update(SwitchRow).where(SwitchRow.id == by.id).values(**spent))
+        between = SwitchRow.sequence.between(by[0].sequence, by[-1].sequence)
+        asked = update(SwitchRow).where(SwitchRow.job_id == job_id, between)
+        spent = {"status": "done", "finished_at": self._now}
+        self._connection.execute(asked.where(SwitchRow.action == "switch_now", SwitchRow.status == "pending").values(**spent))
+        self._connection.execute(asked.where(SwitchRow.action.in_(_VISITING), SwitchRow.now.is_(True)).values(now=False))
 
     def start_visit(self, job_id: str, visit_index: int) -> None:
         """The visit is being trained."""
@@ -104,37 +175,6 @@ class Switches(Repository):
     def finish_visit(self, job_id: str, visit_index: int, *, num_steps: int) -> None:
         """The visit has ended after `num_steps` steps."""
         self._update_visit(job_id, visit_index, status="done", num_steps=num_steps, finished_at=self._now)
-
-    def _append(self, job_id: str, *, action: str, task_index: int | None, origin: str, now: bool) -> SwitchRecord:
-        if task_index is not None:
-            self._work.tasks.get(job_id, task_index)
-        next_sequence = (
-            update(JobRow)
-            .where(JobRow.id == job_id)
-            .values(last_switch_sequence=JobRow.last_switch_sequence + 1, version=JobRow.version + 1)
-            .returning(JobRow.last_switch_sequence)
-        )
-        sequence = self._connection.execute(next_sequence).scalar_one()
-        self._connection.execute(
-            insert(SwitchRow).values(
-                id=new_id("sw"),
-                job_id=job_id,
-                sequence=sequence,
-                action=action,
-                task_index=task_index,
-                visit_index=self._num_visits(job_id) if action in _VISITING else None,
-                origin=origin,
-                now=now,
-                status="done" if action == "close" else "pending",
-                created_at=self._now,
-                finished_at=self._now if action == "close" else None,
-            )
-        )
-        return self.get(job_id, sequence)
-
-    def _num_visits(self, job_id: str) -> int:
-        count = select(func.count()).select_from(SwitchRow).where(SwitchRow.job_id == job_id, SwitchRow.visit_index.is_not(None))
-        return self._connection.execute(count).scalar_one()
 
     def _first(self, query: Select[Any]) -> SwitchRecord | None:
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
@@ -150,6 +190,13 @@ def _visits(job_id: str) -> Select[Any]:
     return select(SwitchRow).where(SwitchRow.job_id == job_id, SwitchRow.visit_index.is_not(None)).order_by(SwitchRow.visit_index)
 
 
+def _cuts(job_id: str, visit_index: int) -> Select[Any]:
+    announced = select(SwitchRow.sequence).where(SwitchRow.job_id == job_id, SwitchRow.visit_index == visit_index)
+    asks = or_(SwitchRow.action == "switch_now", and_(SwitchRow.action.in_(_VISITING), SwitchRow.now.is_(True)))
+    query = select(SwitchRow).where(SwitchRow.job_id == job_id, SwitchRow.status == "pending", asks)
+    return query.where(SwitchRow.sequence > announced.scalar_subquery()).order_by(SwitchRow.sequence)
+
+
 def _require_fitting(action: str, task_index: int | None, now: bool) -> None:
     if action not in SWITCH_ACTIONS:
         raise SpecError(f"action {action!r} is unknown; expected one of {', '.join(SWITCH_ACTIONS)}", field="action")
@@ -160,7 +207,7 @@ def _require_fitting(action: str, task_index: int | None, now: bool) -> None:
         raise SpecError("now is true with action 'close'; closing a stream never ends the running visit", field="now")
 
 
-def _still_allowed(job: JobRecord) -> list[str]:
+def _still_allowed(job: JobSummary) -> list[str]:
     if job.status in FINISHED:
         return allowed_from(job.status)
     return ["switch_now", *allowed_from(JobStatus(job.status))]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
-from ewc_core.errors import NotFound
+from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import AnyTaskSpec
 from store.ids import new_id
-from store.records import TaskRecord
+from store.records import Page, TaskRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, TaskRow
 
-_TASK_SPEC: TypeAdapter[AnyTaskSpec] = TypeAdapter(AnyTaskSpec)
+_COLUMNS: list[Any] = [
+    TaskRow.spec.label("stored_spec") if field.name == "stored_spec" else getattr(TaskRow, field.name)
+    for field in fields(TaskRecord)
+]
 
 
 class Tasks(Repository):
@@ -23,8 +28,29 @@ class Tasks(Repository):
 
     def list(self, job_id: str) -> builtins.list[TaskRecord]:
         """All tasks of the job in the order of their index."""
-        query = select(TaskRow).where(TaskRow.job_id == job_id).order_by(TaskRow.task_index)
-        return [_record(row) for row in self._connection.execute(query).mappings()]
+        query = select(*_COLUMNS).where(TaskRow.job_id == job_id).order_by(TaskRow.task_index)
+        return [TaskRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def page(self, job_id: str, *, limit: int, after: str | None = None) -> Page[TaskRecord]:
+        """Tasks in the order of their index; `after` is the id of the last one seen.
+
+        Raises:
+            InvalidCursor: `after` is no task of this job.
+        """
+        query = select(*_COLUMNS).where(TaskRow.job_id == job_id).order_by(TaskRow.task_index).limit(limit + 1)
+        if after is not None:
+            last_seen = select(TaskRow.task_index).where(TaskRow.job_id == job_id, TaskRow.id == after)
+            index = self._connection.execute(last_seen).scalar_one_or_none()
+            if index is None:
+                raise InvalidCursor(f"cursor {after!r} is no task of job {job_id}; expected the id of one")
+            query = query.where(TaskRow.task_index > index)
+        rows = self._connection.execute(query).mappings().all()
+        return Page(items=[TaskRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+    def num(self, job_id: str) -> int:
+        """How many tasks the job has; they are numbered without a gap, and never deleted."""
+        last = select(func.coalesce(func.max(TaskRow.task_index) + 1, 0)).where(TaskRow.job_id == job_id)
+        return self._connection.execute(last).scalar_one()
 
     def get(self, job_id: str, task_index: int) -> TaskRecord:
         """One task.
@@ -32,11 +58,17 @@ class Tasks(Repository):
         Raises:
             NotFound: the job has no task with this index.
         """
-        query = select(TaskRow).where(TaskRow.job_id == job_id, TaskRow.task_index == task_index)
+        query = select(*_COLUMNS).where(TaskRow.job_id == job_id, TaskRow.task_index == task_index)
         row = self._connection.execute(query).mappings().one_or_none()
         if row is None:
             raise _no_task(job_id, task_index)
-        return _record(row)
+        return TaskRecord(**row)
+
+    def add_first(self, job_id: str, specs: Sequence[AnyTaskSpec]) -> None:
+        """The tasks that the spec of a new job names, in one statement."""
+        rows = [_new_row(job_id, task_index, spec, self._now) for task_index, spec in enumerate(specs)]
+        if rows:
+            self._connection.execute(insert(TaskRow), rows)
 
     def add(self, job_id: str, spec: AnyTaskSpec) -> TaskRecord:
         """A further task with the next index. It is visited once a switch says so.
@@ -48,21 +80,8 @@ class Tasks(Repository):
         job = self._connection.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update()).one_or_none()
         if job is None:
             raise NotFound("job", job_id)
-        count = select(func.count()).select_from(TaskRow).where(TaskRow.job_id == job_id)
-        task_index = self._connection.execute(count).scalar_one()
-        self._connection.execute(
-            insert(TaskRow).values(
-                id=new_id("task"),
-                job_id=job_id,
-                task_index=task_index,
-                name=spec.title,
-                spec=spec.model_dump(mode="json"),
-                status="pending",
-                num_visits=0,
-                num_examples_seen=0,
-                created_at=self._now,
-            )
-        )
+        task_index = self.num(job_id)
+        self._connection.execute(insert(TaskRow).values(**_new_row(job_id, task_index, spec, self._now)))
         return self.get(job_id, task_index)
 
     def set_status(self, job_id: str, task_index: int, status: str) -> None:
@@ -91,9 +110,19 @@ class Tasks(Repository):
             raise _no_task(job_id, task_index)
 
 
+def _new_row(job_id: str, task_index: int, spec: AnyTaskSpec, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id("task"),
+        "job_id": job_id,
+        "task_index": task_index,
+        "name": spec.title,
+        "spec": spec.model_dump(mode="json"),
+        "status": "pending",
+        "num_visits": 0,
+        "num_examples_seen": 0,
+        "created_at": now,
+    }
+
+
 def _no_task(job_id: str, task_index: int) -> NotFound:
     return NotFound("task", f"{job_id}/{task_index}")
-
-
-def _record(row: RowMapping) -> TaskRecord:
-    return TaskRecord(**{**row, "spec": _TASK_SPEC.validate_python(row["spec"])})

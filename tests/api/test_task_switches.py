@@ -98,8 +98,7 @@ def test_switch_now_ends_the_visit_in_progress_when_another_follows(client, subm
     response = _switch(client, job_id, {"action": "switch_now"})
     assert (response.status_code, response.json()["visit_index"]) == (201, None)
     with database.read() as work:
-        request = work.switches.cut_requested_after(job_id, sequence=1)
-    assert request is not None
+        (request,) = work.switches.cuts_requested(job_id, visit_index=0)
     assert request.id == response.json()["id"]
 
 
@@ -124,7 +123,7 @@ def test_now_asks_the_visit_in_progress_to_end(client, submit, database):
     bring_to(database, job_id, JobStatus.RUNNING)
     assert _switch(client, job_id, {**APPEND, "now": True}).json()["now"] is True
     with database.read() as work:
-        assert work.switches.cut_requested_after(job_id, sequence=1) is not None
+        assert work.switches.is_cut_requested(job_id, visit_index=0)
 
 
 def test_now_asks_nothing_of_a_visit_that_has_not_begun(client, submit):

@@ -122,7 +122,7 @@ WRITES = {
     "task status": lambda work, job_id: work.tasks.set_status(job_id, 0, "training"),
     "visit done": lambda work, job_id: work.tasks.note_visit_done(job_id, 0, num_examples_seen=3, checkpoint_id=None),
     "visit start": lambda work, job_id: work.switches.start_visit(job_id, 0),
-    "visit cut": lambda work, job_id: work.switches.mark_cut(job_id, visit_index=0, step=1, by_sequence=2),
+    "visit cut": lambda work, job_id: work.switches.mark_cut(job_id, visit_index=0, step=1, by=[work.switches.get(job_id, 2)]),
     "visit end": lambda work, job_id: work.switches.finish_visit(job_id, 0, num_steps=2),
     "metrics": lambda work, job_id: work.metrics.put(job_id, [MetricPoint("ewc", "loss", 0, 1, 0.5)]),
     "scores": lambda work, job_id: work.evaluations.put_row(

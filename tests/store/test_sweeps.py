@@ -34,7 +34,7 @@ def test_a_new_sweep_is_running_and_keeps_its_spec(database):
     with database.read() as work:
         assert work.sweeps.get(made.id, owner=OWNER) == made
         assert work.sweeps.running() == [made.id]
-        assert work.sweeps.num_trials(made.id) == {"running": 0, "completed": 0, "failed": 0}
+        assert work.sweeps.num_trials([made.id])[made.id] == {"running": 0, "completed": 0, "failed": 0}
 
 
 def test_a_sweep_of_another_owner_or_none_is_not_found(database):

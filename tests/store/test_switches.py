@@ -35,7 +35,7 @@ def test_switch_now_and_close_take_a_number_but_no_visit(database, job):
     assert (close.sequence, close.visit_index, close.status) == (4, None, "done")
     assert (appended.sequence, appended.visit_index) == (5, 2)
     with database.read() as work:
-        assert [switch.sequence for switch in work.switches.list(job.id)] == [1, 2, 3, 4, 5]
+        assert [switch.sequence for switch in work.switches.page(job.id, limit=100).items] == [1, 2, 3, 4, 5]
         assert [visit.sequence for visit in work.switches.visits(job.id)] == [1, 2, 5]
 
 
@@ -108,39 +108,41 @@ def test_visits_are_done_in_order(database, job):
 def test_switch_now_cuts_the_running_visit_once(database, job):
     with database.write() as work:
         work.switches.start_visit(job.id, 0)
-        assert work.switches.cut_requested_after(job.id, sequence=1) is None
+        assert not work.switches.is_cut_requested(job.id, visit_index=0)
     append(database, job.id, "switch_now")
     append(database, job.id, "switch_now")
     with database.write() as work:
-        cut = work.switches.cut_requested_after(job.id, sequence=1)
-        assert cut.sequence == 3
-        work.switches.mark_cut(job.id, visit_index=0, step=5, by_sequence=3)
+        assert work.switches.is_cut_requested(job.id, visit_index=0)
+        cuts = work.switches.cuts_requested(job.id, visit_index=0)
+        assert [cut.sequence for cut in cuts] == [3, 4]
+        work.switches.mark_cut(job.id, visit_index=0, step=5, by=cuts[:1])
         work.switches.finish_visit(job.id, 0, num_steps=5)
     with database.read() as work:
         assert work.switches.visits(job.id)[0].cut_at_step == 5
         assert work.switches.get(job.id, 3).status == "done"
-        # The second request is a request of its own: it cuts the visit that follows.
-        assert work.switches.cut_requested_after(job.id, sequence=2).sequence == 4
+        # A request that was not among those is a request of its own: it cuts the visit that follows.
+        assert [cut.sequence for cut in work.switches.cuts_requested(job.id, visit_index=1)] == [4]
 
 
 def test_a_task_appended_now_cuts_the_running_visit_and_later_runs_itself(database, job):
     with database.write() as work:
         work.tasks.add(job.id, PermutedTask(dataset="digits", permutation=7))
     append(database, job.id, "append", task_index=2, now=True)
+    append(database, job.id, "revisit", task_index=0)
     with database.write() as work:
-        cut = work.switches.cut_requested_after(job.id, sequence=1)
+        (cut,) = work.switches.cuts_requested(job.id, visit_index=0)
         assert (cut.sequence, cut.now, cut.visit_index) == (3, True, 2)
-        work.switches.mark_cut(job.id, visit_index=0, step=2, by_sequence=3)
+        work.switches.mark_cut(job.id, visit_index=0, step=2, by=[cut])
         spent = work.switches.get(job.id, 3)
         assert (spent.now, spent.status) == (False, "pending")
-        assert work.switches.cut_requested_after(job.id, sequence=2) is None
+        assert not work.switches.is_cut_requested(job.id, visit_index=1)
 
 
 def test_a_switch_never_cuts_a_visit_that_was_announced_after_it(database, job):
     append(database, job.id, "switch_now")
     append(database, job.id, "revisit", task_index=0)
     with database.read() as work:
-        assert work.switches.cut_requested_after(job.id, sequence=4) is None
+        assert not work.switches.is_cut_requested(job.id, visit_index=2)
 
 
 def test_a_visit_or_switch_that_is_not_there_is_not_found(database, job):
@@ -148,7 +150,8 @@ def test_a_visit_or_switch_that_is_not_there_is_not_found(database, job):
         for change in (
             lambda: work.switches.start_visit(job.id, 9),
             lambda: work.switches.finish_visit(job.id, 9, num_steps=1),
-            lambda: work.switches.mark_cut(job.id, visit_index=0, step=1, by_sequence=9),
+            lambda: work.switches.mark_cut(job.id, visit_index=9, step=1, by=[work.switches.get(job.id, 1)]),
+            lambda: work.switches.get(job.id, 9),
         ):
             with pytest.raises(NotFound, match=f"{job.id}/9"):
                 change()

@@ -1,0 +1,57 @@
+"""Specs that were checked when they came in: read back from where they were stored, and not checked anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import SchemaValidator
+
+from ewc_core.specs.any_task import AnyTaskSpec
+from ewc_core.specs.job import JOB_SPEC, JobSpec
+from ewc_core.specs.sweep import SweepSpec
+
+_TASK_SPEC: TypeAdapter[AnyTaskSpec] = TypeAdapter(AnyTaskSpec)
+_SWEEP_SPEC = TypeAdapter(SweepSpec)
+_CHECKS = ("function-after", "function-before", "function-wrap")
+_BOUNDS = frozenset(
+    {"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "allow_inf_nan", "extra_fields_behavior"}
+)
+_NO_SCHEMAS = frozenset({"cls", "default", "members", "metadata", "serialization"})
+
+
+def job_spec_from_stored(document: Mapping[str, Any]) -> JobSpec:
+    """The spec of a job as it was stored, even if a rule of today would refuse it."""
+    spec: JobSpec = _reader(JOB_SPEC).validate_python(document)
+    return spec
+
+
+def task_spec_from_stored(document: Mapping[str, Any]) -> AnyTaskSpec:
+    """The spec of a task as it was stored, even if a rule of today would refuse it."""
+    spec: AnyTaskSpec = _reader(_TASK_SPEC).validate_python(document)
+    return spec
+
+
+def sweep_spec_from_stored(document: Mapping[str, Any]) -> SweepSpec:
+    """The spec of a sweep as it was stored, even if a rule of today would refuse it."""
+    spec: SweepSpec = _reader(_SWEEP_SPEC).validate_python(document)
+    return spec
+
+
+@cache
+def _reader(adapter: TypeAdapter[Any]) -> SchemaValidator:
+    return SchemaValidator(_without_rules(adapter.core_schema))
+
+
+def _without_rules(schema: Any) -> Any:
+    """A pydantic schema that still finds the class, the type and the default of every field, and refuses no value of them."""
+    if isinstance(schema, list | tuple):
+        return [_without_rules(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") in _CHECKS:
+        checked = _without_rules(schema["schema"])
+        return {**checked, "ref": schema["ref"]} if "ref" in schema else checked
+    return {name: part if name in _NO_SCHEMAS else _without_rules(part) for name, part in schema.items() if name not in _BOUNDS}
