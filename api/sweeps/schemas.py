@@ -69,7 +69,7 @@ class Sweep(SweepSummary):
     spec: Annotated[Mapping[str, Any], ShownAs(SweepSpec)]
     trials: Sequence[Trial]
     best: BestTrial | None
-    best_job_spec: SupervisedSpec | None
+    best_job_spec: Annotated[Mapping[str, Any] | None, ShownAs(SupervisedSpec | None)]
 
 
 LAMBDA_ON_DIGITS: dict[str, Any] = {

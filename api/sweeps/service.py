@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from api.jobs.schemas import JobError
 from api.security import Caller
 from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
-from ewc_core.specs import SweepSpec
+from ewc_core.specs import Scalar, SweepSpec
 from store.records import SweepRecord, SweepSummary, TrialRecord
 from store.unit_of_work import Work
 
@@ -66,7 +67,7 @@ def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
         spec=sweep.stored_spec,
         trials=[Trial.model_validate({name: getattr(trial, name) for name in Trial.model_fields}) for trial in trials],
         best=best,
-        best_job_spec=None if best is None else sweep.spec.final_job(best.parameters),
+        best_job_spec=None if best is None else _final_job(sweep.stored_spec["job"], best.parameters),
     )
 
 
@@ -98,3 +99,16 @@ def _best(trials: Sequence[TrialRecord]) -> BestTrial | None:
         if trial.score is not None
     ]
     return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)
+
+
+def _final_job(stored_job: Mapping[str, Any], parameters: Mapping[str, Scalar]) -> dict[str, Any]:
+    """As `SweepSpec.final_job`, on the document: what was once accepted is shown, whatever today's rules say of it."""
+    job = deepcopy(dict(stored_job))
+    for name, value in parameters.items():
+        place: Any = job
+        *parts, last = name.split(".")
+        for part in parts:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        place[int(last) if isinstance(place, list) else last] = value
+    job["training"]["evaluate_on"] = "test"
+    return job

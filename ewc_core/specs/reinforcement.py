@@ -12,7 +12,7 @@ from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec, check_rep
 from ewc_core.specs.base import Spec
 from ewc_core.specs.environments import EnvironmentSpec, check_environments_fit, frame_bytes
 from ewc_core.specs.method import Lambda, NaiveMethod, PenaltyStep
-from ewc_core.specs.schedule import ScheduleSpec, Segment, segments_of
+from ewc_core.specs.schedule import ScheduleSpec, Segment, check_schedule, segments_of
 from ewc_core.specs.supervised import MAX_TASKS, JobName, Metadata
 from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 
@@ -116,7 +116,7 @@ class ReinforcementSpec(Spec):
     @model_validator(mode="after")
     def _tasks_fit_together(self) -> ReinforcementSpec:
         check_environments_fit(self.tasks)
-        _ = self.segments  # raises when the schedule names a task that is not there
+        check_schedule(self.schedule, num_tasks=len(self.tasks))
         return self
 
     @model_validator(mode="after")

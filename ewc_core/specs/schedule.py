@@ -60,19 +60,23 @@ class ExplicitSchedule(Spec):
 ScheduleSpec = Annotated[RoundsSchedule | ExplicitSchedule, Field(discriminator="kind")]
 
 
-def segments_of(schedule: ScheduleSpec, *, num_tasks: int, seed: int) -> list[Segment]:
-    """The visits of a schedule over `num_tasks` tasks. Random choices follow from `seed` alone.
-
-    Raises:
-        ValueError: a visit names a task that is not there, or there are more than MAX_VISITS visits.
-    """
+def check_schedule(schedule: ScheduleSpec, *, num_tasks: int) -> None:
+    """Raises ValueError when a visit names a task that is not there, or when there are more than MAX_VISITS visits."""
     if isinstance(schedule, ExplicitSchedule):
         unknown = [visit.task for visit in schedule.visits if visit.task >= num_tasks]
         if unknown:
             raise ValueError(f"schedule.visits name tasks {unknown}; there are tasks 0 to {num_tasks - 1}")
+    elif schedule.num_rounds * num_tasks > MAX_VISITS:
+        raise ValueError(
+            f"schedule.num_rounds: {schedule.num_rounds} rounds of {num_tasks} tasks are {schedule.num_rounds * num_tasks} "
+            f"visits; at most {MAX_VISITS} are allowed"
+        )
+
+
+def segments_of(schedule: ScheduleSpec, *, num_tasks: int, seed: int) -> list[Segment]:
+    """The visits of a schedule over `num_tasks` tasks. Random choices follow from `seed` alone."""
+    if isinstance(schedule, ExplicitSchedule):
         return [Segment(visit.task, visit.num_steps or schedule.num_steps) for visit in schedule.visits]
-    if schedule.num_rounds * num_tasks > MAX_VISITS:
-        raise ValueError(f"schedule: {schedule.num_rounds} rounds of {num_tasks} tasks are more than {MAX_VISITS} visits")
     segments: list[Segment] = []
     for number in range(schedule.num_rounds):
         previous = segments[-1].task if segments else None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ewc_core.specs.schedule import MAX_VISITS, ExplicitSchedule, RoundsSchedule, Segment, VisitSpec, segments_of
+from ewc_core.specs.schedule import MAX_VISITS, ExplicitSchedule, RoundsSchedule, Segment, VisitSpec, check_schedule, segments_of
 
 
 def _tasks(schedule: RoundsSchedule, *, num_tasks: int = 5, seed: int = 0) -> list[int]:
@@ -52,9 +52,9 @@ def test_visits_one_by_one_have_their_own_length_or_the_schedules() -> None:
 def test_a_visit_to_a_task_that_is_not_there_and_too_many_visits_are_refused() -> None:
     schedule = ExplicitSchedule(kind="explicit", num_steps=10, visits=[VisitSpec(task=2)])
     with pytest.raises(ValueError, match=r"name tasks \[2\]; there are tasks 0 to 1"):
-        segments_of(schedule, num_tasks=2, seed=0)
-    with pytest.raises(ValueError, match=str(MAX_VISITS)):
-        segments_of(RoundsSchedule(num_rounds=1000, num_steps=1), num_tasks=11, seed=0)
+        check_schedule(schedule, num_tasks=2)
+    with pytest.raises(ValueError, match=f"schedule.num_rounds.*11000 visits; at most {MAX_VISITS}"):
+        check_schedule(RoundsSchedule(num_rounds=1000, num_steps=1), num_tasks=11)
 
 
 @pytest.mark.parametrize("fields", [{"num_steps": 0}, {"num_steps": 10, "max_steps": 9}, {"num_steps": 1, "num_rounds": 0}])
