@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -62,14 +62,14 @@ def authenticate(database: Database, authorization: str | None) -> Caller:
         raise Unauthorized("the API key is malformed: its form or its checksum is wrong")
     with database.read() as work:
         record = work.api_keys.find(key.prefix)
-        now = work.now
     # The comparison takes the same time whether or not the prefix is known.
     matches = hmac.compare_digest(key.secret_sha256, record.secret_sha256 if record else _NO_DIGEST)
     if record is None or not matches:
         raise Unauthorized("the API key is not known")
     if record.revoked_at is not None:
         raise Unauthorized(f"the API key {record.id} was revoked")
-    if record.last_used_at is None or now - record.last_used_at > _TOUCH_EVERY:
+    # This host's clock: it only says how often the time of use is written, and spares every request a statement.
+    if record.last_used_at is None or datetime.now(UTC) - record.last_used_at > _TOUCH_EVERY:
         with database.write() as work:
             work.api_keys.touch(record.id)
     return Caller(owner=record.owner, key_id=record.id, scopes=frozenset(record.scopes))
