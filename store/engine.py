@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import RecordError, StoreUnavailable
 
 BEGIN_OPTION = "sqlite_begin"
 """Execution option of a connection: the statement that starts its transactions on SQLite."""
+READ_ONLY_OPTION = "read_only"
+"""Execution option of a connection: statements that write are refused."""
 
 _SQLITE_PRAGMAS = (
     # The timeout first: switching to WAL may itself have to wait for another process.
@@ -39,13 +41,15 @@ def make_engine(url: str) -> Engine:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=40,
         connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": 10},
     )
+    event.listen(engine, "before_execute", _refuse_writes_of_readers)
+    return engine
 
 
 def _parse(url: str) -> URL:
@@ -67,6 +71,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"check_same_thread": False, "timeout": 30})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "before_execute", _refuse_writes_of_readers)
     return engine
 
 
@@ -78,3 +83,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN"))
+
+
+def _refuse_writes_of_readers(connection: Connection, statement: Executable, *_: Any) -> None:
+    if statement.is_dml and connection.get_execution_options().get(READ_ONLY_OPTION):
+        raise RecordError(f"a connection that reads was given a statement that writes: {statement}")

@@ -19,13 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from ewc_core.errors import StoreUnavailable
 from store.base import db_now
-from store.engine import BEGIN_OPTION, make_engine
+from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
 from store.records import Fence
 from store.repositories.api_keys import ApiKeys
 from store.repositories.blobs import Blobs
@@ -44,6 +45,8 @@ from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
 
+_NOW = select(db_now())
+
 
 class Work:
     """One transaction. Its repositories return frozen records; none of them commits."""
@@ -54,7 +57,7 @@ class Work:
     @cached_property
     def now(self) -> datetime:
         """The database's clock, read once per transaction (UTC)."""
-        return self.connection.execute(select(db_now())).scalar_one()
+        return self.connection.execute(_NOW).scalar_one()
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -134,16 +137,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Work]:
-        """A transaction that reads, and is always rolled back.
+        """A connection that reads.
+
+        Each statement sees what is committed when it starts, as in a transaction of PostgreSQL's usual isolation: none is
+        begun there, which spares every request three messages of four. On SQLite it is a transaction, rolled back at the end.
 
         Raises:
             StoreUnavailable: the database cannot be reached, or lacks this version's tables.
         """
         with _driver_errors_translated(), self.engine.connect() as connection:
-            # On PostgreSQL the server itself refuses writes here; SQLite has no such mode for one transaction.
+            options: dict[str, Any] = {READ_ONLY_OPTION: True}
             if connection.dialect.name == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
-            yield Work(connection)
+                options["isolation_level"] = "AUTOCOMMIT"
+            yield Work(connection.execution_options(**options))
 
     @contextmanager
     def write(self) -> Iterator[Work]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from ewc_core.errors import NotFound
 from store.base import db_now
@@ -13,6 +13,9 @@ from store.ids import new_id
 from store.records import ApiKeyRecord
 from store.repositories.repository import Repository
 from store.tables import ApiKeyRow
+
+# Every request asks this: a statement made once is not put together and looked up anew each time.
+_FIND = select(*ApiKeyRow.__table__.columns).where(ApiKeyRow.prefix == bindparam("prefix"))
 
 
 class ApiKeys(Repository):
@@ -35,7 +38,7 @@ class ApiKeys(Repository):
 
     def find(self, prefix: str) -> ApiKeyRecord | None:
         """The key with this prefix, revoked or not, or None."""
-        row = self._connection.execute(select(ApiKeyRow).where(ApiKeyRow.prefix == prefix)).mappings().one_or_none()
+        row = self._connection.execute(_FIND, {"prefix": prefix}).mappings().one_or_none()
         return None if row is None else ApiKeyRecord(**row)
 
     def list(self, owner: str) -> builtins.list[ApiKeyRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from ewc_core.errors import NotFound
 from store.records import EventRecord
@@ -14,6 +14,24 @@ from store.tables import EventRow, JobRow
 
 WARNING = "job.warning"
 """Type of the events by which training warns; their data name a `code`."""
+
+# Made once: these are asked all the time, and putting them together takes longer than asking.
+_OF_JOB = EventRow.job_id == bindparam("job")
+_INSERT = insert(EventRow)
+_LAST_SEQ = (
+    update(JobRow)
+    .where(JobRow.id == bindparam("job"))
+    .values(last_event_seq=JobRow.last_event_seq + bindparam("num"), version=JobRow.version + 1)
+    .returning(JobRow.last_event_seq)
+)
+_PAGE = (
+    select(*EventRow.__table__.columns)
+    .where(_OF_JOB, EventRow.seq > bindparam("after"))
+    .order_by(EventRow.seq)
+    .limit(bindparam("num"))
+)
+_LATEST = select(func.max(EventRow.seq)).where(_OF_JOB, EventRow.type == WARNING).group_by(EventRow.data["code"].as_string())
+_WARNINGS = select(*EventRow.__table__.columns).where(_OF_JOB, EventRow.seq.in_(_LATEST)).order_by(EventRow.seq).limit(20)
 
 
 class Events(Repository):
@@ -36,37 +54,25 @@ class Events(Repository):
         Raises:
             NotFound: there is no such job.
         """
-        last_seq = (
-            update(JobRow)
-            .where(JobRow.id == job_id)
-            .values(last_event_seq=JobRow.last_event_seq + len(events), version=JobRow.version + 1)
-            .returning(JobRow.last_event_seq)
-        )
-        last = self._connection.execute(last_seq).scalar_one_or_none()
+        last = self._connection.execute(_LAST_SEQ, {"job": job_id, "num": len(events)}).scalar_one_or_none()
         if last is None:
             raise NotFound("job", job_id)
         numbered = enumerate(events, start=last - len(events) + 1)
         rows = [{**event, "job_id": job_id, "seq": seq, "at": self._now} for seq, event in numbered]
-        self._connection.execute(insert(EventRow), rows)
+        self._connection.execute(_INSERT, rows)
         return last
 
     def page(self, job_id: str, *, after_seq: int = 0, limit: int = 100) -> list[EventRecord]:
         """The events that follow `after_seq`, oldest first."""
-        query = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq > after_seq).order_by(EventRow.seq).limit(limit)
-        return [EventRecord(**row) for row in self._connection.execute(query).mappings()]
+        rows = self._connection.execute(_PAGE, {"job": job_id, "after": after_seq, "num": limit}).mappings()
+        return [EventRecord(**row) for row in rows]
 
     def warnings(self, job_id: str) -> list[EventRecord]:
         """The latest event of type `job.warning` for each `code` in their data, oldest first; at most 20.
 
         Cost: reads the job's own events (at most about a hundred per visit), and nothing of other jobs.
         """
-        latest = (
-            select(func.max(EventRow.seq))
-            .where(EventRow.job_id == job_id, EventRow.type == WARNING)
-            .group_by(EventRow.data["code"].as_string())
-        )
-        query = select(EventRow).where(EventRow.job_id == job_id, EventRow.seq.in_(latest)).order_by(EventRow.seq).limit(20)
-        return [EventRecord(**row) for row in self._connection.execute(query).mappings()]
+        return [EventRecord(**row) for row in self._connection.execute(_WARNINGS, {"job": job_id}).mappings()]
 
     def last_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The last `seq` of each of these jobs that exists."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_
 
 from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
+from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
 from store.records import JobRecord, JobSummary
 from store.tables import JobRow, SwitchRow
@@ -30,6 +32,37 @@ def columns_of(record: type[JobSummary]) -> list[Any]:
     """What is read of a job's row, and beside it, for such a record."""
     names = [field.name for field in fields(record)]
     return [_FOUND_ELSEWHERE[name].label(name) if name in _FOUND_ELSEWHERE else getattr(JobRow, name) for name in names]
+
+
+# Asked at nearly every request: a statement that is made once is not put together anew, which takes longer than asking it.
+
+
+@cache
+def select_one(record: type[Any], *, of_owner: bool) -> Select[Any]:
+    """The job `job_id`; with `of_owner` only if it is one of `owner`. `record` is a class of job records."""
+    query = select(*columns_of(record)).where(JobRow.id == bindparam("job_id"))
+    return query.where(JobRow.owner == bindparam("owner")) if of_owner else query
+
+
+@cache
+def select_page(*, with_status: bool, after: bool, before: bool) -> Select[Any]:
+    """Summaries of the jobs of `owner`, at most `num`, newest first; with `status` only; older than the job made at
+    `after_at` with the id `after_id`; newer than that of `before_at` and `before_id`, and then oldest first."""
+    query = select(*columns_of(JobSummary)).where(JobRow.owner == bindparam("owner")).limit(bindparam("num"))
+    if with_status:
+        query = query.where(JobRow.status == bindparam("status"))
+    return on_page(query, after=after, before=before)
+
+
+def on_page(query: Select[Any], *, after: bool, before: bool) -> Select[Any]:
+    """The part of `query` about jobs that `select_page` describes, in its order."""
+    position = tuple_(JobRow.created_at, JobRow.id)
+    if after:
+        query = query.where(position < tuple_(bindparam("after_at", type_=UtcTime()), bindparam("after_id")))
+    if before:
+        query = query.where(position > tuple_(bindparam("before_at", type_=UtcTime()), bindparam("before_id")))
+        return query.order_by(JobRow.created_at, JobRow.id)
+    return query.order_by(JobRow.created_at.desc(), JobRow.id.desc())
 
 
 def job_summary(row: RowMapping) -> JobSummary:

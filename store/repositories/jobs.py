@@ -4,23 +4,48 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, bindparam, case, func, insert, or_, select, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec, LearningSpec
-from store.base import UtcTime, db_now
+from store.base import db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
-from store.repositories.job_rows import SUBMITTED, columns_of, job_record, job_summary, new_job_row, planned_visits
+from store.repositories.job_rows import (
+    SUBMITTED,
+    columns_of,
+    job_record,
+    job_summary,
+    new_job_row,
+    on_page,
+    planned_visits,
+    select_one,
+    select_page,
+)
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
 
 FIRST_WAKE_UP_SECONDS = 10
 MAX_WAKE_UP_SECONDS = 300
 _RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
+
+# What every submission or every look at a job asks is made once; see `job_rows`.
+_INSERT = insert(JobRow)
+_INSERT_TRANSITION = insert(TransitionRow)
+_FIND = select(JobRow.id).where(JobRow.id == bindparam("job_id"), JobRow.owner == bindparam("owner"))
+_TRANSITIONS = (
+    select(*(getattr(TransitionRow, field.name) for field in fields(TransitionRecord)))
+    .where(TransitionRow.job_id == bindparam("job_id"))
+    .order_by(TransitionRow.id)
+)
+_MARK_WOKEN = (
+    update(JobRow).where(JobRow.id == bindparam("job_id")).values(woken_at=db_now(), num_wake_ups=JobRow.num_wake_ups + 1)
+)
 
 
 class Jobs(Repository):
@@ -37,7 +62,7 @@ class Jobs(Repository):
         tasks = spec.tasks if isinstance(spec, LearningSpec) else []
         visits = planned_visits(spec)
         row = new_job_row(job_id, spec, owner, request_id, num_switches=len(visits))
-        self._connection.execute(insert(JobRow).values(**row, created_at=self._now, updated_at=self._now))
+        self._connection.execute(_INSERT, {**row, "created_at": self._now, "updated_at": self._now})
         self._work.tasks.add_first(job_id, tasks)
         self._work.switches.add_planned(job_id, visits)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
@@ -63,8 +88,7 @@ class Jobs(Repository):
 
     def require(self, job_id: str, *, owner: str) -> None:
         """Raises NotFound when the owner has no such job."""
-        query = select(JobRow.id).where(JobRow.id == job_id, JobRow.owner == owner)
-        if self._connection.execute(query).one_or_none() is None:
+        if self._connection.execute(_FIND, {"job_id": job_id, "owner": owner}).one_or_none() is None:
             raise NotFound("job", job_id)
 
     def orders(self, job_id: str) -> JobOrders:
@@ -86,10 +110,9 @@ class Jobs(Repository):
         Raises:
             InvalidCursor: a cursor that is no job of this owner.
         """
-        query = select(*columns_of(JobSummary)).where(JobRow.owner == owner)
-        if status is not None:
-            query = query.where(JobRow.status == JobStatus(status).value)
-        rows = self._page(query, owner=owner, limit=limit, after=after, before=before)
+        query = select_page(with_status=status is not None, after=after is not None, before=before is not None)
+        values = {"status": None if status is None else JobStatus(status).value}
+        rows = self._page(query, values, owner=owner, limit=limit, after=after, before=before)
         return Page(items=[job_summary(row) for row in rows.items], has_more=rows.has_more)
 
     def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
@@ -103,39 +126,41 @@ class Jobs(Repository):
             InvalidCursor: `after` is no job of this owner.
         """
         query = select(*columns_of(JobRecord)).where(
-            JobRow.owner == job.owner,
+            JobRow.owner == bindparam("owner"),
             JobRow.created_at >= job.created_at,
             JobRow.spec["kind"].as_string() == "analysis",
             JobRow.spec["job_id"].as_string() == job.id,
         )
-        rows = self._page(query, owner=job.owner, limit=limit, after=after)
+        query = on_page(query, after=after is not None, before=False).limit(bindparam("num"))
+        rows = self._page(query, {}, owner=job.owner, limit=limit, after=after)
         return Page(items=[job_record(row) for row in rows.items], has_more=rows.has_more)
 
-    def _one(self, record: type[JobSummary], job_id: str, *, owner: str | None, lock: bool) -> RowMapping:
+    def _one(self, record: type[Any], job_id: str, *, owner: str | None, lock: bool) -> RowMapping:
         if lock:
             # A statement of its own: one that has waited for the lock reads what is beside the row as it was before.
             self._connection.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
-        query = select(*columns_of(record)).where(JobRow.id == job_id)
-        if owner is not None:
-            query = query.where(JobRow.owner == owner)
-        row = self._connection.execute(query).mappings().one_or_none()
+        query = select_one(record, of_owner=owner is not None)
+        row = self._connection.execute(query, {"job_id": job_id, "owner": owner}).mappings().one_or_none()
         if row is None:
             raise NotFound("job", job_id)
         return row
 
     def _page(
-        self, query: Select[Any], *, owner: str, limit: int, after: str | None = None, before: str | None = None
+        self,
+        query: Select[Any],
+        values: dict[str, Any],
+        *,
+        owner: str,
+        limit: int,
+        after: str | None = None,
+        before: str | None = None,
     ) -> Page[RowMapping]:
-        position = tuple_(JobRow.created_at, JobRow.id)
-        query = query.limit(limit + 1)
-        if after is not None:
-            query = query.where(position < self._position(after, owner))
-        if before is not None:
-            query = query.where(position > self._position(before, owner))
-        forward = before is None
-        order = (JobRow.created_at.desc(), JobRow.id.desc()) if forward else (JobRow.created_at, JobRow.id)
-        rows = self._connection.execute(query.order_by(*order)).mappings().all()
-        return Page(items=rows[:limit] if forward else rows[:limit][::-1], has_more=len(rows) > limit)
+        values = {**values, "owner": owner, "num": limit + 1}
+        for name, cursor in (("after", after), ("before", before)):
+            if cursor is not None:
+                values[f"{name}_at"], values[f"{name}_id"] = self._position(cursor, owner), cursor
+        rows = self._connection.execute(query, values).mappings().all()
+        return Page(items=rows[:limit] if before is None else rows[:limit][::-1], has_more=len(rows) > limit)
 
     def transition(
         self,
@@ -177,16 +202,8 @@ class Jobs(Repository):
 
     def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
         """The history of the job's states, oldest first."""
-        columns = (
-            TransitionRow.from_status,
-            TransitionRow.to_status,
-            TransitionRow.at,
-            TransitionRow.reason,
-            TransitionRow.actor,
-            TransitionRow.epoch,
-        )
-        query = select(*columns).where(TransitionRow.job_id == job_id).order_by(TransitionRow.id)
-        return [TransitionRecord(**row) for row in self._connection.execute(query).mappings()]
+        rows = self._connection.execute(_TRANSITIONS, {"job_id": job_id}).mappings()
+        return [TransitionRecord(**row) for row in rows]
 
     def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:
         """What the job's holder is to do; it learns of it with its next heartbeat."""
@@ -234,8 +251,7 @@ class Jobs(Repository):
 
     def mark_woken(self, job_id: str) -> None:
         """A wake-up for the job was published just now."""
-        changes = {"woken_at": db_now(), "num_wake_ups": JobRow.num_wake_ups + 1}
-        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes))
+        self._connection.execute(_MARK_WOKEN, {"job_id": job_id})
 
     def reset_wake_ups(self) -> int:
         """Make all queued jobs due again (a worker has come, or the broker has lost its messages); how many there are."""
@@ -270,29 +286,28 @@ class Jobs(Repository):
     def _record_transition(
         self, job_id: str, from_status: JobStatus | None, to: JobStatus, *, reason: str, actor: str, epoch: int | None
     ) -> None:
-        self._connection.execute(
-            insert(TransitionRow).values(
-                job_id=job_id,
-                from_status=from_status.value if from_status else None,
-                to_status=to.value,
-                at=self._now,
-                reason=reason,
-                actor=actor,
-                epoch=epoch,
-            )
-        )
+        move = {
+            "job_id": job_id,
+            "from_status": from_status.value if from_status else None,
+            "to_status": to.value,
+            "at": self._now,
+            "reason": reason,
+            "actor": actor,
+            "epoch": epoch,
+        }
+        self._connection.execute(_INSERT_TRANSITION, move)
 
     def _update(self, job_id: str, **changes: Any) -> None:
         result = self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))
         if result.rowcount == 0:
             raise NotFound("job", job_id)
 
-    def _position(self, job_id: str, owner: str) -> Any:
-        query = select(JobRow.created_at, JobRow.id).where(JobRow.id == job_id, JobRow.owner == owner)
-        row = self._connection.execute(query).one_or_none()
-        if row is None:
+    def _position(self, job_id: str, owner: str) -> datetime:
+        query = select(JobRow.created_at).where(JobRow.id == job_id, JobRow.owner == owner)
+        created_at = self._connection.execute(query).scalar_one_or_none()
+        if created_at is None:
             raise InvalidCursor(f"cursor {job_id!r} is no job of this list; expected the id of a job")
-        return tuple_(literal(row.created_at, UtcTime()), row.id)
+        return created_at
 
     def _touched(self) -> dict[str, Any]:
         return {"version": JobRow.version + 1, "updated_at": self._now}

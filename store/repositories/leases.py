@@ -6,7 +6,7 @@ that lost its job (it was stopped, or cut off) can wake up and write nothing. Al
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
 from ewc_core.errors import Fenced
 from store.base import db_now
@@ -14,6 +14,8 @@ from store.job_states import HELD, DesiredState, JobStatus
 from store.records import ExpiredLease, Fence, LeaseRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, LeaseRow
+
+_GET = select(*LeaseRow.__table__.columns).where(LeaseRow.job_id == bindparam("job_id"))
 
 
 class Leases(Repository):
@@ -95,7 +97,7 @@ class Leases(Repository):
 
     def get(self, job_id: str) -> LeaseRecord | None:
         """The job's lease, or None before its first claim."""
-        row = self._connection.execute(select(LeaseRow).where(LeaseRow.job_id == job_id)).mappings().one_or_none()
+        row = self._connection.execute(_GET, {"job_id": job_id}).mappings().one_or_none()
         return None if row is None else LeaseRecord(**row)
 
     def _next_epoch(self, job_id: str, worker_id: str, ttl_seconds: float) -> int:

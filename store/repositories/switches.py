@@ -18,6 +18,8 @@ from store.tables.tasks import SWITCH_ACTIONS
 
 _VISITING = ("append", "revisit")
 
+_INSERT = insert(SwitchRow)
+
 
 class Switches(Repository):
     """Switches of a job, numbered 1, 2, 3 ... ; those that start a visit also number the visits 0, 1, 2 ..."""
@@ -90,7 +92,7 @@ class Switches(Repository):
             for visit, task in enumerate(task_indices)
         ]
         if rows:
-            self._connection.execute(insert(SwitchRow), rows)
+            self._connection.execute(_INSERT, rows)
 
     def get(self, job_id: str, sequence: int) -> SwitchRecord:
         """One switch.

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import AnyTaskSpec
@@ -21,6 +21,9 @@ _COLUMNS: list[Any] = [
     TaskRow.spec.label("stored_spec") if field.name == "stored_spec" else getattr(TaskRow, field.name)
     for field in fields(TaskRecord)
 ]
+
+_INSERT = insert(TaskRow)
+_FIRST_PAGE = select(*_COLUMNS).where(TaskRow.job_id == bindparam("job")).order_by(TaskRow.task_index).limit(bindparam("num"))
 
 
 class Tasks(Repository):
@@ -37,14 +40,14 @@ class Tasks(Repository):
         Raises:
             InvalidCursor: `after` is no task of this job.
         """
-        query = select(*_COLUMNS).where(TaskRow.job_id == job_id).order_by(TaskRow.task_index).limit(limit + 1)
+        query = _FIRST_PAGE
         if after is not None:
             last_seen = select(TaskRow.task_index).where(TaskRow.job_id == job_id, TaskRow.id == after)
             index = self._connection.execute(last_seen).scalar_one_or_none()
             if index is None:
                 raise InvalidCursor(f"cursor {after!r} is no task of job {job_id}; expected the id of one")
             query = query.where(TaskRow.task_index > index)
-        rows = self._connection.execute(query).mappings().all()
+        rows = self._connection.execute(query, {"job": job_id, "num": limit + 1}).mappings().all()
         return Page(items=[TaskRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
     def num(self, job_id: str) -> int:
@@ -68,7 +71,7 @@ class Tasks(Repository):
         """The tasks that the spec of a new job names, in one statement."""
         rows = [_new_row(job_id, task_index, spec, self._now) for task_index, spec in enumerate(specs)]
         if rows:
-            self._connection.execute(insert(TaskRow), rows)
+            self._connection.execute(_INSERT, rows)
 
     def add(self, job_id: str, spec: AnyTaskSpec) -> TaskRecord:
         """A further task with the next index. It is visited once a switch says so.
@@ -81,7 +84,7 @@ class Tasks(Repository):
         if job is None:
             raise NotFound("job", job_id)
         task_index = self.num(job_id)
-        self._connection.execute(insert(TaskRow).values(**_new_row(job_id, task_index, spec, self._now)))
+        self._connection.execute(_INSERT, _new_row(job_id, task_index, spec, self._now))
         return self.get(job_id, task_index)
 
     def set_status(self, job_id: str, task_index: int, status: str) -> None:
