@@ -104,7 +104,7 @@ async def request_sha256(request: Request) -> str:
     return sha256(head.encode() + body).hexdigest()
 
 
-def effects(
+async def effects(
     request: Request,
     fingerprint: Annotated[str, Depends(request_sha256)],
     idempotency_key: Annotated[

@@ -102,10 +102,10 @@ def _require_json(content_type: str | None) -> None:
 _bearer = HTTPBearer(auto_error=False, scheme_name="apiKey", description="An API key: `ewc_live_...`")
 
 
-def caller_with(scope: Scope) -> Callable[..., Caller]:
+def caller_with(scope: Scope) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """A dependency: the caller, who must have the scope."""
 
-    def caller(request: Request, _documented: Annotated[object, Depends(_bearer)]) -> Caller:
+    async def caller(request: Request, _documented: Annotated[object, Depends(_bearer)]) -> Caller:
         known: Caller = request.state.caller
         if scope.value not in known.scopes:
             raise ScopeMissing(scope.value)

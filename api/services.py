@@ -43,4 +43,9 @@ def services_of(request: Request) -> Services:
     return services
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:
+    """As `services_of`: an ordinary function would be sent to the thread pool, which takes longer than it does."""
+    return services_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

@@ -29,7 +29,7 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     scores_of: dict[str, dict[tuple[int, int], float]] = {kind: {} for kind in spec.methods}
     for entry in work.evaluations.list(job.id):
         scores_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry.score
-    visited = work.switches.tasks_visited(job.id, only_done=True)
+    visited = work.switches.tasks_of_done_visits(job.id)
     known = work.tasks.list(job.id)
     tasks = [MatrixTask(index=task.task_index, name=task.name) for task in known]
     metric = metric_of(known, work.constraints.list(job.id))

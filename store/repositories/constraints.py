@@ -6,12 +6,16 @@ import builtins
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from ewc_core.errors import NotFound
 from store.records import ConstraintRecord
 from store.repositories.repository import Repository
 from store.tables import CheckpointRow, ConstraintRow
+
+_LIST = (
+    select(*ConstraintRow.__table__.columns).where(ConstraintRow.job_id == bindparam("job")).order_by(ConstraintRow.task_index)
+)
 
 
 class Constraints(Repository):
@@ -53,8 +57,7 @@ class Constraints(Repository):
 
     def list(self, job_id: str) -> builtins.list[ConstraintRecord]:
         """The constraints in the order of their tasks."""
-        query = select(ConstraintRow).where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
-        return [ConstraintRecord(**row) for row in self._connection.execute(query).mappings()]
+        return [ConstraintRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
 
     def blob_ids(self, job_id: str) -> builtins.list[str]:
         """The blobs that hold the Fishers and anchors of `list`, in the same order."""

@@ -5,13 +5,20 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from ewc_core.errors import NonFiniteError
 from store.records import EvaluationRecord
 from store.repositories.repository import Repository
 from store.tables import EvaluationRow
+
+_LIST = (
+    select(*(getattr(EvaluationRow, field.name) for field in fields(EvaluationRecord)))
+    .where(EvaluationRow.job_id == bindparam("job"))
+    .order_by(EvaluationRow.method, EvaluationRow.after_visit, EvaluationRow.task_index)
+)
 
 
 class Evaluations(Repository):
@@ -46,17 +53,7 @@ class Evaluations(Repository):
 
     def list(self, job_id: str) -> builtins.list[EvaluationRecord]:
         """All entries, by method, then visit, then task."""
-        columns = (
-            EvaluationRow.method,
-            EvaluationRow.after_visit,
-            EvaluationRow.task_index,
-            EvaluationRow.score,
-            EvaluationRow.num_examples,
-            EvaluationRow.at,
-        )
-        query = select(*columns).where(EvaluationRow.job_id == job_id)
-        query = query.order_by(EvaluationRow.method, EvaluationRow.after_visit, EvaluationRow.task_index)
-        return [EvaluationRecord(**row) for row in self._connection.execute(query).mappings()]
+        return [EvaluationRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
 
     def scores_after(self, job_ids: Sequence[str], *, method: str, after_visit: int) -> dict[str, dict[int, float]]:
         """For each of these jobs, the method's scores after this visit, by task index."""

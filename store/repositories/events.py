@@ -37,6 +37,11 @@ _WARNINGS = select(*EventRow.__table__.columns).where(_OF_JOB, EventRow.seq.in_(
 class Events(Repository):
     """What happened to a job. Whoever has read up to `seq` n has missed nothing before n."""
 
+    def add_first(self, job_id: str, *, type: str, message: str, data: Mapping[str, Any]) -> None:  # noqa: A002 the column's name
+        """The first event of a new job, whose row counts it already."""
+        event = {"type": type, "level": "info", "message": message, "data": dict(data), "at": self._now}
+        self._connection.execute(_INSERT, {**event, "job_id": job_id, "seq": 1})
+
     def append(self, job_id: str, *, type: str, message: str, data: Mapping[str, Any] | None = None, level: str = "info") -> int:  # noqa: A002 the column's name
         """Add an event; returns its `seq`.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -38,9 +40,9 @@ def columns_of(record: type[JobSummary]) -> list[Any]:
 
 
 @cache
-def select_one(record: type[Any], *, of_owner: bool) -> Select[Any]:
-    """The job `job_id`; with `of_owner` only if it is one of `owner`. `record` is a class of job records."""
-    query = select(*columns_of(record)).where(JobRow.id == bindparam("job_id"))
+def select_one(*, with_spec: bool, of_owner: bool) -> Select[Any]:
+    """The job `job_id`, as `JobRecord` or `JobSummary`; with `of_owner` only if it is one of `owner`."""
+    query = select(*columns_of(JobRecord if with_spec else JobSummary)).where(JobRow.id == bindparam("job_id"))
     return query.where(JobRow.owner == bindparam("owner")) if of_owner else query
 
 
@@ -86,8 +88,10 @@ def planned_visits(spec: JobSpec) -> list[int]:
     return list(range(len(spec.tasks))) if isinstance(spec, LearningSpec) else []
 
 
-def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None, *, num_switches: int) -> dict[str, Any]:
-    """The columns of a new queued job with its first event, besides the times."""
+def new_job_row(
+    job_id: str, spec: JobSpec, owner: str, request_id: str | None, *, num_switches: int, now: datetime
+) -> dict[str, Any]:
+    """The columns of a new queued job with its switches and its first event."""
     return {
         "id": job_id,
         "owner": owner,
@@ -99,9 +103,24 @@ def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None, 
         "stream": spec.stream if isinstance(spec, LearningSpec) else "closed",
         "attempt": 0,
         "attempts_since_progress": 0,
-        "last_event_seq": 0,
+        "last_event_seq": 1,
         "last_switch_sequence": num_switches,
         "request_id": request_id,
         "version": 1,
         "num_wake_ups": 0,
+        "created_at": now,
+        "updated_at": now,
     }
+
+
+def new_job_record(row: Mapping[str, Any]) -> JobRecord:
+    """The record of the row that `new_job_row` has made; all its switches are visits."""
+    empty = dict.fromkeys(field.name for field in fields(JobRecord))
+    beside = {
+        "kind": row["spec"]["kind"],
+        "metadata": row["spec"]["metadata"],
+        "num_visits": row["last_switch_sequence"],
+        "stored_spec": row["spec"],
+    }
+    shown = {name: value for name, value in {**row, **beside}.items() if name in empty}
+    return JobRecord(**{**empty, **shown, "status": JobStatus(row["status"])})

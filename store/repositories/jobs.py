@@ -21,6 +21,7 @@ from store.repositories.job_rows import (
     columns_of,
     job_record,
     job_summary,
+    new_job_record,
     new_job_row,
     on_page,
     planned_visits,
@@ -61,18 +62,18 @@ class Jobs(Repository):
         job_id = new_id("job")
         tasks = spec.tasks if isinstance(spec, LearningSpec) else []
         visits = planned_visits(spec)
-        row = new_job_row(job_id, spec, owner, request_id, num_switches=len(visits))
-        self._connection.execute(_INSERT, {**row, "created_at": self._now, "updated_at": self._now})
+        row = new_job_row(job_id, spec, owner, request_id, num_switches=len(visits), now=self._now)
+        self._connection.execute(_INSERT, row)
         self._work.tasks.add_first(job_id, tasks)
         self._work.switches.add_planned(job_id, visits)
         self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
-        self._work.events.append(
+        self._work.events.add_first(
             job_id,
             type="job.created",
             message=f"{spec.kind} job created" + (f" with {len(tasks)} tasks" if tasks else ""),
             data={"kind": spec.kind, "num_tasks": len(tasks)},
         )
-        return self.get(job_id)
+        return new_job_record(row)
 
     def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
         """One job with its spec; with `lock` nobody else can change it until this transaction ends.
@@ -80,11 +81,11 @@ class Jobs(Repository):
         Raises:
             NotFound: there is no such job, or it belongs to another owner.
         """
-        return job_record(self._one(JobRecord, job_id, owner=owner, lock=lock))
+        return job_record(self._one(job_id, with_spec=True, owner=owner, lock=lock))
 
     def summary(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobSummary:
         """As `get`, without the spec, which may be large."""
-        return job_summary(self._one(JobSummary, job_id, owner=owner, lock=lock))
+        return job_summary(self._one(job_id, with_spec=False, owner=owner, lock=lock))
 
     def require(self, job_id: str, *, owner: str) -> None:
         """Raises NotFound when the owner has no such job."""
@@ -135,11 +136,11 @@ class Jobs(Repository):
         rows = self._page(query, {}, owner=job.owner, limit=limit, after=after)
         return Page(items=[job_record(row) for row in rows.items], has_more=rows.has_more)
 
-    def _one(self, record: type[Any], job_id: str, *, owner: str | None, lock: bool) -> RowMapping:
+    def _one(self, job_id: str, *, with_spec: bool, owner: str | None, lock: bool) -> RowMapping:
         if lock:
             # A statement of its own: one that has waited for the lock reads what is beside the row as it was before.
             self._connection.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
-        query = select_one(record, of_owner=owner is not None)
+        query = select_one(with_spec=with_spec, of_owner=owner is not None)
         row = self._connection.execute(query, {"job_id": job_id, "owner": owner}).mappings().one_or_none()
         if row is None:
             raise NotFound("job", job_id)

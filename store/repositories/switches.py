@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, insert, or_, select, update
 
 from ewc_core.errors import InvalidCursor, NotFound, SequenceConflict, SpecError, StreamClosed
 from store.ids import new_id
@@ -19,6 +19,12 @@ from store.tables.tasks import SWITCH_ACTIONS
 _VISITING = ("append", "revisit")
 
 _INSERT = insert(SwitchRow)
+_VISITED: Select[Any] = (
+    select(SwitchRow.task_index)
+    .where(SwitchRow.job_id == bindparam("job"), SwitchRow.visit_index.is_not(None))
+    .order_by(SwitchRow.visit_index)
+)
+_VISITED_AND_DONE = _VISITED.where(SwitchRow.status == "done")
 
 
 class Switches(Repository):
@@ -125,15 +131,14 @@ class Switches(Repository):
         """The switches that start visits, in the order of the visits."""
         return [SwitchRecord(**row) for row in self._connection.execute(_visits(job_id)).mappings()]
 
-    def tasks_visited(self, job_id: str, *, num_visits: int | None = None, only_done: bool = False) -> builtins.list[int]:
-        """Task indices of the first `num_visits` visits, or of all, in their order; or of those among them that are done."""
-        query = select(SwitchRow.task_index).where(SwitchRow.job_id == job_id, SwitchRow.visit_index.is_not(None))
-        if num_visits is not None:
-            query = query.where(SwitchRow.visit_index < num_visits)
-        if only_done:
-            query = query.where(SwitchRow.status == "done")
-        rows = self._connection.execute(query.order_by(SwitchRow.visit_index)).scalars()
-        return [task for task in rows if task is not None]
+    def tasks_visited(self, job_id: str, *, num_visits: int) -> builtins.list[int]:
+        """Task indices of the first `num_visits` visits, in their order."""
+        visits = _VISITED.where(SwitchRow.visit_index < num_visits)
+        return builtins.list(self._connection.execute(visits, {"job": job_id}).scalars())
+
+    def tasks_of_done_visits(self, job_id: str) -> builtins.list[int]:
+        """Task indices of the visits that are done, in their order."""
+        return builtins.list(self._connection.execute(_VISITED_AND_DONE, {"job": job_id}).scalars())
 
     def find_visit(self, job_id: str, visit_index: int) -> SwitchRecord | None:
         """The switch that starts a visit, or None while the job has no such visit."""

@@ -23,7 +23,8 @@ _COLUMNS: list[Any] = [
 ]
 
 _INSERT = insert(TaskRow)
-_FIRST_PAGE = select(*_COLUMNS).where(TaskRow.job_id == bindparam("job")).order_by(TaskRow.task_index).limit(bindparam("num"))
+_LIST = select(*_COLUMNS).where(TaskRow.job_id == bindparam("job")).order_by(TaskRow.task_index)
+_FIRST_PAGE = _LIST.limit(bindparam("num"))
 
 
 class Tasks(Repository):
@@ -31,8 +32,7 @@ class Tasks(Repository):
 
     def list(self, job_id: str) -> builtins.list[TaskRecord]:
         """All tasks of the job in the order of their index."""
-        query = select(*_COLUMNS).where(TaskRow.job_id == job_id).order_by(TaskRow.task_index)
-        return [TaskRecord(**row) for row in self._connection.execute(query).mappings()]
+        return [TaskRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
 
     def page(self, job_id: str, *, limit: int, after: str | None = None) -> Page[TaskRecord]:
         """Tasks in the order of their index; `after` is the id of the last one seen.
