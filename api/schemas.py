@@ -49,7 +49,7 @@ class ListOf(Resource, Generic[Item]):
     """One page. For the next one, send `last_id` as `after`; for the one before, `first_id` as `before`."""
 
     object: Literal["list"] = "list"
-    data: Sequence[Item]
+    data: list[Item]
     has_more: bool = False
     first_id: str | None = None
     last_id: str | None = None
@@ -57,7 +57,8 @@ class ListOf(Resource, Generic[Item]):
 
 def list_of(data: Sequence[Item], *, has_more: bool = False) -> ListOf[Item]:
     """A page with its cursors."""
-    return ListOf(data=data, has_more=has_more, first_id=data[0].id if data else None, last_id=data[-1].id if data else None)
+    first_id, last_id = (data[0].id, data[-1].id) if data else (None, None)
+    return ListOf(data=list(data), has_more=has_more, first_id=first_id, last_id=last_id)
 
 
 Limit = Annotated[int, Query(ge=1, le=100, description="records per page")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from api.schemas import Resource
@@ -31,7 +31,7 @@ class MatrixRow(Resource):
     """
 
     after_visit: int
-    scores: Sequence[float | None]
+    scores: list[float | None]
 
 
 class Summary(Resource):
@@ -43,9 +43,9 @@ class Summary(Resource):
     """
 
     average: float | None
-    forgetting: Sequence[float | None]
+    forgetting: list[float | None]
     average_forgetting: float | None
-    retention: Sequence[float | None]
+    retention: list[float | None]
     average_retention: float | None
     backward_transfer: float | None
     forward_transfer: float | None
@@ -58,7 +58,7 @@ class MethodMatrix(Resource):
     """
 
     role: Literal["method", "control"]
-    rows: Sequence[MatrixRow]
+    rows: list[MatrixRow]
     summary: Summary
     clipped_total: float | None = None
 
@@ -73,6 +73,6 @@ class Matrix(Resource):
     object: Literal["matrix"] = "matrix"
     job_id: str
     metric: Metric
-    tasks: Sequence[MatrixTask]
-    visits: Sequence[MatrixVisit]
+    tasks: list[MatrixTask]
+    visits: list[MatrixVisit]
     methods: Mapping[str, MethodMatrix]

@@ -99,5 +99,5 @@ def _clipped_total(scores: Scores, num_visits: int, num_tasks: int) -> float | N
     return sum(min(score, 1.0) for score in last) if last else None
 
 
-def _per_task(values: Mapping[int, float | None], num_tasks: int) -> Sequence[float | None]:
+def _per_task(values: Mapping[int, float | None], num_tasks: int) -> list[float | None]:
     return [values.get(task) for task in range(num_tasks)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -89,9 +89,9 @@ class Job(JobSummary):
     `progress` has steps only, and what they find is at `links.result`."""
 
     spec: Annotated[Mapping[str, Any], ShownAs(JobSpec)]
-    warnings: Sequence[JobWarning]
+    warnings: list[JobWarning]
     lease: Lease | None
-    transitions: Sequence[Transition]
+    transitions: list[Transition]
 
 
 PERMUTED_DIGITS: dict[str, Any] = {

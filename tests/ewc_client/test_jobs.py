@@ -49,6 +49,22 @@ def test_a_list_fetches_its_pages_as_they_are_needed(client: EWCClient) -> None:
     assert [job.id for job in client.jobs.list(status="paused")] == []
 
 
+def test_a_job_of_a_list_fetches_its_spec_and_warnings_when_they_are_asked_for(client: EWCClient) -> None:
+    made = client.jobs.create({**SPEC, "metadata": {"team": "a"}})
+    (listed,) = client.jobs.list()
+    assert "spec" not in listed.raw
+    assert (listed.kind, listed.metadata, listed.progress) == ("supervised", {"team": "a"}, made.progress)
+    assert "_whole" not in vars(listed)
+    assert (listed.spec, listed.warnings) == (made.spec, ())
+
+
+def test_tasks_and_switches_of_many_pages_are_all_read(client: EWCClient) -> None:
+    tasks = [{"dataset": "digits", "permutation": number} for number in range(150)]
+    job = client.jobs.create({**SPEC, "tasks": tasks})
+    assert [task.task_index for task in job.tasks()] == list(range(150))
+    assert [switch.visit_index for switch in job.task_switches()] == list(range(150))
+
+
 def test_a_queued_job_can_be_paused_resumed_and_cancelled(client: EWCClient) -> None:
     job = client.jobs.create(SPEC)
     assert job.pause().status == "paused"

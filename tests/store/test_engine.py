@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import literal, select, text
 
-from ewc_core.errors import NotFound, StoreUnavailable
+from ewc_core.errors import NotFound, RecordError, StoreUnavailable
 from store.base import UtcTime, db_now
 from store.unit_of_work import Database
-from tests.store.conftest import OWNER, make_spec
+from tests.store.conftest import OWNER, make_job, make_spec
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,11 @@ def test_a_database_that_is_not_there_is_unavailable(url):
     database = Database(url)
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         database.ping()
+
+
+def test_a_connection_that_reads_refuses_to_write(database):
+    job = make_job(database)
+    with database.read() as work, pytest.raises(RecordError, match="reads was given a statement that writes: UPDATE jobs"):
+        work.jobs.close_stream(job.id)
+    with database.read() as work:
+        assert work.jobs.summary(job.id).stream == "open"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import insert
 
 from ewc_core.errors import InvalidCursor
 from ewc_core.specs import JOB_SPEC, JobSpec, PermutedTask
 from store.sweep import STAGED_BLOB_SECONDS
+from store.tables import IdempotencyRow
 from tests.store.conftest import OWNER, claim, execute, make_spec
 from tests.store.statements import statements
 
@@ -116,6 +120,24 @@ def test_a_page_of_jobs_is_one_statement_and_reads_no_spec(database):
         (made[2].id, "supervised", {"n": "2"}, 4, 1),
         (made[3].id, "supervised", {"n": "3"}, 4, None),
     ]
+
+
+def test_more_old_answers_than_one_statement_has_parameters_for_are_all_forgotten(database):
+    with database.write() as work:
+        row = {
+            "owner": OWNER,
+            "request_sha256": "00",
+            "status": 201,
+            "body": {},
+            "headers": {},
+            "created_at": work.now - timedelta(days=2),
+        }
+        work.connection.execute(insert(IdempotencyRow), [{**row, "key": str(number)} for number in range(2500)])
+    collected = []
+    while collected[-1:] != [0]:
+        with database.write() as work:
+            collected.append(work.idempotency.collect(older_than_seconds=86400))
+    assert collected == [1000, 1000, 500, 0]
 
 
 def test_a_large_staged_blob_is_collected_in_short_transactions(database):
