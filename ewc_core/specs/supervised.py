@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -55,8 +56,16 @@ class SupervisedSpec(Spec):
 
     @model_validator(mode="after")
     def _tasks_fit_together(self) -> SupervisedSpec:
-        for index in range(1, len(self.tasks)):
-            _require_fit(self.heads, self.tasks[:index], self.tasks[index], f"tasks.{index}")
+        first, with_class = self.tasks[0], defaultdict[int, list[TaskSpec]](list)
+        for index, task in enumerate(self.tasks):
+            classes = task.classes if isinstance(task, SplitTask) else []
+            # Of a thousand tasks that came before, only those with a class in common can be in the way.
+            rivals = [other for label in classes for other in with_class[label]]
+            if index > 0:
+                _require_fit(self.heads, [first, *rivals], task, f"tasks.{index}")
+            if self.heads.kind is HeadKind.GROWING:
+                for label in classes:
+                    with_class[label].append(task)
         return self
 
     @model_validator(mode="after")

@@ -50,16 +50,6 @@ def test_a_write_commits_on_a_clean_exit_and_rolls_back_on_an_exception(database
         assert [job.id for job in work.jobs.list(owner=OWNER, limit=10).items] == [kept.id]
 
 
-def test_a_read_never_keeps_what_was_written_in_it(database):
-    try:
-        with database.read() as work:
-            work.jobs.create(make_spec(), owner=OWNER)
-    except StoreUnavailable:
-        pass  # PostgreSQL refuses at once
-    with database.read() as work:
-        assert work.jobs.list(owner=OWNER, limit=10).items == []
-
-
 def test_writers_on_sqlite_wait_for_each_other_even_when_they_read_first(sqlite_url):
     database = Database(sqlite_url)
     inside, order = threading.Event(), []

@@ -11,7 +11,7 @@ from ewc_core.errors import InvalidCursor
 from ewc_core.specs import JOB_SPEC, JobSpec, PermutedTask
 from store.sweep import STAGED_BLOB_SECONDS
 from store.tables import IdempotencyRow
-from tests.store.conftest import OWNER, claim, execute, make_spec
+from tests.store.conftest import OWNER, claim, execute, make_job, make_spec
 from tests.store.statements import statements
 
 
@@ -105,8 +105,8 @@ def test_tasks_and_switches_are_read_in_pages(database):
 
 
 def test_a_page_of_jobs_is_one_statement_and_reads_no_spec(database):
+    made = [make_job(database, num_tasks=index + 1, metadata={"n": str(index)}) for index in range(4)]
     with database.write() as work:
-        made = [work.jobs.create(make_spec(num_tasks=index + 1, metadata={"n": str(index)}), owner=OWNER) for index in range(4)]
         work.jobs.record_progress(made[2].id, visit_index=1, step=3, num_steps=10)
         work.tasks.add(made[2].id, PermutedTask(dataset="digits", permutation=7))
         work.switches.append(made[2].id, action="append", task_index=3, origin="api")
@@ -114,12 +114,12 @@ def test_a_page_of_jobs_is_one_statement_and_reads_no_spec(database):
         with statements(database) as sent, database.read() as work:
             page = work.jobs.list(owner=OWNER, limit=limit)
         assert len([statement for statement in sent if "BEGIN" not in statement]) == 1
-    assert [(job.id, job.kind, job.metadata, job.num_visits, job.task_index) for job in reversed(page.items)] == [
-        (made[0].id, "supervised", {"n": "0"}, 1, None),
-        (made[1].id, "supervised", {"n": "1"}, 2, None),
-        (made[2].id, "supervised", {"n": "2"}, 4, 1),
-        (made[3].id, "supervised", {"n": "3"}, 4, None),
-    ]
+    assert {job.id: (job.kind, job.metadata, job.num_visits, job.task_index) for job in page.items} == {
+        made[0].id: ("supervised", {"n": "0"}, 1, None),
+        made[1].id: ("supervised", {"n": "1"}, 2, None),
+        made[2].id: ("supervised", {"n": "2"}, 4, 1),
+        made[3].id: ("supervised", {"n": "3"}, 4, None),
+    }
 
 
 def test_more_old_answers_than_one_statement_has_parameters_for_are_all_forgotten(database):
