@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ewc_core.errors import SpecError
-from ewc_core.fisher.general import Outputs
 from ewc_core.fisher.independence import COMPANIES, check_outputs
+from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.plan import Plan
-from ewc_core.fisher.trace import graph_below, recorded
+from ewc_core.fisher.recorded import recorded
+from ewc_core.fisher.trace import graph_below
 from ewc_core.fisher.untouched import random_state_kept
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
@@ -60,8 +61,9 @@ def probe(
     passes = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
-        with random_state_kept(leaves.values()), recorded(plan.modules) as calls, _saved() as storages:
-            result = outputs({**leaves, **fixed}, inputs)
+        with random_state_kept(leaves.values()), _saved() as storages, outputs.holding({**leaves, **fixed}):
+            with recorded(outputs.network, plan.modules) as calls:
+                result = outputs.of(inputs)
         _check(result, len(inputs))
         graph = graph_below(result, leaves)
         plan.update(calls, graph, len(inputs))
