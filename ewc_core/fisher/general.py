@@ -51,7 +51,7 @@ class GeneralMethod:
             return True
         try:
             next(self._by_vmap(wanted, fixed, inputs, seeds))
-        except (RuntimeError, TypeError, ValueError):
+        except Exception:  # noqa: BLE001
             # Whatever vmap cannot trace (control flow on data, operations without a batching rule) the loop can run;
             # an error of the network itself appears there again.
             return False

@@ -54,7 +54,7 @@ class Plan:
         """Leave to the general method what this forward pass of `num_examples` examples shows to need it."""
         for module_name, form in list(self.layers.items()):
             if graph.hides_parts or not _fits(form, calls[module_name], graph, num_examples):
-                self._generalise(module_name, graph)
+                self.generalise(module_name, graph)
         for name, element in list(self.elements.items()):
             uses = graph.uses[name]
             if graph.hides_parts or (uses and not (len(uses) == 1 and element.fits(uses[0], num_examples))):
@@ -70,7 +70,7 @@ class Plan:
         for name in list(self.layers):
             both = zip(few[name], more[name], strict=False)  # a network that branches may call a layer in one of them only
             if not all(rows_agree(one.inputs, other.inputs) for one, other in both):
-                self._generalise(name, graph)
+                self.generalise(name, graph)
 
     def squares(self, calls: Calls, graph: Graph, num_seeds: int) -> list[tuple[GradientEdge, Squares]]:
         """For every closed form that this pass used: where to ask for δ, and what to do with it. After `update`."""
@@ -83,7 +83,13 @@ class Plan:
         uses = ((element, use) for name, element in self.elements.items() for use in graph.uses[name])
         return found + [(use.output_edge(), element.squares(use)) for element, use in uses]
 
-    def _generalise(self, module_name: str, graph: Graph) -> None:
+    def keep(self, kind: type[LayerForm]) -> None:
+        """Use no closed form but those of layers of one kind; before any forward pass."""
+        self.layers = {name: form for name, form in self.layers.items() if isinstance(form, kind)}
+        self.elements = {}
+
+    def generalise(self, module_name: str, graph: Graph) -> None:
+        """Leave a layer's parameters to the general method."""
         form = self.layers.pop(module_name)
         self.general.update(name for name in form.parameter_names if graph.uses[name] or graph.hides_parts)
 
