@@ -26,7 +26,7 @@ def examples_at_once(
 
     It follows from the shapes that `forward` makes alone: the same network and inputs have the same chunks on every machine.
     """
-    peaks = []
+    peaks: list[int] = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
         # Without the fused path of attention, which does not show what it makes.
@@ -43,11 +43,11 @@ def examples_at_once(
     return max(1, min(most, chunk_bytes // max(1, each)))
 
 
-class _Peak(TorchDispatchMode):
+class _Peak(TorchDispatchMode):  # type: ignore[no-untyped-call]  # untyped in torch
     """Bytes of all tensors made inside the block that are alive at a time, at most."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in torch
         self.peak = self._alive = 0
         self._storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 

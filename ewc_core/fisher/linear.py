@@ -84,9 +84,7 @@ class LinearForm:
     def numbers_per_example(self, call: Call, num_seeds: int) -> int:
         if prod(call.inputs.shape[1:-1]) == 1:
             return 2 * self.module.out_features + self.module.in_features
-        return numbers_at_positions(
-            prod(call.inputs.shape[1:-1]), self.module.out_features, self.module.in_features, num_seeds
-        )
+        return numbers_at_positions(prod(call.inputs.shape[1:-1]), self.module.out_features, self.module.in_features, num_seeds)
 
     def squares(self, call: Call, num_seeds: int) -> Squares:
         if prod(call.inputs.shape[1:-1]) == 1:

@@ -61,9 +61,13 @@ def probe(
     passes = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
-        with random_state_kept(leaves.values()), _saved() as storages, outputs.holding({**leaves, **fixed}):
-            with recorded(outputs.network, plan.modules) as calls:
-                result = outputs.of(inputs)
+        with (
+            random_state_kept(leaves.values()),
+            _saved() as storages,
+            outputs.holding({**leaves, **fixed}),
+            recorded(outputs.network, plan.modules) as calls,
+        ):
+            result = outputs.of(inputs)
         _check(result, len(inputs))
         graph = graph_below(result, leaves)
         plan.update(calls, graph, len(inputs))

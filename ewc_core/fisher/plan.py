@@ -137,7 +137,12 @@ def _recurrent_forms(name: str, module: Recurrent, wanted: frozenset[str]) -> di
     forms: dict[str, LayerForm] = {}
     for suffix in suffixes(module):
         inputs, states = (
-            Named(*(path if (path := f"{name}.{kind}_{side}_{suffix}".lstrip(".")) in wanted else None for kind in ("weight", "bias")))
+            Named(
+                *(
+                    path if (path := f"{name}.{kind}_{side}_{suffix}".lstrip(".")) in wanted else None
+                    for kind in ("weight", "bias")
+                )
+            )
             for side in ("ih", "hh")
         )
         if inputs.parameter_names or states.parameter_names:

@@ -52,7 +52,7 @@ def suffixes(module: Recurrent) -> list[str]:
 @contextmanager
 def in_plain_operations(network: nn.Module) -> Iterator[None]:
     """Inside the block the recurrent layers of the network compute in plain operations."""
-    changed = [module for module in network.modules() if is_recurrent(module)]
+    changed = [module for module in network.modules() if isinstance(module, Recurrent) and is_recurrent(module)]
     for module in changed:
         vars(module)["forward"] = partial(plain_forward, module, None)
     try:
@@ -69,7 +69,8 @@ def plain_forward(module: Recurrent, note: Note | None, input: Tensor, hx: objec
     """
     drops = module.training and module.dropout > 0.0
     if not isinstance(input, Tensor) or input.ndim != 3 or input.shape[1 if module.batch_first else 0] == 0 or drops:
-        return type(module).forward(module, input, hx)  # type: ignore[arg-type]  # whatever the caller passed
+        native: Callable[..., object] = type(module).forward
+        return native(module, input, hx)
     outputs = input if module.batch_first else input.transpose(0, 1)
     given = (hx,) if isinstance(hx, Tensor) else hx
     last: list[tuple[Tensor, ...]] = []

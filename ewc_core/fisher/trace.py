@@ -44,8 +44,6 @@ class Use:
         return shape
 
 
-
-
 @dataclass(frozen=True)
 class Graph:
     """The autograd graph below the outputs: its nodes, and by parameter name every edge that leads to the parameter.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +22,17 @@ def attributes_kept(network: nn.Module) -> Iterator[None]:
     Lists and dictionaries have their old entries again; what lies deeper, and the values of tensors, are not looked at.
     """
     kept = [(vars(module), dict(vars(module))) for module in network.modules()]
-    entries = [(value, value.copy()) for _, before in kept for value in before.values() if isinstance(value, dict | list)]
+    values = [value for _, before in kept for value in before.values()]
+    lists = [(value, value.copy()) for value in values if isinstance(value, list)]
+    dicts = [(value, value.copy()) for value in values if isinstance(value, dict)]
     try:
         yield
     finally:
-        for attributes, before in kept:
+        for attributes, before in [*kept, *dicts]:
             attributes.clear()
             attributes.update(before)
-        for value, before in entries:
-            value.clear()
-            value.extend(before) if isinstance(value, list) else value.update(before)
+        for entries, first in lists:
+            entries[:] = first
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def substituted(network: nn.Module, tensors: dict[str, Tensor]) -> Iterator[None
     has two names, that leaves the substitutes behind.
     """
     own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    substitutes = {id(own[name]): tensor for name, tensor in tensors.items()}
+    substitutes: dict[int, Any] = {id(own[name]): tensor for name, tensor in tensors.items()}
     with attributes_kept(network):
         for module in network.modules():
             for held in (module._parameters, module._buffers):

@@ -17,6 +17,7 @@ from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
 from ewc_core.supervised.optimiser import Step, make_optimiser
 
+Measure = Callable[[Callable[[], float | None]], float | None]
 _PARAMETERS = "parameters"
 _OPTIMISER = "optimiser."
 _PATH = "path."
@@ -83,8 +84,8 @@ class Learner:
         """Value of the penalty at the present parameters; 0 without one."""
         return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
 
-    def step(self, segments: Sequence[Segment], *, measure: bool = False) -> float:
-        """One training step; returns the loss before it. With `measure` also sets `penalty_share`.
+    def step(self, segments: Sequence[Segment], *, measure: Measure | None = None) -> float:
+        """One training step; returns the loss before it. Also sets `penalty_share` to what `measure` makes of its measurement.
 
         The loss is −(1/N) Σ log p(target | outputs) over the N examples of all segments, up to a constant, penalty
         excluded. Explicit: the penalty's gradient joins the data gradient. Proximal: the implicit penalty step follows
@@ -102,8 +103,8 @@ class Learner:
         if not -torch.inf < value < torch.inf:
             raise NonFiniteError(f"the loss is {value}")
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-        if measure:
-            self.penalty_share = self._share()
+        if measure is not None:
+            self.penalty_share = measure(self._share)
         if self.path is None:
             self._step()
         else:
