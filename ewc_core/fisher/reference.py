@@ -39,10 +39,12 @@ def reference_fisher(
             outputs = outputs if select is None else select(outputs)
             target = None if targets is None else targets[index : index + 1]
             for weight, score in _weighted_scores(estimator, likelihood, outputs, target):
-                gradients = torch.autograd.grad(score, list(leaves.values()), retain_graph=True, materialize_grads=True)
-                for name, gradient in zip(leaves, gradients, strict=True):
-                    dense = gradient.to_dense() if gradient.is_sparse else gradient
-                    sums[name] += weight * dense.square()
+                torch.autograd.backward([score], retain_graph=True)  # not autograd.grad, which a reentrant checkpoint refuses
+                for name, leaf in leaves.items():
+                    gradient, leaf.grad = leaf.grad, None
+                    if gradient is not None:
+                        dense = gradient.to_dense() if gradient.is_sparse else gradient
+                        sums[name] += weight * dense.square()
     return {name: total.detach() / len(inputs) for name, total in sums.items()}
 
 

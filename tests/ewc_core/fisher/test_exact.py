@@ -88,6 +88,13 @@ def _settled(name: str) -> Plan:
         ("unused parameters", set()),
         ("time first", {"inner.weight", "inner.bias"}),
         ("scrambled", {"inner.weight", "inner.bias"}),
+        ("recurrent", set()),
+        ("gru", {"first"}),
+        ("lstm", set()),
+        ("projected lstm", {"layer.weight_hr_l0"}),
+        ("rnn", set()),
+        ("two names", set()),
+        ("checkpointed", {"inner.2.weight_ih", "inner.2.weight_hh", "inner.2.bias_ih", "inner.2.bias_hh"}),
     ],
 )
 def test_only_parameters_that_have_a_closed_form_use_it(name: str, general: set[str]) -> None:

@@ -162,19 +162,20 @@ def layer_norm() -> nn.Module:
 
 
 def group_norm() -> nn.Module:
-    convolution = nn.Conv1d(FEATURES, 4, 3)
-    norm = nn.GroupNorm(2, 4)
-    return _Of(lambda it, x: it.head(it.norm(it.conv(_sequence(x).transpose(1, 2))).flatten(1)[:, :WIDTH]), conv=convolution, norm=norm, head=_head())  # fmt: skip
+    def forward(it: Any, x: Tensor) -> Tensor:
+        return it.head(it.norm(it.convolution(_sequence(x).transpose(1, 2))).flatten(1))
+
+    return _Of(forward, convolution=nn.Conv1d(FEATURES, 4, 3), norm=nn.GroupNorm(2, 4), head=nn.Linear(16, 3))
 
 
-class _KeptInEvalMode(nn.Module):
+class KeptInEvalMode(nn.Module):
     """An owner that trains with the statistics that its BatchNorm has."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.norm, self.head = _first(), nn.BatchNorm1d(WIDTH), _head()
 
-    def train(self, mode: bool = True) -> _KeptInEvalMode:
+    def train(self, mode: bool = True) -> KeptInEvalMode:
         super().train(mode)
         self.norm.eval()
         return self
@@ -227,7 +228,7 @@ def shortened_embedding() -> nn.Module:
 
 
 STRUCTURES: dict[str, Callable[[], nn.Module]] = {
-    make.__name__.lstrip("_").lower(): make
+    make.__name__: make
     for make in (
         two_names,
         three_names,
@@ -245,7 +246,7 @@ STRUCTURES: dict[str, Callable[[], nn.Module]] = {
         rnn_cell,
         layer_norm,
         group_norm,
-        _KeptInEvalMode,
+        KeptInEvalMode,
         weight_normed,
         orthogonal_weights,
         checkpointed,

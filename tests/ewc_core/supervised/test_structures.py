@@ -35,7 +35,7 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-def _job(structure: str, method: dict[str, Any]) -> SupervisedSpec:
+def _job(structure: str, method: dict[str, Any], **changes: Any) -> SupervisedSpec:
     dataset = {"kind": "plugin", "name": "tiny"}
     return SupervisedSpec.model_validate(
         {
@@ -44,6 +44,7 @@ def _job(structure: str, method: dict[str, Any]) -> SupervisedSpec:
             "network": {"kind": "plugin", "name": "network", "options": {"structure": structure}},
             "training": {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 12},
             "tasks": [{"kind": "permuted", "dataset": dataset, "permutation": index} for index in range(2)],
+            **changes,
         }
     )
 
@@ -52,7 +53,7 @@ def _job(structure: str, method: dict[str, Any]) -> SupervisedSpec:
 def test_a_penalty_without_force_is_plain_training_bit_for_bit_killed_or_not(structure: str) -> None:
     """EWC in one go, MAS from bytes in the middle of its second visit."""
     run, events = learn_all(_job(structure, EWC), (0, 1))
-    other = Interrupted(_job(structure, MAS), (0, 1), {3})
+    other = Interrupted(_job(structure, MAS, controls=[]), (0, 1), {3})
     assert other.num_restores == 1
     assert len({*digests(run).values(), *digests(other.run).values()}) == 1
     unmade = [event.message for event in of_type(events, Warned, lambda event: event.code != "penalty_without_effect")]
