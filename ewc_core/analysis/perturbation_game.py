@@ -7,14 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ewc_core.forward_memory import examples_at_once
 from ewc_core.params import FlatParameters
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 
 Values = Callable[[Tensor], Tensor]
-MOST_STATES = 512
 
 
 def noisy_return(
@@ -54,15 +52,15 @@ def noisy_return(
     return total
 
 
-def values_of(q_values: Values, states: Tensor) -> Tensor:
-    """Q-values [n, num_actions] of states [n, ...], as many at a time as a pass may hold in memory."""
-    size = examples_at_once(q_values, states[:3], most=MOST_STATES)
-    return torch.cat([q_values(part) for part in torch.split(states, size)])
+def values_of(q_values: Values, states: Tensor, at_once: int) -> Tensor:
+    """Q-values [n, num_actions] of states [n, ...], so many at once."""
+    return torch.cat([q_values(part) for part in torch.split(states, at_once)])
 
 
-def change_of_values(q_values: Values, states: Tensor, reference: Tensor) -> float:
+def change_of_values(q_values: Values, states: Tensor, reference: Tensor, at_once: int) -> float:
     """½ Σ_a (Q(s, a) − Q₀(s, a))², mean over the states: the loss of which ½ Σ F Var is the second order, F that of N(Q, 1).
 
-    `states` [n, ...], `reference` Q₀ [n, num_actions]; in float64.
+    `states` [n, ...], so many at once; `reference` Q₀ [n, num_actions]; in float64.
     """
-    return 0.5 * float((values_of(q_values, states).double() - reference.double()).square().sum()) / len(states)
+    change = values_of(q_values, states, at_once).double() - reference.double()
+    return 0.5 * float(change.square().sum()) / len(states)

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
 from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.seeds import make_seeds
 from ewc_core.fisher.untouched import untouched
-from ewc_core.forward_memory import examples_at_once
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
 Draw = tuple[int, Tensor]
 """An example by its row, and signs [num_seeds] for its seeds."""
-_PASSES = 8
-"""About how many forward passes without gradients hold as much as one that is to be differentiated twice."""
+_SHARES = 4
+"""A pass that is differentiated twice keeps about so many times what one that is differentiated once does."""
 
 
 def pull_and_power(
@@ -43,7 +43,7 @@ def pull_and_power(
     sums = torch.zeros(len(groups), 2, dtype=torch.float64)
     # Attention in plain operations: the fused kernel cannot be differentiated twice.
     with untouched(network), outputs.holding({**leaves, **fixed}), sdpa_kernel(SDPBackend.MATH):
-        size = max(1, examples_at_once(outputs.of, inputs[:3], most=_PASSES * len(inputs)) // _PASSES)
+        size = examples_at_once(network, inputs[:3], most=len(inputs), chunk_bytes=DEFAULT_CHUNK_BYTES // _SHARES)
         for start in range(0, len(inputs), size):
             chunk = slice(start, start + size)
             derivative = _Derivative(outputs, inputs[chunk], leaves)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ewc_core.forward_memory import examples_at_once
+from ewc_core.fisher.memory import examples_at_once
 from ewc_core.reinforcement.agent import Agent
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.exploration import choose_actions
@@ -88,7 +88,7 @@ def _episodes(
     stack.reset(now)
     returns, running = np.zeros(len(now)), np.ones(len(now), dtype=bool)
     q_values = agent.learner.q_values
-    size = examples_at_once(q_values, torch.from_numpy(stack.stacked[:3]), most=len(now))
+    size = examples_at_once(agent.learner.network, torch.from_numpy(stack.stacked[:3]), most=len(now))
     for _ in range(max_steps):
         values = [q_values(part) for part in torch.split(torch.from_numpy(stack.stacked), size)]
         actions = choose_actions(torch.cat(values), epsilon, random)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.data import SplitName, TaskData
+from ewc_core.fisher.memory import examples_at_once
 from ewc_core.fisher.untouched import untouched
-from ewc_core.forward_memory import examples_at_once
 from ewc_core.specs import LikelihoodName
 from ewc_core.supervised.heads import HeadView
 
