@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.errors import SpecError
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
 from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.seeds import make_seeds
@@ -37,7 +38,28 @@ def pull_and_power(
     examples of Σ_c (s_cᵀu)², by one directional derivative along u. `inputs` [B, ...] are B of the task's `num_examples`
     N >= B: an example's own term has weight 1/N and the others share the rest, which keeps it unbiased. The examples go
     through in chunks of bounded memory. The network runs in eval mode and is left as it was.
+
+    Raises:
+        SpecError: the network has no second derivative.
     """
+    try:
+        return _pull_and_power(network, inputs, draws, groups, likelihood, select, num_examples)
+    except RuntimeError as error:
+        why = str(error).strip().partition("\n")[0]
+        raise SpecError(
+            f"the curvature is made of second derivatives, and the network has none: {why}", field="network"
+        ) from error
+
+
+def _pull_and_power(
+    network: nn.Module,
+    inputs: Tensor,
+    draws: Sequence[Draw],
+    groups: Mapping[str, Sequence[str]],
+    likelihood: LikelihoodName,
+    select: Callable[[Tensor], Tensor] | None,
+    num_examples: int,
+) -> Tensor:
     leaves, fixed = tensors_of(network)
     outputs = Outputs(network, select)
     sums = torch.zeros(len(groups), 2, dtype=torch.float64)
