@@ -13,7 +13,6 @@ from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 
 Values = Callable[[Tensor], Tensor]
-_CHUNK = 512
 
 
 def noisy_return(
@@ -53,12 +52,15 @@ def noisy_return(
     return total
 
 
-def change_of_values(q_values: Values, states: Tensor, reference: Tensor) -> float:
+def values_of(q_values: Values, states: Tensor, at_once: int) -> Tensor:
+    """Q-values [n, num_actions] of states [n, ...], so many at once."""
+    return torch.cat([q_values(part) for part in torch.split(states, at_once)])
+
+
+def change_of_values(q_values: Values, states: Tensor, reference: Tensor, at_once: int) -> float:
     """½ Σ_a (Q(s, a) − Q₀(s, a))², mean over the states: the loss of which ½ Σ F Var is the second order, F that of N(Q, 1).
 
-    `states` [n, ...], `reference` Q₀ [n, num_actions]; in float64.
+    `states` [n, ...], so many at once; `reference` Q₀ [n, num_actions]; in float64.
     """
-    total = 0.0
-    for part, old in zip(torch.split(states, _CHUNK), torch.split(reference, _CHUNK), strict=True):
-        total += 0.5 * float((q_values(part).double() - old.double()).square().sum())
-    return total / len(states)
+    change = values_of(q_values, states, at_once).double() - reference.double()
+    return 0.5 * float(change.square().sum()) / len(states)

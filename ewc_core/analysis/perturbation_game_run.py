@@ -11,12 +11,15 @@ from ewc_core.analysis.fisher_blocks import FisherSums, blocks_of
 from ewc_core.analysis.game_subject import OpenedGames
 from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviations, null_cut, predicted_increase
 from ewc_core.analysis.perturbation_findings import SCALE, Row, noise_curves, noise_row, null_space
-from ewc_core.analysis.perturbation_game import change_of_values, noisy_return
+from ewc_core.analysis.perturbation_game import change_of_values, noisy_return, values_of
 from ewc_core.analysis.visited_states import NUM_STATES, reader, visited_states
 from ewc_core.computation import ComputationResult
+from ewc_core.fisher.memory import examples_at_once
 from ewc_core.reinforcement.games import score_of
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs import LikelihoodName, PerturbationAnalysis
+
+MOST_STATES = 512
 
 
 class GamePerturbationRun:
@@ -33,7 +36,8 @@ class GamePerturbationRun:
         opened.select(question.task, field="question.task")
         num_states = max(2, question.num_examples or NUM_STATES)
         self._states = torch.cat(visited_states(opened, question.task, num_states=num_states, seed=seed))
-        self._reference = opened.q_values(self._states)
+        self._at_once = examples_at_once(opened.network, self._states[:3], most=MOST_STATES)
+        self._reference = values_of(opened.q_values, self._states, self._at_once)
         self._blocks = blocks_of("fisher", question.task, torch.arange(len(self._states)))
         self._sums = FisherSums(opened.network, opened.parameters.layout, ["fisher"])
         shapes, sizes = len(NoiseKind), len(question.sigmas)
@@ -121,7 +125,9 @@ class GamePerturbationRun:
             for which, kind in enumerate(NoiseKind):
                 deviations = self._deviations(kind, self._question.sigmas[index])
                 values.copy_(anchor.double() + draw_noise(deviations, generator(self._seed, "noise", draw)))
-                self._losses[which, index, draw] = change_of_values(self._opened.q_values, self._states, self._reference)
+                self._losses[which, index, draw] = change_of_values(
+                    self._opened.q_values, self._states, self._reference, self._at_once
+                )
         finally:
             values.copy_(anchor)
 

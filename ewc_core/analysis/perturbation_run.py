@@ -10,12 +10,11 @@ from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviatio
 from ewc_core.analysis.perturbation_findings import SCALE, finite_or_none, noise_curves, noise_row, null_space
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
 from ewc_core.computation import ComputationResult
+from ewc_core.fisher.untouched import untouched
 from ewc_core.likelihoods import mean_loss
 from ewc_core.seeding import generator
 from ewc_core.specs import PerturbationAnalysis
-from ewc_core.supervised.evaluate import score
-
-_CHUNK = 2048
+from ewc_core.supervised.evaluate import in_chunks, score
 
 
 class PerturbationRun:
@@ -104,9 +103,8 @@ class PerturbationRun:
         """Mean loss and score on the test split at the parameters as they are."""
         data, view = self._data, self._opened.view(self._question.task)
         num_examples, total = data.num_examples("test"), 0.0
-        with torch.no_grad():
-            for start in range(0, num_examples, _CHUNK):
-                inputs, targets = data.read_range("test", start, min(start + _CHUNK, num_examples))
+        with untouched(self._opened.network), torch.no_grad():
+            for inputs, targets in in_chunks(self._opened.network, data, "test"):
                 outputs = view.outputs(self._opened.network(inputs))
                 total += len(inputs) * float(mean_loss(data.likelihood, outputs, view.targets(targets)))
         return total / num_examples, score(self._opened.network, data, view, split="test")

@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.errors import SpecError
+from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
+from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.seeds import make_seeds
+from ewc_core.fisher.untouched import untouched
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
 Draw = tuple[int, Tensor]
 """An example by its row, and signs [num_seeds] for its seeds."""
+_SHARES = 4
+"""A pass that is differentiated twice keeps about so many times what one that is differentiated once does."""
 
 
 def pull_and_power(
@@ -30,50 +36,95 @@ def pull_and_power(
     F is the full Fisher, and h = E[uᵀFu] / E[uᵀu] = tr F² / tr F. u = Σ_c v_c s_c at an example, with random signs v and
     the weighted scores s_c, so that E[u uᵀ] over signs and examples is F. F is never built: uᵀFu is the mean over
     examples of Σ_c (s_cᵀu)², by one directional derivative along u. `inputs` [B, ...] are B of the task's `num_examples`
-    N >= B: an example's own term has weight 1/N and the others share the rest, which keeps it unbiased. The network must
-    be in eval mode; it is left as it was.
+    N >= B: an example's own term has weight 1/N and the others share the rest, which keeps it unbiased. The examples go
+    through in chunks of bounded memory. The network runs in eval mode and is left as it was.
+
+    Raises:
+        SpecError: the network has no second derivative.
     """
-    leaves = {name: parameter.detach().requires_grad_() for name, parameter in network.named_parameters()}
+    try:
+        return _pull_and_power(network, inputs, draws, groups, likelihood, select, num_examples)
+    except RuntimeError as error:
+        why = str(error).strip().partition("\n")[0]
+        raise SpecError(
+            f"the curvature is made of second derivatives, and the network has none: {why}", field="network"
+        ) from error
 
-    def outputs_at(at: Tensor) -> Tensor:
-        outputs: Tensor = functional_call(network, leaves, (at,))
-        return outputs if select is None else select(outputs)
 
-    with torch.enable_grad():
-        outputs = outputs_at(inputs)
-        # (∂outputs/∂θ)ᵀ w is linear in w, so its derivative by w along u is the directional derivative (∂outputs/∂θ) u.
-        dual = torch.zeros_like(outputs, requires_grad=True)
-        gradients = torch.autograd.grad([outputs], list(leaves.values()), [dual], create_graph=True, materialize_grads=True)
-        backward = dict(zip(leaves, gradients, strict=True))
-    none = torch.empty(0)
-    seeds = make_seeds(FisherEstimator.EXACT, likelihood, outputs.detach(), targets=none, uniforms=none)
+def _pull_and_power(
+    network: nn.Module,
+    inputs: Tensor,
+    draws: Sequence[Draw],
+    groups: Mapping[str, Sequence[str]],
+    likelihood: LikelihoodName,
+    select: Callable[[Tensor], Tensor] | None,
+    num_examples: int,
+) -> Tensor:
+    leaves, fixed = tensors_of(network)
+    outputs = Outputs(network, select)
     sums = torch.zeros(len(groups), 2, dtype=torch.float64)
-    for example, signs in draws:
-        with torch.enable_grad():
-            seed = (signs.to(seeds.dtype).unsqueeze(1) * seeds[:, example]).sum(0)
-            seeded = outputs_at(inputs[example : example + 1])[0] @ seed
-            score = dict(zip(leaves, torch.autograd.grad(seeded, list(leaves.values()), materialize_grads=True), strict=True))
-        weights = _weights(len(inputs), example, num_examples)
-        for row, names in enumerate(groups.values()):
-            change = _along(dual, backward, {name: score[name] for name in names})
-            sums[row, 0] += torch.dot(weights, (seeds * change).sum(-1).double().square().sum(0))
-            sums[row, 1] += sum(float(score[name].double().square().sum()) for name in names)
+    # Attention in plain operations: the fused kernel cannot be differentiated twice.
+    with untouched(network), outputs.holding({**leaves, **fixed}), sdpa_kernel(SDPBackend.MATH):
+        size = examples_at_once(network, inputs[:3], most=len(inputs), chunk_bytes=DEFAULT_CHUNK_BYTES // _SHARES)
+        for start in range(0, len(inputs), size):
+            chunk = slice(start, start + size)
+            derivative = _Derivative(outputs, inputs[chunk], leaves)
+            seeds = _seeds(likelihood, derivative.outputs)
+            for example, signs in draws:
+                score = _score(outputs, inputs[example : example + 1], signs, likelihood, leaves)
+                weights = _weights(len(inputs), example, num_examples)[chunk]
+                for row, names in enumerate(groups.values()):
+                    along = derivative.along({name: score[name] for name in names if name in score})
+                    sums[row, 0] += torch.dot(weights, (seeds * along).sum(-1).double().square().sum(0))
+                    if start == 0:
+                        sums[row, 1] += sum(float(score[name].double().square().sum()) for name in names if name in score)
     return sums
 
 
-def _along(dual: Tensor, backward: Mapping[str, Tensor], direction: Mapping[str, Tensor]) -> Tensor:
-    """(∂outputs/∂θ) u, [B, K]; parameters that the outputs do not depend on add nothing."""
-    names = [name for name in direction if backward[name].requires_grad]
-    if not names:
-        return torch.zeros_like(dual)
-    (change,) = torch.autograd.grad(
-        [backward[name] for name in names],
-        [dual],
-        [direction[name] for name in names],
-        retain_graph=True,
-        materialize_grads=True,
-    )
-    return change
+class _Derivative:
+    """Directional derivatives of the outputs of a chunk by the parameters."""
+
+    def __init__(self, outputs: Outputs, inputs: Tensor, leaves: Mapping[str, Tensor]) -> None:
+        with torch.enable_grad():
+            result = outputs.of(inputs)
+            # (∂outputs/∂θ)ᵀ w is linear in w, so its derivative by w along u is the directional derivative (∂outputs/∂θ) u.
+            self._dual = torch.zeros_like(result, requires_grad=True)
+            gradients = torch.autograd.grad(
+                [result], list(leaves.values()), [self._dual], create_graph=True, materialize_grads=True
+            )
+        self.outputs = result.detach()
+        self._backward = dict(zip(leaves, gradients, strict=True))
+
+    def along(self, direction: Mapping[str, Tensor]) -> Tensor:
+        """(∂outputs/∂θ) u, [n, K]; parameters that the outputs do not depend on add nothing."""
+        names = [name for name in direction if self._backward[name].requires_grad]
+        if not names:
+            return torch.zeros_like(self.outputs)
+        (change,) = torch.autograd.grad(
+            [self._backward[name] for name in names],
+            [self._dual],
+            [direction[name] for name in names],
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        return change
+
+
+def _score(
+    outputs: Outputs, example: Tensor, signs: Tensor, likelihood: LikelihoodName, leaves: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """u = Σ_c v_c s_c at one example [1, ...], by parameter name."""
+    with torch.enable_grad():
+        result = outputs.of(example)
+        seeds = _seeds(likelihood, result.detach())
+        seed = (signs.to(seeds.dtype).unsqueeze(1) * seeds[:, 0]).sum(0)
+        gradients = torch.autograd.grad(result[0] @ seed, list(leaves.values()), materialize_grads=True)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def _seeds(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
+    none = torch.empty(0)
+    return make_seeds(FisherEstimator.EXACT, likelihood, outputs, targets=none, uniforms=none)
 
 
 def _weights(size: int, example: int, num_examples: int) -> Tensor:

@@ -7,30 +7,33 @@ from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch import Tensor
+from torch.func import grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ewc_core.fisher.forms import wide
+from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.sums import Sums
-
-Outputs = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 
 
 class GeneralMethod:
-    """Adds squared per-example gradients of sᵀz; remembers whether vmap can trace the network.
+    """Adds per-example gradients of sᵀz, squared or in absolute value; remembers whether vmap can trace the network."""
 
-    `outputs(tensors, inputs)` gives the outputs [n, K] that the likelihood sees, with parameters by name.
-    """
-
-    def __init__(self, outputs: Outputs) -> None:
-        self._outputs = outputs
+    def __init__(self, outputs: Outputs, measure: Callable[[Tensor], Tensor] = torch.square) -> None:
+        """`measure` makes of every gradient, entry by entry, what is summed over examples."""
+        self._outputs, self._measure = outputs, measure
         self._vectorises: bool | None = None
 
     def add(
-        self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor, sums: Sums, block: int
+        self,
+        wanted: Mapping[str, Tensor],
+        fixed: Mapping[str, Tensor],
+        inputs: Tensor,
+        seeds: Tensor,
+        sums: Sums | Mapping[str, Tensor],
+        block: int,
     ) -> None:
-        """Add Σ_seeds Σ_n (∂ sᵀz_n / ∂θ)² for the parameters `wanted`; inputs [n, ...], seeds [S, n, K].
+        """Add Σ_seeds Σ_n measure(∂ sᵀz_n / ∂θ) for the parameters `wanted`; inputs [n, ...], seeds [S, n, K].
 
         At most `block` examples have their gradients in memory at a time.
         """
@@ -41,14 +44,14 @@ class GeneralMethod:
             method = self._by_vmap if self._vectorises else self._one_by_one
             for gradients in method(wanted, fixed, some, their_seeds):
                 for name, gradient in gradients.items():
-                    sums[name].add_(wide(gradient).square().sum(0))
+                    sums[name].add_(self._measure(wide(gradient)).sum(0))
 
     def _can_vectorise(self, wanted: Mapping[str, Tensor], fixed: Mapping[str, Tensor], inputs: Tensor, seeds: Tensor) -> bool:
         if len(seeds) == 0:
             return True
         try:
             next(self._by_vmap(wanted, fixed, inputs, seeds))
-        except (RuntimeError, TypeError, ValueError):
+        except Exception:  # noqa: BLE001
             # Whatever vmap cannot trace (control flow on data, operations without a batching rule) the loop can run;
             # an error of the network itself appears there again.
             return False
@@ -74,23 +77,20 @@ class GeneralMethod:
     ) -> Iterator[dict[str, Tensor]]:
         leaves = {name: tensor.detach().requires_grad_() for name, tensor in wanted.items()}
         for index in range(len(inputs)):
-            with torch.enable_grad():
-                outputs = self._outputs({**fixed, **leaves}, inputs[index : index + 1])
-            if not outputs.requires_grad:
-                continue
-            for seed in seeds[:, index : index + 1]:
-                gradients = torch.autograd.grad(
-                    [outputs], list(leaves.values()), [seed], retain_graph=True, materialize_grads=True
-                )
-                dense = (gradient.to_dense() if gradient.is_sparse else gradient for gradient in gradients)
-                yield {name: gradient.unsqueeze(0) for name, gradient in zip(leaves, dense, strict=True)}
+            with self._outputs.holding({**fixed, **leaves}):
+                with torch.enable_grad():
+                    outputs = self._outputs.of(inputs[index : index + 1])
+                if not outputs.requires_grad:
+                    continue
+                for seed in seeds[:, index : index + 1]:
+                    # Not autograd.grad, which a reentrant checkpoint refuses.
+                    torch.autograd.backward([outputs], [seed], retain_graph=True)
+                    yield {name: _taken(leaf).unsqueeze(0) for name, leaf in leaves.items()}
 
 
-def outputs_of(network: nn.Module, select: Callable[[Tensor], Tensor] | None) -> Outputs:
-    """The network as a function of its tensors by name and of inputs."""
-
-    def outputs(tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        raw: Tensor = functional_call(network, dict(tensors), (inputs,))
-        return raw if select is None else select(raw)
-
-    return outputs
+def _taken(leaf: Tensor) -> Tensor:
+    """The gradient of a leaf, which has none afterwards."""
+    gradient, leaf.grad = leaf.grad, None
+    if gradient is None:
+        return torch.zeros_like(leaf, requires_grad=False)
+    return gradient.to_dense() if gradient.is_sparse else gradient

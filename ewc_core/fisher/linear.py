@@ -33,7 +33,7 @@ class _OnePosition:
             sums[self._names.bias].add_(self._squared.sum(0))
 
 
-class _ManyPositions:
+class ManyPositions:
     """δ [n, ..., out] and inputs [n, ..., in]: sums over positions come before the squares."""
 
     def __init__(self, names: Named, inputs: Tensor, num_outputs: int, num_seeds: int) -> None:
@@ -62,6 +62,11 @@ class _ManyPositions:
             sums[self._names.bias].add_(self._bias)
 
 
+def numbers_at_positions(positions: int, num_outputs: int, num_inputs: int, num_seeds: int) -> int:
+    """How many numbers `ManyPositions` holds per example."""
+    return positions * (num_outputs * (2 + rows_held(num_outputs, num_seeds)) + num_inputs)
+
+
 @dataclass(frozen=True)
 class LinearForm:
     """`nn.Linear` on inputs [n, in] or [n, ..., in]."""
@@ -79,12 +84,9 @@ class LinearForm:
     def numbers_per_example(self, call: Call, num_seeds: int) -> int:
         if prod(call.inputs.shape[1:-1]) == 1:
             return 2 * self.module.out_features + self.module.in_features
-        positions = prod(call.inputs.shape[1:-1])
-        return positions * (
-            self.module.out_features * (2 + rows_held(self.module.out_features, num_seeds)) + self.module.in_features
-        )
+        return numbers_at_positions(prod(call.inputs.shape[1:-1]), self.module.out_features, self.module.in_features, num_seeds)
 
     def squares(self, call: Call, num_seeds: int) -> Squares:
         if prod(call.inputs.shape[1:-1]) == 1:
             return _OnePosition(self.names, call.inputs.reshape(len(call.inputs), -1))
-        return _ManyPositions(self.names, call.inputs, self.module.out_features, num_seeds)
+        return ManyPositions(self.names, call.inputs, self.module.out_features, num_seeds)

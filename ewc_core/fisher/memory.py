@@ -9,14 +9,15 @@ from itertools import pairwise
 from math import ceil
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ewc_core.errors import SpecError
-from ewc_core.fisher.general import Outputs
 from ewc_core.fisher.independence import COMPANIES, check_outputs
+from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.plan import Plan
-from ewc_core.fisher.trace import graph_below, recorded
-from ewc_core.fisher.untouched import random_state_kept
+from ewc_core.fisher.recorded import recorded
+from ewc_core.fisher.trace import graph_below
+from ewc_core.fisher.untouched import attributes_kept, random_state_kept
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
 MOST_EXAMPLES = 512
@@ -60,8 +61,13 @@ def probe(
     passes = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
-        with random_state_kept(leaves.values()), recorded(plan.modules) as calls, _saved() as storages:
-            result = outputs({**leaves, **fixed}, inputs)
+        with (
+            random_state_kept(leaves.values()),
+            _saved() as storages,
+            outputs.holding({**leaves, **fixed}),
+            recorded(outputs.network, plan.modules) as calls,
+        ):
+            result = outputs.of(inputs)
         _check(result, len(inputs))
         graph = graph_below(result, leaves)
         plan.update(calls, graph, len(inputs))
@@ -75,6 +81,38 @@ def probe(
     forward = max(0, more_kept - few_kept) + inputs[:1].nbytes
     each = forward + per_example * item
     return ChunkSize(max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, each))), num_outputs, forward, chunk_bytes)
+
+
+def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> int:
+    """How many examples like `examples` [>= 1, ...] one pass may take for about `chunk_bytes`: 1 to `most`.
+
+    An example is taken to need twice what autograd would keep of it, or twice the largest output of a module, and its inputs
+    three times, which are read, converted and transformed. It follows from the shapes of network and inputs alone, so that
+    chunks, and with them the last bits of sums, are the same on every machine. The network is left as it was.
+    """
+    sizes: list[int] = []
+    for numbers in COMPANIES:
+        inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
+        with (
+            random_state_kept([examples]),
+            attributes_kept(network),
+            torch.enable_grad(),
+            _saved() as storages,
+        ):
+            outputs = [0]
+            for module in network.modules():
+                # What a checkpoint does not keep, or no backward pass needs, is seen here.
+                module.register_forward_hook(lambda module, inputs, output, seen=outputs: seen.append(_nbytes(output)))
+            network(inputs)
+        sizes.append(max(sum(storages.values()), max(outputs)))
+    few, more = sizes
+    each = 2 * max(0, more - few) + 3 * examples[:1].nbytes
+    return max(1, min(most, chunk_bytes // max(1, each)))
+
+
+def _nbytes(output: object) -> int:
+    parts = output if isinstance(output, tuple | list) else [output]
+    return sum(part.nbytes for part in parts if isinstance(part, Tensor))
 
 
 @contextmanager

@@ -18,9 +18,11 @@ from ewc_core.errors import SpecError
 from ewc_core.fisher.affine import ElementwiseForm, NormForm
 from ewc_core.fisher.conv import ConvForm
 from ewc_core.fisher.embedding import EmbeddingForm
-from ewc_core.fisher.forms import LayerForm, Squares, named, wide
+from ewc_core.fisher.forms import LayerForm, Named, Squares, named, wide
 from ewc_core.fisher.independence import rows_agree
 from ewc_core.fisher.linear import LinearForm
+from ewc_core.fisher.recorded import part_name
+from ewc_core.fisher.recurrent import Recurrent, RecurrentForm, is_recurrent, suffixes
 from ewc_core.fisher.trace import Call, Graph
 
 Calls = Mapping[str, Sequence[Call]]
@@ -51,11 +53,11 @@ class Plan:
     def update(self, calls: Calls, graph: Graph, num_examples: int) -> None:
         """Leave to the general method what this forward pass of `num_examples` examples shows to need it."""
         for module_name, form in list(self.layers.items()):
-            if not _fits(form, calls[module_name], graph, num_examples):
-                self._generalise(module_name, graph)
+            if graph.hides_parts or not _fits(form, calls[module_name], graph, num_examples):
+                self.generalise(module_name, graph)
         for name, element in list(self.elements.items()):
             uses = graph.uses[name]
-            if uses and not (len(uses) == 1 and element.fits(uses[0], num_examples)):
+            if graph.hides_parts or (uses and not (len(uses) == 1 and element.fits(uses[0], num_examples))):
                 del self.elements[name]
                 self.general.add(name)
         covered = {name for form in self.layers.values() for name in form.parameter_names}
@@ -68,7 +70,7 @@ class Plan:
         for name in list(self.layers):
             both = zip(few[name], more[name], strict=False)  # a network that branches may call a layer in one of them only
             if not all(rows_agree(one.inputs, other.inputs) for one, other in both):
-                self._generalise(name, graph)
+                self.generalise(name, graph)
 
     def squares(self, calls: Calls, graph: Graph, num_seeds: int) -> list[tuple[GradientEdge, Squares]]:
         """For every closed form that this pass used: where to ask for δ, and what to do with it. After `update`."""
@@ -81,9 +83,15 @@ class Plan:
         uses = ((element, use) for name, element in self.elements.items() for use in graph.uses[name])
         return found + [(use.output_edge(), element.squares(use)) for element, use in uses]
 
-    def _generalise(self, module_name: str, graph: Graph) -> None:
+    def keep(self, kind: type[LayerForm]) -> None:
+        """Use no closed form but those of layers of one kind; before any forward pass."""
+        self.layers = {name: form for name, form in self.layers.items() if isinstance(form, kind)}
+        self.elements = {}
+
+    def generalise(self, module_name: str, graph: Graph) -> None:
+        """Leave a layer's parameters to the general method."""
         form = self.layers.pop(module_name)
-        self.general.update(name for name in form.parameter_names if graph.uses[name])
+        self.general.update(name for name in form.parameter_names if graph.uses[name] or graph.hides_parts)
 
     def numbers_per_example(self, calls: Calls, num_seeds: int) -> int:
         """What the squares of one chunk hold per example, for the memory bound."""
@@ -102,7 +110,8 @@ def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
             "the nn.Module that it was made from",
             field="network",
         )
-    modules, layers = {}, {}
+    modules: dict[str, nn.Module] = {}
+    layers: dict[str, LayerForm] = {}
     wanted = frozenset(leaves)
     for name, module in network.named_modules():
         if isinstance(module, _BATCH_NORMS) and module.running_mean is None:
@@ -111,12 +120,34 @@ def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
                 "example has a gradient of its own; expected running statistics",
                 field="network",
             )
+        if _is_altered(module):
+            continue
+        if isinstance(module, Recurrent) and is_recurrent(module):
+            modules[name] = module
+            layers.update(_recurrent_forms(name, module, wanted))
         names = named(name, dict(module._parameters), wanted)
-        if type(module) in _FORMS and names.parameter_names and not _is_altered(module):
+        if type(module) in _FORMS and names.parameter_names:
             modules[name], layers[name] = module, _FORMS[type(module)](module, names)
     covered = {name for form in layers.values() for name in form.parameter_names}
     elements = {name: ElementwiseForm(name, tuple(leaf.shape)) for name, leaf in leaves.items() if name not in covered}
     return Plan(modules, layers, elements)
+
+
+def _recurrent_forms(name: str, module: Recurrent, wanted: frozenset[str]) -> dict[str, LayerForm]:
+    forms: dict[str, LayerForm] = {}
+    for suffix in suffixes(module):
+        inputs, states = (
+            Named(
+                *(
+                    path if (path := f"{name}.{kind}_{side}_{suffix}".lstrip(".")) in wanted else None
+                    for kind in ("weight", "bias")
+                )
+            )
+            for side in ("ih", "hh")
+        )
+        if inputs.parameter_names or states.parameter_names:
+            forms[part_name(name, suffix)] = RecurrentForm(inputs, states)
+    return forms
 
 
 def _fits(form: LayerForm, calls: Sequence[Call], graph: Graph, num_examples: int) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ewc_core.errors import SpecError
+from ewc_core.fisher.untouched import substituted
 from ewc_core.likelihoods import log_likelihood, probabilities
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -33,16 +33,18 @@ def reference_fisher(
     """
     leaves = {name: parameter.detach().requires_grad_() for name, parameter in network.named_parameters()}
     sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
-    with torch.enable_grad():
+    with torch.enable_grad(), substituted(network, leaves):
         for index in range(len(inputs)):
-            outputs = functional_call(network, leaves, (inputs[index : index + 1],))
+            outputs: Tensor = network(inputs[index : index + 1])
             outputs = outputs if select is None else select(outputs)
             target = None if targets is None else targets[index : index + 1]
             for weight, score in _weighted_scores(estimator, likelihood, outputs, target):
-                gradients = torch.autograd.grad(score, list(leaves.values()), retain_graph=True, materialize_grads=True)
-                for name, gradient in zip(leaves, gradients, strict=True):
-                    dense = gradient.to_dense() if gradient.is_sparse else gradient
-                    sums[name] += weight * dense.square()
+                torch.autograd.backward([score], retain_graph=True)  # not autograd.grad, which a reentrant checkpoint refuses
+                for name, leaf in leaves.items():
+                    gradient, leaf.grad = leaf.grad, None
+                    if gradient is not None:
+                        dense = gradient.to_dense() if gradient.is_sparse else gradient
+                        sums[name] += weight * dense.square()
     return {name: total.detach() / len(inputs) for name, total in sums.items()}
 
 

@@ -11,12 +11,14 @@ from torch.autograd.graph import GradientEdge
 
 from ewc_core.errors import SpecError
 from ewc_core.fisher.forms import Squares, wide
-from ewc_core.fisher.general import GeneralMethod, Outputs, outputs_of
+from ewc_core.fisher.general import GeneralMethod
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
+from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.plan import Plan, make_plan
+from ewc_core.fisher.recorded import recorded
 from ewc_core.fisher.seeds import make_seeds, needs_targets, num_seeds, num_uniforms
 from ewc_core.fisher.sums import Sums, at_least_float32
-from ewc_core.fisher.trace import graph_below, recorded
+from ewc_core.fisher.trace import graph_below
 from ewc_core.fisher.untouched import untouched
 from ewc_core.seeding import generator
 from ewc_core.specs import FisherEstimator, LikelihoodName
@@ -57,8 +59,8 @@ def fisher_steps(
     """
     if num_examples < 1:
         raise SpecError(f"the Fisher is a mean over examples, and there are {num_examples} of them", field="num_examples")
-    job = _Job(estimator, likelihood, outputs_of(network, select))
-    leaves, fixed = _tensors(network)
+    job = _Job(estimator, likelihood, Outputs(network, select))
+    leaves, fixed = tensors_of(network)
     random = generator(seed, "fisher-labels")
     with untouched(network), torch.enable_grad():
         plan = make_plan(network, leaves)
@@ -156,17 +158,18 @@ def _add_chunk(
 ) -> None:
     """Add one chunk's squared scores to `sums`."""
     (leaves, fixed), (inputs, targets, uniforms) = tensors, data
-    with torch.enable_grad(), recorded(plan.modules) as calls:
-        outputs = job.outputs({**leaves, **fixed}, inputs)
-    seeds = make_seeds(job.estimator, job.likelihood, outputs.detach(), targets, uniforms.to(outputs.device))
-    graph = graph_below(outputs, leaves)
-    plan.update(calls, graph, len(inputs))
-    collecting = plan.squares(calls, graph, len(seeds))
-    if collecting:
-        for index, seed in enumerate(seeds):
-            _add_seed(outputs, seed, collecting, retain_graph=index + 1 < len(seeds))
-        for _, squares in collecting:
-            squares.finish(sums)
+    with job.outputs.holding({**leaves, **fixed}):
+        with torch.enable_grad(), recorded(job.outputs.network, plan.modules) as calls:
+            outputs = job.outputs.of(inputs)
+        seeds = make_seeds(job.estimator, job.likelihood, outputs.detach(), targets, uniforms.to(outputs.device))
+        graph = graph_below(outputs, leaves)
+        plan.update(calls, graph, len(inputs))
+        collecting = plan.squares(calls, graph, len(seeds))
+        if collecting:
+            for index, seed in enumerate(seeds):
+                _add_seed(outputs, seed, collecting, retain_graph=index + 1 < len(seeds))
+            for _, squares in collecting:
+                squares.finish(sums)
     del outputs, graph, calls, collecting
     if plan.general:
         wanted = {name: leaves[name] for name in leaves if name in plan.general}
@@ -179,19 +182,3 @@ def _add_seed(outputs: Tensor, seed: Tensor, collecting: list[tuple[GradientEdge
     deltas = torch.autograd.grad([outputs], [edge for edge, _ in collecting], [seed], retain_graph=retain_graph)
     for (_, squares), delta in zip(collecting, deltas, strict=True):
         squares.add(wide(delta))
-
-
-def _tensors(network: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The trainable parameters as leaves of our own graph; the frozen ones and copies of the buffers.
-
-    Copies of embeddings with `max_norm`, too, whose forward pass shortens rows in place.
-    """
-    shortened = {id(module.weight) for module in network.modules() if getattr(module, "max_norm", None) is not None}
-    tensors = {
-        name: parameter.detach().clone() if id(parameter) in shortened else parameter.detach()
-        for name, parameter in network.named_parameters()
-    }
-    trainable = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    leaves = {name: tensor.requires_grad_() for name, tensor in tensors.items() if name in trainable}
-    frozen = {name: tensor for name, tensor in tensors.items() if name not in trainable}
-    return leaves, {**frozen, **{name: buffer.detach().clone() for name, buffer in network.named_buffers()}}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node
 
 
 @dataclass(frozen=True)
@@ -45,37 +44,16 @@ class Use:
         return shape
 
 
-@contextmanager
-def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Call]]]:
-    """Record every call of `modules` inside the block, by name. The hooks are gone afterwards.
-
-    A call that is not differentiable, or not of one tensor to one tensor, is left out.
-    """
-    calls: dict[str, list[Call]] = {name: [] for name in modules}
-
-    def record(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(module: nn.Module, arguments: tuple[object, ...], output: object) -> None:
-            inputs = arguments[0] if len(arguments) == 1 else None
-            if isinstance(inputs, Tensor) and isinstance(output, Tensor) and output.requires_grad:
-                edge = get_gradient_edge(output)
-                calls[name].append(Call(inputs.detach(), inputs._version, output.shape, edge))
-
-        return modules[name].register_forward_hook(hook)
-
-    handles = [record(name) for name in modules]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 @dataclass(frozen=True)
 class Graph:
-    """The autograd graph below the outputs: its nodes, and by parameter name every edge that leads to the parameter."""
+    """The autograd graph below the outputs: its nodes, and by parameter name every edge that leads to the parameter.
+
+    With `hides_parts` there are nodes below which parameters may be that only a backward pass shows: reentrant checkpoints.
+    """
 
     nodes: frozenset[Node]
     uses: Mapping[str, list[Use]]
+    hides_parts: bool
 
 
 def graph_below(output: Tensor, leaves: Mapping[str, Tensor]) -> Graph:
@@ -94,4 +72,4 @@ def graph_below(output: Tensor, leaves: Mapping[str, Tensor]) -> Graph:
             if name is not None:
                 uses[name].append(Use(node, position))
             waiting.append(following)
-    return Graph(frozenset(seen), uses)
+    return Graph(frozenset(seen), uses, any(node.name() == "CheckpointFunctionBackward" for node in seen))

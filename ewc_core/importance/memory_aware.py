@@ -6,17 +6,17 @@ from collections.abc import Callable, Generator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
 
 from ewc_core.errors import NonFiniteError
+from ewc_core.fisher.general import GeneralMethod
 from ewc_core.fisher.linear import LinearForm
-from ewc_core.fisher.plan import Calls, Plan, make_plan
-from ewc_core.fisher.trace import Graph, graph_below, recorded
+from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
+from ewc_core.fisher.outputs import Outputs, tensors_of
+from ewc_core.fisher.plan import Plan, make_plan
+from ewc_core.fisher.recorded import recorded
+from ewc_core.fisher.trace import graph_below
 from ewc_core.fisher.untouched import untouched
 
-DEFAULT_CHUNK_BYTES = 32 * 2**20
-MOST_EXAMPLES = 1024
-Outputs = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 Tensors = dict[str, Tensor]
 
 
@@ -33,87 +33,69 @@ def memory_aware_steps(
     f are the outputs (logits) that `select` chooses, all of them without it. The absolute value is taken per example, then
     the mean; no label is used. Their penalty is strength · Σ Ω (θ − θ*)², without ½: a precision of 2 · strength · Ω, Ω
     summed over tasks. A Linear that each example passes through once has the closed form Σ_n |δ_n|ᵀ|a_n|, δ from the
-    seed 2f; every other parameter has per-example gradients by vmap, as many at a time as `chunk_bytes` holds.
-    `read(start, stop)` gives inputs [n, ...] and targets; sums in float64. Yields the number of examples done after each
-    chunk. The network runs in eval mode and is left as it was.
+    seed 2f; every other parameter has per-example gradients, as the Fisher's general method makes them. Working memory is
+    about `chunk_bytes`, or what one example needs. `read(start, stop)` gives inputs [n, ...] and targets; sums in float64.
+    Yields the number of examples done after each chunk. The network runs in eval mode and is left as it was; Ω of frozen
+    parameters is 0.
 
     Raises:
+        SpecError: outputs that are not [n, K], or that depend on the other examples of a batch; a scripted network.
         NonFiniteError: an entry is NaN or infinite; the message names the parameter.
     """
-    leaves = {name: parameter.detach().requires_grad_() for name, parameter in network.named_parameters()}
-    sums = {name: torch.zeros_like(leaf, dtype=torch.float64, requires_grad=False) for name, leaf in leaves.items()}
-
-    def outputs(parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        raw: Tensor = functional_call(network, dict(parameters), (inputs,))
-        return raw if select is None else select(raw)
-
-    with untouched(network):
+    leaves, fixed = tensors_of(network)
+    sums = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in network.named_parameters()}
+    outputs = Outputs(network, select)
+    with untouched(network), torch.enable_grad():
         plan = make_plan(network, leaves)
-        for size in (2, 3):  # two sizes: a dimension that equals the number of examples by chance does not do so twice
-            first, _ = read(0, 1)
-            _forward(plan, outputs, leaves, first[torch.zeros(size, dtype=torch.int64)])
-    chunk = _chunk_size(plan, leaves, chunk_bytes)
-    for start in range(0, num_examples, chunk):
-        stop = min(start + chunk, num_examples)
+        plan.keep(LinearForm)
+        size = probe(plan, outputs, leaves, fixed, read(0, min(3, num_examples))[0], lambda _: 1, chunk_bytes)
+    general = GeneralMethod(outputs, torch.abs)
+    for start, stop in size.chunks(num_examples):
         inputs, _ = read(start, stop)
         with untouched(network):
-            _add_chunk(plan, outputs, leaves, inputs, sums)
+            _add_chunk(plan, general, size, outputs, (leaves, fixed), inputs, sums)
         yield stop
-    result = {name: (total / num_examples).to(leaves[name].dtype) for name, total in sums.items()}
+    result = {name: (sums[name] / num_examples).to(parameter.dtype) for name, parameter in network.named_parameters()}
     for name, tensor in result.items():
         if not bool(torch.isfinite(tensor).all()):
             raise NonFiniteError(f"the importance of parameter {name!r} holds NaN or infinity; has training diverged?")
     return result
 
 
-def _add_chunk(plan: Plan, outputs: Outputs, leaves: Tensors, inputs: Tensor, sums: Tensors) -> None:
+def _add_chunk(
+    plan: Plan,
+    general: GeneralMethod,
+    size: ChunkSize,
+    outputs: Outputs,
+    tensors: tuple[Tensors, Tensors],
+    inputs: Tensor,
+    sums: Mapping[str, Tensor],
+) -> None:
     """Add one chunk's absolute gradients to `sums`."""
-    result, calls, graph = _forward(plan, outputs, leaves, inputs)
-    forms = _closed_forms(plan)
-    used = {name: form for name, form in forms.items() if calls[name] and calls[name][0].output_edge.node in graph.nodes}
-    if used:
-        edges = [calls[name][0].output_edge for name in used]
-        deltas = torch.autograd.grad([result], edges, [2.0 * result.detach()])
-        for (name, form), delta in zip(used.items(), deltas, strict=True):
-            if form.names.weight is not None:
-                sums[form.names.weight] += delta.abs().T @ calls[name][0].inputs.abs()
-            if form.names.bias is not None:
-                sums[form.names.bias] += delta.abs().sum(0)
+    leaves, fixed = tensors
+    with outputs.holding({**leaves, **fixed}):
+        with torch.enable_grad(), recorded(outputs.network, plan.modules) as calls:
+            result = outputs.of(inputs)
+        graph = graph_below(result, leaves)
+        plan.update(calls, graph, len(inputs))
+        for name in list(plan.layers):
+            if any(call.inputs.ndim != 2 for call in calls[name]):
+                plan.generalise(name, graph)
+        seed = 2.0 * result.detach()
+        used = {
+            name: form
+            for name, form in plan.layers.items()
+            if isinstance(form, LinearForm) and calls[name] and calls[name][0].output_edge.node in graph.nodes
+        }
+        if used:
+            deltas = torch.autograd.grad([result], [calls[name][0].output_edge for name in used], [seed])
+            for (name, form), delta in zip(used.items(), deltas, strict=True):
+                if form.names.weight is not None:
+                    sums[form.names.weight].add_(delta.abs().T @ calls[name][0].inputs.abs())
+                if form.names.bias is not None:
+                    sums[form.names.bias].add_(delta.abs().sum(0))
     del result, calls, graph
-    covered = {name for form in forms.values() for name in form.parameter_names}
-    others = {name: leaf.detach() for name, leaf in leaves.items() if name not in covered}
-    fixed = {name: leaves[name].detach() for name in covered}
-    if not others:
-        return
-
-    def squared_norm(parameters: Tensors, example: Tensor) -> Tensor:
-        return outputs({**fixed, **parameters}, example.unsqueeze(0)).square().sum()
-
-    for name, gradient in vmap(grad(squared_norm), in_dims=(None, 0))(others, inputs).items():
-        sums[name] += gradient.abs().sum(0)
-
-
-def _forward(plan: Plan, outputs: Outputs, leaves: Tensors, inputs: Tensor) -> tuple[Tensor, Calls, Graph]:
-    """Outputs, and what the pass showed; layers that it shows to need the general method leave the plan."""
-    with torch.enable_grad(), recorded(plan.modules) as calls:
-        result = outputs(leaves, inputs)
-    graph = graph_below(result, leaves)
-    plan.update(calls, graph, len(inputs))
-    for name in list(plan.layers):
-        if any(call.inputs.ndim != 2 for call in calls[name]):
-            del plan.layers[name]
-    return result, calls, graph
-
-
-def _closed_forms(plan: Plan) -> dict[str, LinearForm]:
-    return {name: form for name, form in plan.layers.items() if isinstance(form, LinearForm)}
-
-
-def _chunk_size(plan: Plan, leaves: Tensors, chunk_bytes: int) -> int:
-    """Examples per chunk: per-example gradients where there is no closed form, inputs and outputs where there is."""
-    forms = _closed_forms(plan).values()
-    covered = {name for form in forms for name in form.parameter_names}
-    numbers = 2 * sum(leaf.numel() for name, leaf in leaves.items() if name not in covered)
-    numbers += sum(3 * (form.module.in_features + form.module.out_features) for form in forms)
-    item = max((leaf.element_size() for leaf in leaves.values()), default=1)
-    return max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, numbers * item)))
+    if plan.general:
+        wanted = {name: leaves[name] for name in leaves if name in plan.general}
+        others = {name: leaf.detach() for name, leaf in leaves.items() if name not in plan.general}
+        general.add(wanted, {**fixed, **others}, inputs, seed.unsqueeze(0), sums, size.general_examples(plan, leaves))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ewc_core.fisher.memory import examples_at_once
 from ewc_core.reinforcement.agent import Agent
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.exploration import choose_actions
@@ -86,8 +87,11 @@ def _episodes(
     now = environment.reset()
     stack.reset(now)
     returns, running = np.zeros(len(now)), np.ones(len(now), dtype=bool)
+    q_values = agent.learner.q_values
+    size = examples_at_once(agent.learner.network, torch.from_numpy(stack.stacked[:3]), most=len(now))
     for _ in range(max_steps):
-        actions = choose_actions(agent.learner.q_values(torch.from_numpy(stack.stacked)), epsilon, random)
+        values = [q_values(part) for part in torch.split(torch.from_numpy(stack.stacked), size)]
+        actions = choose_actions(torch.cat(values), epsilon, random)
         step = environment.step(actions)
         returns += step.rewards * running
         running &= ~step.over

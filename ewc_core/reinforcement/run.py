@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ewc_core.diagnostics import Diagnostics
 from ewc_core.errors import NonFiniteError, SpecError, StateFormatError
 from ewc_core.events import (
     Consolidated,
@@ -66,6 +68,7 @@ class ReinforcementRun:
         self._ending = False
         self.can_capture = True
         """Whether `capture` is allowed now: not while a belief is acted on, or agents are evaluated."""
+        self._diagnostics = Diagnostics()
         self._games = GameBook(spec)
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
@@ -176,6 +179,7 @@ class ReinforcementRun:
             raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
         self._games.require(visit.task_index, visit.task)
         self._ending = False
+        self._diagnostics.start_visit()
         num_steps = self.spec.num_steps_of_visit(visit.index)
         if visit.max_steps is not None:
             num_steps = min(num_steps, visit.max_steps)
@@ -241,13 +245,15 @@ class ReinforcementRun:
             if player.losses:
                 losses[kind] = sum(player.losses) / len(player.losses)
             if player.finished_returns:
-                returns[kind] = sum(player.finished_returns) / len(player.finished_returns)
-            penalties[kind] = player.agent(visit.task_index).learner.penalty()
+                returns[kind] = partial(float, sum(player.finished_returns) / len(player.finished_returns))
+            penalties[kind] = player.agent(visit.task_index).learner.penalty
             player.losses.clear()
             player.finished_returns.clear()
-        yield StepLogged(visit, self.step, losses, penalties)
-        if returns:
-            yield EpisodesLogged(visit, self.step, returns)
+        yield StepLogged(visit, self.step, losses, self._diagnostics.numbers("the penalty's curve", penalties))
+        numbers = self._diagnostics.numbers("the curve of returns", returns)
+        if numbers:
+            yield EpisodesLogged(visit, self.step, numbers)
+        yield from self._diagnostics.warnings(visit, self.spec.method.kind)
 
     def _consolidate_present(self, visit: Visit) -> Iterator[Event]:
         """Nothing follows, or nobody knows yet what: the task being played is consolidated as if another were about to begin.

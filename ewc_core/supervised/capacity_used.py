@@ -34,20 +34,15 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
         example = int(torch.randint(len(chosen), (), generator=random))
         draws.append((example, 2.0 * torch.randint(2, (size,), generator=random) - 1.0))
     groups = by_layer(layout.names)
-    was_training = end.network.training
-    end.network.eval()
-    try:
-        sums = pull_and_power(
-            end.network,
-            inputs,
-            draws,
-            groups,
-            likelihood=end.data.likelihood,
-            select=end.view.select,
-            num_examples=available,
-        )
-    finally:
-        end.network.train(was_training)
+    sums = pull_and_power(
+        end.network,
+        inputs,
+        draws,
+        groups,
+        likelihood=end.data.likelihood,
+        select=end.view.select,
+        num_examples=available,
+    )
     pairs = zip(groups, sums.tolist(), strict=True)
     curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
     return capacity_of_precision(layout.split(quadratic.precision), curvature)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from ewc_core.data import SplitName, TaskData
+from ewc_core.fisher.memory import examples_at_once
+from ewc_core.fisher.untouched import untouched
 from ewc_core.specs import LikelihoodName
 from ewc_core.supervised.heads import HeadView
 
-_CHUNK = 2048
+MOST_EXAMPLES = 2048
 
 
 def score(network: nn.Module, data: TaskData, view: HeadView, *, split: SplitName) -> float:
@@ -21,24 +23,26 @@ def score(network: nn.Module, data: TaskData, view: HeadView, *, split: SplitNam
     the right side of 0, in [0, 1]. Gaussian: R² = 1 − Σ(f − y)² / Σ(y − ȳ)², at most 1, over all output columns
     together; ȳ is the split's mean per column. R² of constant targets is 0 unless they are met exactly.
     """
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            if data.likelihood is LikelihoodName.GAUSSIAN:
-                return _r_squared(network, data, view, split)
-            is_right = _class_is_right if data.likelihood is LikelihoodName.CATEGORICAL else _signs_are_right
-            return _mean_right(network, data, view, split, is_right)
-    finally:
-        network.train(was_training)
+    with untouched(network), torch.no_grad():
+        if data.likelihood is LikelihoodName.GAUSSIAN:
+            return _r_squared(network, data, view, split)
+        is_right = _class_is_right if data.likelihood is LikelihoodName.CATEGORICAL else _signs_are_right
+        return _mean_right(network, data, view, split, is_right)
+
+
+def in_chunks(network: nn.Module, data: TaskData, split: SplitName) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets of a split in order, as many at a time as a forward pass may hold in memory."""
+    num_examples = data.num_examples(split)
+    size = examples_at_once(network, data.read_range(split, 0, min(3, num_examples))[0], most=MOST_EXAMPLES)
+    for start in range(0, num_examples, size):
+        yield data.read_range(split, start, min(start + size, num_examples))
 
 
 def _mean_right(
     network: nn.Module, data: TaskData, view: HeadView, split: SplitName, is_right: Callable[[Tensor, Tensor], Tensor]
 ) -> float:
     num_right, num_in_all = 0, 0
-    for start in range(0, data.num_examples(split), _CHUNK):
-        inputs, targets = data.read_range(split, start, min(start + _CHUNK, data.num_examples(split)))
+    for inputs, targets in in_chunks(network, data, split):
         right = is_right(view.outputs(network(inputs)), view.targets(targets))
         num_right += int(right.sum())
         num_in_all += right.numel()
@@ -54,14 +58,12 @@ def _signs_are_right(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _r_squared(network: nn.Module, data: TaskData, view: HeadView, split: SplitName) -> float:
-    num_examples = data.num_examples(split)
-    _, targets = data.read_range(split, 0, num_examples)
-    exact = targets.double()
+    parts, error = [], 0.0
+    for inputs, part in in_chunks(network, data, split):
+        parts.append(part.double())
+        error += float((view.outputs(network(inputs)).double() - parts[-1]).square().sum())
+    exact = torch.cat(parts)
     spread = float((exact - exact.mean(dim=0)).square().sum())
-    error = 0.0
-    for start in range(0, num_examples, _CHUNK):
-        inputs, part = data.read_range(split, start, min(start + _CHUNK, num_examples))
-        error += float((view.outputs(network(inputs)).double() - part.double()).square().sum())
     if spread == 0.0:
         return 1.0 if error == 0.0 else 0.0
     return 1.0 - error / spread

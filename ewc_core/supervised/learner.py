@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
+from ewc_core.fisher.memory import examples_at_once
 from ewc_core.importance import PathIntegral
 from ewc_core.likelihoods import mean_loss
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
 from ewc_core.supervised.optimiser import Step, make_optimiser
 
+Measure = Callable[[Callable[[], float | None]], float | None]
+_MOST = 2**16
 _PARAMETERS = "parameters"
 _OPTIMISER = "optimiser."
 _PATH = "path."
@@ -54,6 +57,7 @@ class Learner:
         self._quadratic: Quadratic | None = None
         self._explicit: Quadratic | None = None
         self._step: Step = self._optimiser.step
+        self._at_once: dict[tuple[int, ...], int] = {}
         self.path: PathIntegral | None = None
         self.penalty_share: float | None = None
         """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one."""
@@ -83,8 +87,8 @@ class Learner:
         """Value of the penalty at the present parameters; 0 without one."""
         return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
 
-    def step(self, segments: Sequence[Segment], *, measure: bool = False) -> float:
-        """One training step; returns the loss before it. With `measure` also sets `penalty_share`.
+    def step(self, segments: Sequence[Segment], *, measure: Measure | None = None) -> float:
+        """One training step; returns the loss before it. Also sets `penalty_share` to what `measure` makes of its measurement.
 
         The loss is −(1/N) Σ log p(target | outputs) over the N examples of all segments, up to a constant, penalty
         excluded. Explicit: the penalty's gradient joins the data gradient. Proximal: the implicit penalty step follows
@@ -97,13 +101,15 @@ class Learner:
             write_penalty_gradient(self.parameters.gradient, self._explicit, self.parameters.values)
         else:
             self.parameters.gradient.zero_()
-        loss = self._loss(segments)
-        value = float(loss.detach())
-        if not -torch.inf < value < torch.inf:
-            raise NonFiniteError(f"the loss is {value}")
-        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-        if measure:
-            self.penalty_share = self._share()
+        value, num_examples = 0.0, sum(len(segment.inputs) for segment in segments)
+        for group in self._groups(segments):
+            loss = self._loss(group, num_examples)
+            value += float(loss.detach())
+            if not -torch.inf < value < torch.inf:
+                raise NonFiniteError(f"the loss is {value}")
+            loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        if measure is not None:
+            self.penalty_share = measure(self._share)
         if self.path is None:
             self._step()
         else:
@@ -163,14 +169,32 @@ class Learner:
             return self.parameters.gradient
         return self.parameters.gradient - penalty_gradient(self._explicit, self.parameters.values)
 
-    def _loss(self, segments: Sequence[Segment]) -> Tensor:
+    def _groups(self, segments: Sequence[Segment]) -> list[list[Segment]]:
+        """The segments that go through the network together: joint training has as many as there are tasks, and its memory
+        is not to grow with them."""
         if len(segments) == 1:
+            return [list(segments)]
+        inputs = segments[0].inputs
+        if (size := self._at_once.get(tuple(inputs.shape[1:]))) is None:
+            size = self._at_once[tuple(inputs.shape[1:])] = examples_at_once(self.network, inputs[:3], most=_MOST)
+        groups: list[list[Segment]] = [[]]
+        together = 0
+        for segment in segments:
+            if groups[-1] and together + len(segment.inputs) > size:
+                groups.append([])
+                together = 0
+            groups[-1].append(segment)
+            together += len(segment.inputs)
+        return groups
+
+    def _loss(self, segments: Sequence[Segment], num_examples: int) -> Tensor:
+        """What some of the segments add to the mean loss over `num_examples` examples in all."""
+        if len(segments[0].inputs) == num_examples:
             (only,) = segments
             outputs = self.network(only.inputs)
             return mean_loss(self._likelihood, outputs if only.select is None else only.select(outputs), only.targets)
         outputs = self.network(torch.cat([segment.inputs for segment in segments]))
-        num_examples, start = len(outputs), 0
-        total = torch.zeros((), dtype=outputs.dtype)
+        total, start = torch.zeros((), dtype=outputs.dtype), 0
         for segment in segments:
             part = outputs[start : start + len(segment.inputs)]
             start += len(segment.inputs)

@@ -14,28 +14,22 @@ from ewc_core.events import (
     Evaluated,
     Event,
     FisherProgress,
-    ScoresLogged,
-    StepLogged,
     Stepped,
     Visit,
     VisitFinished,
     VisitStarted,
-    Warned,
-    ZeroShot,
 )
 from ewc_core.networks import reseed_dropout
 from ewc_core.params import ParameterLayout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
 from ewc_core.specs import SupervisedSpec, TaskSpec
-from ewc_core.supervised import guards
 from ewc_core.supervised.batches import ShuffledBatches
-from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
-from ewc_core.supervised.guards import Guard
-from ewc_core.supervised.learners import fresh_network, make_learner, new_stopping
+from ewc_core.supervised.informing import Informing
+from ewc_core.supervised.learners import make_learner, new_stopping
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook
 
@@ -67,6 +61,7 @@ class SupervisedRun:
         self._largest_share: float | None = None
         self._ending = False
         self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
+        self._informing = Informing(spec, self._tasks, self._learners)
         self._stopping: EarlyStopping | None = None
 
     @classmethod
@@ -146,6 +141,7 @@ class SupervisedRun:
         """
         self._expect(visit)
         self._ending = False
+        self._informing.start_visit()
         batches = self._tasks.batches(visit.task_index, "shuffle", visit.index)
         num_steps = self.spec.training.num_epochs * batches.steps_per_epoch
         if visit.max_steps is not None:
@@ -154,15 +150,15 @@ class SupervisedRun:
         if self.step == 0:
             self._start(visit)
             if visit.task_index not in self._visited:
-                yield from self._zero_shot(visit)
+                yield from self._informing.zero_shot(visit)
         quadratic = self._set_penalty(visit)
         if self.step == 0:
-            for guard in guards.at_start(self.spec, visit.index, len(self._seen(visit)), quadratic):
-                yield from self._warned(visit, guard)
+            yield from self._informing.at_start(visit, len(self._seen(visit)), quadratic)
         yield from self._train(visit, batches, num_steps)
         if self._stopping is not None and self._stopping.best_values is not None:
             self._learners[self.spec.method.kind].parameters.load_flat(self._stopping.best_values)
-        yield from self._warnings_at_end(visit, quadratic)
+        if self._constraints.ties(visit.task_index):
+            yield from self._informing.at_end(visit, quadratic, self._largest_share)
         yield from self._consolidate(visit)
         yield from self._evaluate(visit)
         finished = VisitFinished(visit, self.step, batches.num_examples_in(self.step))
@@ -185,15 +181,15 @@ class SupervisedRun:
             rate = self.spec.training.learning_rate_in(self.step // batches.steps_per_epoch)
             for learner in self._learners.values():
                 learner.set_learning_rate(rate)
-            penalties = {kind: learner.penalty() for kind, learner in self._learners.items()} if is_logged else {}
+            penalties = self._informing.penalties() if is_logged else {}
             losses = self._step(visit, batches.at(self.step), others, measure=is_logged)
             self.step += 1
             self._note_epoch(visit, batches)
             if is_logged:
-                yield StepLogged(visit, self.step, losses, penalties)
+                yield from self._informing.step(visit, self.step, losses, penalties)
             every = self.spec.training.evaluate_every
             if every is not None and (self.step % every == 0 or self.step == num_steps):
-                yield ScoresLogged(visit, self.step, {kind: self._scores(kind, visit) for kind in self._learners})
+                yield from self._informing.scores(visit, self.step, self._seen(visit))
             yield Stepped(visit, self.step, num_steps)
         for kind, learner in self._learners.items():
             if not learner.is_finite():
@@ -213,7 +209,7 @@ class SupervisedRun:
             if kind == "dropout":
                 reseed_dropout(learner.network, generator(self.spec.seed, "dropout", visit.index, self.step))
             try:
-                losses[kind] = learner.step(segments, measure=measure)
+                losses[kind] = learner.step(segments, measure=self._informing.share if measure else None)
             except NonFiniteError as error:
                 raise self._diverged(kind, visit, self.step + 1, str(error)) from error
             if measure and learner.penalty_share is not None and kind == self.spec.method.kind:
@@ -249,7 +245,7 @@ class SupervisedRun:
         if constraint is not None:
             self._constraints.put(constraint)
             yield Consolidated(visit, kind, constraint)
-            yield from self._warned(visit, capacity_guard(self.spec, self._constraints, end, self._layout))
+            yield from self._informing.consolidated(visit, self._constraints, end)
 
     def _evaluate(self, visit: Visit) -> Iterator[Event]:
         split = self.spec.training.evaluate_on
@@ -260,13 +256,6 @@ class SupervisedRun:
     def _scores(self, kind: str, visit: Visit) -> dict[int, float]:
         return self._tasks.scores(self._learners[kind].network, self._seen(visit), split=self.spec.training.evaluate_on)
 
-    def _zero_shot(self, visit: Visit) -> Iterator[Event]:
-        task, split = visit.task_index, self.spec.training.evaluate_on
-        untrained = self._tasks.scores(fresh_network(self.spec, self._tasks), [task], split=split)[task]
-        for kind, learner in self._learners.items():
-            current = self._tasks.scores(learner.network, [task], split=split)[task]
-            yield ZeroShot(visit, kind, current, untrained, self._tasks.data(task).num_examples(split))
-
     @property
     def _layout(self) -> ParameterLayout:
         return self._learners[self.spec.method.kind].parameters.layout
@@ -275,14 +264,6 @@ class SupervisedRun:
         quadratic = self._constraints.quadratic(self._layout, visiting=visit.task_index)
         self._learners[self.spec.method.kind].set_penalty(quadratic)
         return quadratic
-
-    def _warnings_at_end(self, visit: Visit, quadratic: Quadratic | None) -> Iterator[Event]:
-        if self._constraints.ties(visit.task_index):
-            yield from self._warned(visit, guards.without_effect(self.spec, quadratic, self._largest_share))
-
-    def _warned(self, visit: Visit, guard: Guard | None) -> Iterator[Event]:
-        if guard is not None:
-            yield Warned(visit, self.spec.method.kind, guard.code, guard.message)
 
     def _expect(self, visit: Visit) -> None:
         if visit.index != self.visit_index:

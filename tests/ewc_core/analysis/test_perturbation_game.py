@@ -102,9 +102,9 @@ def test_where_q_values_are_linear_their_mean_change_is_what_the_fisher_predicts
     changes = []
     for _ in range(300):
         parameters.values.copy_(anchor + draw_noise(deviations, noise))
-        changes.append(change_of_values(lambda part: network(part).detach(), states, reference))
+        changes.append(change_of_values(lambda part: network(part).detach(), states, reference, 512))
     measured = torch.tensor(changes)
     error = float(measured.std()) / len(measured) ** 0.5
     assert abs(float(measured.mean()) - predicted_increase(fisher, deviations)) < 3 * error
     parameters.values.copy_(anchor)
-    assert change_of_values(lambda part: network(part).detach(), states, reference) < 1e-12
+    assert change_of_values(lambda part: network(part).detach(), states, reference, 512) < 1e-12

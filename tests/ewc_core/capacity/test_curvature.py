@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ewc_core.capacity import pull_and_power
+from ewc_core.capacity import curvature, pull_and_power
+from ewc_core.errors import SpecError
 from ewc_core.fisher.seeds import make_seeds, num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.specs import FisherEstimator, LikelihoodName
+from tests.ewc_core.fisher.networks import NETWORKS, inputs_for
 
 
 def _network(sizes: tuple[int, ...], seed: int = 0) -> nn.Sequential:
@@ -102,3 +104,56 @@ def test_outputs_of_other_heads_bring_no_curvature() -> None:
         alone, inputs, draws, {"": ["weight", "bias"]}, likelihood=LikelihoodName.CATEGORICAL, select=None, num_examples=6
     )
     torch.testing.assert_close(headed, single, rtol=1e-12, atol=0)
+
+
+def test_a_network_without_second_derivatives_is_refused_in_words() -> None:
+    network, draws = NETWORKS["reentrant"], [(0, torch.ones(3))]
+    with pytest.raises(SpecError, match="second derivatives, and the network has none: When use_reentrant=True"):
+        pull_and_power(
+            network,
+            inputs_for("reentrant"),
+            draws,
+            {"all": ["first.weight"]},
+            likelihood=LikelihoodName.CATEGORICAL,
+            select=None,
+            num_examples=7,
+        )
+
+
+@pytest.mark.parametrize("name", ["attention", "gru", "lstm", "two names", "checkpointed", "embedding", "convs"])
+def test_it_is_the_same_for_all_examples_at_once_and_one_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And equal to what the gradients of every example and seed give, on networks of every kind."""
+    network, inputs = NETWORKS[name], inputs_for(name, num_examples=5)
+    names = [key for key, _ in network.named_parameters()]
+    draws = [(3, torch.tensor([1.0, -1.0, 1.0])), (0, torch.tensor([-1.0, -1.0, 1.0]))]
+
+    def found() -> Tensor:
+        return pull_and_power(
+            network, inputs, draws, {"all": names}, likelihood=LikelihoodName.CATEGORICAL, select=None, num_examples=5
+        )
+
+    whole = found()
+    monkeypatch.setattr(curvature, "DEFAULT_CHUNK_BYTES", 1)
+    torch.testing.assert_close(found(), whole, rtol=1e-9, atol=0)
+
+    scores = _scores(network, inputs)
+    full = torch.einsum("ncp,ncq->pq", scores, scores) / len(inputs)
+    expected = torch.zeros(2, dtype=torch.float64)
+    for example, signs in draws:
+        score = (signs.double().unsqueeze(1) * scores[example]).sum(0)
+        expected += torch.stack([score @ full @ score, score @ score])
+    torch.testing.assert_close(whole[0], expected, rtol=1e-9, atol=0)
+
+
+def _scores(network: nn.Module, inputs: Tensor) -> Tensor:
+    """s_c of every example: [n, num_seeds, num_parameters]."""
+    outputs = network(inputs)
+    seeds = make_seeds(FisherEstimator.EXACT, LikelihoodName.CATEGORICAL, outputs.detach(), torch.empty(0), torch.empty(0))
+    rows = []
+    for index in range(len(inputs)):
+        for seed in seeds[:, index]:
+            gradients = torch.autograd.grad(
+                outputs[index] @ seed, list(network.parameters()), retain_graph=True, materialize_grads=True
+            )
+            rows.append(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    return torch.stack(rows).view(len(inputs), len(seeds), -1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
 
 
 def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
@@ -145,6 +147,68 @@ class Recurrent(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         states, _ = self.lstm(inputs.reshape(-1, 3, 2))
         logits: Tensor = self.head(states[:, -1])
+        return logits
+
+
+class Remembering(nn.Module):
+    """A recurrent layer of the library over three steps, from a first state that is learned."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        width = (layer.proj_size or layer.hidden_size) * (2 if layer.bidirectional else 1)
+        self.layer, self.head = layer, nn.Linear(width, 4)
+        self.first = nn.Parameter(torch.zeros(width // layer.hidden_size, 1, layer.hidden_size)) if layer.mode == "GRU" else None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        sequence = inputs.reshape(-1, 3, 2)
+        first = None if self.first is None else self.first.expand(-1, len(inputs), -1).contiguous()
+        states, last = self.layer(sequence if self.layer.batch_first else sequence.transpose(0, 1), first)
+        state = states[:, -1] if self.layer.batch_first else states[-1]
+        if isinstance(last, tuple):
+            state = state + last[1].mean(dim=(0, 2)).unsqueeze(1)
+        logits: Tensor = self.head(state)
+        return logits
+
+
+class Packed(nn.Module):
+    """Sequences of different lengths, as the library packs them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.head = nn.GRU(2, 3, batch_first=True), nn.Linear(3, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        lengths = 2 + (inputs[:, 0] > 0).long()
+        packed = pack_padded_sequence(inputs.reshape(-1, 3, 2), lengths, batch_first=True, enforce_sorted=False)
+        logits: Tensor = self.head(self.gru(packed)[1][0])
+        return logits
+
+
+class Checkpointed(nn.Module):
+    """Layers whose activations are computed anew in the backward pass, in both of the library's ways."""
+
+    def __init__(self, *, reentrant: bool) -> None:
+        super().__init__()
+        self.first, self.head, self.reentrant = nn.Linear(6, 5), nn.Linear(5, 4), reentrant
+        self.inner = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.GRUCell(5, 5), nn.Linear(5, 5))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = torch.tanh(self.first(inputs))
+        logits: Tensor = self.head(checkpoint(self.inner, hidden, use_reentrant=self.reentrant))
+        return logits
+
+
+class TwoNames(nn.Module):
+    """A layer, a recurrent layer and a normalisation that have two names each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.gru, self.norm = nn.Linear(2, 3), nn.GRU(3, 3, batch_first=True), nn.LayerNorm(3)
+        self.body = nn.ModuleDict({"first": self.first, "gru": self.gru, "norm": self.norm, "head": nn.Linear(3, 4)})
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        states, _ = self.gru(self.body["first"](inputs.reshape(-1, 3, 2)))
+        logits: Tensor = self.body["head"](self.norm(states[:, -1]))
         return logits
 
 
@@ -336,6 +400,14 @@ NETWORKS: dict[str, nn.Module] = {
     "attention": seeded(Attention()),
     "time first": seeded(TimeFirst()),
     "recurrent": seeded(Recurrent()),
+    "gru": seeded(Remembering(nn.GRU(2, 3, bidirectional=True))),
+    "lstm": seeded(Remembering(nn.LSTM(2, 3, num_layers=2, bidirectional=True, batch_first=True))),
+    "projected lstm": seeded(Remembering(nn.LSTM(2, 3, proj_size=2, bias=False))),
+    "rnn": seeded(Remembering(nn.RNN(2, 3, num_layers=2, nonlinearity="relu", batch_first=True))),
+    "packed": seeded(Packed()),
+    "two names": seeded(TwoNames()),
+    "checkpointed": seeded(Checkpointed(reentrant=False)),
+    "reentrant": seeded(Checkpointed(reentrant=True)),
     "branching": seeded(Branching()),
     "rare expert": seeded(RareExpert()),
     "weight norm": seeded(nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 5)), nn.Tanh(), nn.Linear(5, 4))),

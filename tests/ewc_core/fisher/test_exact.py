@@ -11,8 +11,8 @@ from torch.func import functional_call, jacrev
 
 from ewc_core.errors import NonFiniteError
 from ewc_core.fisher import exact_fisher, fisher_steps, reference_fisher
-from ewc_core.fisher.general import outputs_of
 from ewc_core.fisher.memory import probe
+from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.plan import Plan, make_plan
 from ewc_core.likelihoods import probabilities
 from ewc_core.specs import LikelihoodName
@@ -63,7 +63,7 @@ def _settled(name: str) -> Plan:
     network, inputs = NETWORKS[name], inputs_for(name)
     leaves = {key: parameter.detach().requires_grad_() for key, parameter in network.named_parameters()}
     plan = make_plan(network, leaves)
-    probe(plan, outputs_of(network, None), leaves, {}, inputs[:3], lambda num_outputs: num_outputs, 2**20)
+    probe(plan, Outputs(network, None), leaves, {}, inputs[:3], lambda num_outputs: num_outputs, 2**20)
     return plan
 
 
@@ -88,6 +88,13 @@ def _settled(name: str) -> Plan:
         ("unused parameters", set()),
         ("time first", {"inner.weight", "inner.bias"}),
         ("scrambled", {"inner.weight", "inner.bias"}),
+        ("recurrent", set()),
+        ("gru", {"first"}),
+        ("lstm", set()),
+        ("projected lstm", {"layer.weight_hr_l0"}),
+        ("rnn", set()),
+        ("two names", set()),
+        ("checkpointed", {"inner.2.weight_ih", "inner.2.weight_hh", "inner.2.bias_ih", "inner.2.bias_hh"}),
     ],
 )
 def test_only_parameters_that_have_a_closed_form_use_it(name: str, general: set[str]) -> None:

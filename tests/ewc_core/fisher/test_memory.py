@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
+from ewc_core.capacity import pull_and_power
+from ewc_core.data import DataSource, TaskData
+from ewc_core.data.task_data import Part
 from ewc_core.fisher import fisher_steps
-from ewc_core.fisher.memory import ChunkSize
-from ewc_core.specs import FisherEstimator
+from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, examples_at_once
+from ewc_core.fisher.seeds import num_seeds
+from ewc_core.importance import memory_aware_steps
+from ewc_core.specs import FisherEstimator, LikelihoodName
+from ewc_core.supervised.evaluate import score
+from ewc_core.supervised.heads import HeadView
 
 
 class _Largest(TorchDispatchMode):
@@ -69,3 +77,73 @@ def test_no_intermediate_is_larger_than_the_chunk_and_smaller_chunks_mean_more_o
             num_chunks.append(sum(1 for _ in steps))
         assert seen.nbytes <= chunk_bytes
     assert num_chunks[0] > num_chunks[1] >= 1
+
+
+class _Wide(nn.Module):
+    """Few parameters, and half a mebibyte for each example."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.head = nn.Parameter(torch.ones(2**17)), nn.Linear(2**17, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.head(torch.tanh(inputs[:, :1] * self.gain))
+        return logits
+
+
+def _score(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -> None:
+    is_labels = likelihood is LikelihoodName.CATEGORICAL
+    targets = torch.zeros(len(inputs), dtype=torch.int64) if is_labels else torch.zeros(len(inputs), 3)
+    source = DataSource(inputs, targets, inputs, targets, likelihood, 3, None)
+    score(network, TaskData(source, {"test": Part(inputs, targets, None)}), HeadView(0, 3, 3), split="test")
+
+
+def _memory_aware(network: nn.Module, inputs: Tensor, _: LikelihoodName) -> None:
+    for _done in memory_aware_steps(network, lambda start, stop: (inputs[start:stop], inputs), len(inputs)):
+        pass
+
+
+def _curvature(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -> None:
+    groups = {"all": [name for name, _ in network.named_parameters()]}
+    draws = [(0, torch.ones(num_seeds(FisherEstimator.EXACT, likelihood, 3)))]
+    pull_and_power(network, inputs, draws, groups, likelihood=likelihood, select=None, num_examples=len(inputs))
+
+
+@pytest.mark.parametrize(
+    ("look", "likelihood"),
+    [(_memory_aware, LikelihoodName.CATEGORICAL), (_curvature, LikelihoodName.BERNOULLI)]
+    + [(_score, kind) for kind in LikelihoodName],
+)
+def test_whatever_looks_at_examples_takes_few_of_large_ones_at_a_time(
+    look: Callable[[nn.Module, Tensor, LikelihoodName], None], likelihood: LikelihoodName
+) -> None:
+    """All 200 at once would be 100 MiB in one tensor."""
+    with _largest() as seen:
+        look(_Wide(), torch.rand(200, 2), likelihood)
+    assert seen.nbytes <= DEFAULT_CHUNK_BYTES / 2
+
+
+def test_small_examples_go_through_together_and_their_number_is_that_of_their_shapes() -> None:
+    small, large = torch.rand(3, 2), torch.rand(3, 2)
+    network = nn.Linear(2, 3)
+    assert examples_at_once(network, small, most=2048) == 2048
+    assert {examples_at_once(_Wide(), examples, most=2048) for examples in (small, large, large[:1], 1e6 * large)} == {79}
+    assert examples_at_once(_Wide(), small, most=2048, chunk_bytes=1) == 1
+
+
+class _Hidden(nn.Module):
+    """Keeps nothing of its wide inner layer."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = checkpoint(self.inner, inputs, use_reentrant=False)
+        return logits
+
+
+def test_what_a_checkpoint_does_not_keep_is_counted_too() -> None:
+    inner = nn.Sequential(nn.Linear(2, 2**15), nn.Tanh(), nn.Linear(2**15, 3))
+    examples = torch.rand(3, 2)
+    assert examples_at_once(_Hidden(inner), examples, most=2048) <= DEFAULT_CHUNK_BYTES // 2**17

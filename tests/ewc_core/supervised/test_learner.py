@@ -96,3 +96,19 @@ def test_a_new_learning_rate_is_that_of_the_data_step_and_of_the_proximal_step(o
     for learner in (halved, fresh):
         learner.step([Segment(*_batch())])
     assert torch.equal(halved.parameters.values, fresh.parameters.values)
+
+
+def test_joint_training_on_many_tasks_takes_large_examples_in_groups_and_makes_the_same_step() -> None:
+    """An example has 4 MiB, which are read, converted and transformed: six fit at once."""
+    random = torch.Generator().manual_seed(3)
+    inputs, labels = torch.rand(12, 2**20, generator=random), torch.randint(2, (12,), generator=random)
+    parts = [(0, 5), (5, 6), (6, 10), (10, 12)]
+    sizes: list[int] = []
+    networks = [nn.Sequential(nn.AvgPool1d(2**19), nn.Linear(2, 2)) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    together, apart = (Learner(network, SGD, penalty_step=PenaltyStep.PROXIMAL) for network in networks)
+    loss = together.step([Segment(inputs, labels)])
+    apart.network.register_forward_hook(lambda module, arguments, output: sizes.append(len(output)))
+    assert apart.step([Segment(inputs[a:b], labels[a:b]) for a, b in parts]) == pytest.approx(loss, rel=1e-6)
+    torch.testing.assert_close(apart.parameters.values, together.parameters.values)
+    assert sizes == [2, 3, 6, 6]  # two to measure, then the groups
