@@ -33,10 +33,10 @@ def folders_of(broker_dir: Path) -> dict[str, Path]:
     return {name: broker_dir / name for name in ("messages", "processed", "unreadable", "outgoing")}
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
+class Channel(filesystem.Channel):
     """Kombu's channel with other ways to write and to read a message, and with queues that need no table of exchanges."""
 
-    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]  # kombu calls it so, too
         """Write the message elsewhere, whole, and then move it. It is not forced to the disk: a lost one costs time only."""
         folders = self._folders
         draft = folders["outgoing"] / f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}.{queue}.msg"
@@ -48,7 +48,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
             draft.unlink(missing_ok=True)
             raise
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         self._asked()
         for name in sorted(os.listdir(self._folders["messages"])):
             if name.partition(".")[2] != f"{queue}.msg":
@@ -98,7 +98,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
         return []
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]  # kombu ships no types
+class Transport(filesystem.Transport):
     """`filesystem://`, as Celery finds it."""
 
     Channel = Channel

@@ -16,7 +16,7 @@ NUM_UNREADABLE = 20
 _log = logging.getLogger(__name__)
 
 
-class Channel(redis.Channel):  # type: ignore[misc]  # kombu ships no types
+class Channel(redis.Channel):
     """Kombu's channel with another way to read what a blocking pop has brought."""
 
     def _brpop_read(self, **options: Any) -> bool:
@@ -36,7 +36,7 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu ships no types
             self.connection._deliver(message, queue)
             return True
         finally:
-            self._in_poll = None
+            self._in_poll: Any = None
             self._flush_brpop_reauth()
 
     def _pop_reply(self, options: dict[str, Any]) -> tuple[bytes, bytes] | None:
@@ -46,7 +46,8 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu ships no types
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise
-            self._set_keys_aside(error)
+            for queue in self.active_queues:
+                self._set_foreign_keys_aside(queue)
             return None
         except self.connection_errors:
             connection.disconnect()  # the next look connects again
@@ -63,16 +64,22 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu ships no types
         except RedisError as error:
             _log.warning("the unreadable message is dropped: %s", error)
 
-    def _set_keys_aside(self, why: ResponseError) -> None:
-        """Rename what is no list but stands where a queue should be."""
+    def _size(self, queue: str) -> int:
+        self._set_foreign_keys_aside(queue)
+        size: int = super()._size(queue)
+        return size
+
+    def _set_foreign_keys_aside(self, queue: str) -> None:
+        """Rename what stands where a queue or its bindings should be and is something else: every command would fail."""
+        expected = {self._q_for_pri(queue, step): b"list" for step in self.priority_steps}
         with self.conn_or_acquire() as client:
-            for key in [self._q_for_pri(queue, step) for queue in self.active_queues for step in self.priority_steps]:
-                if client.type(key) not in (b"list", b"none"):
-                    _log.warning("%r is no list and is set aside: %s", key, why)
+            for key, kind in {**expected, self.keyprefix_queue % queue: b"set"}.items():
+                if (found := client.type(key)) not in (kind, b"none"):
+                    _log.warning("%r in Redis is a %s, expected a %s: it is set aside", key, found.decode(), kind.decode())
                     client.rename(key, f"{key}.unreadable.{time.time_ns()}")
 
 
-class Transport(redis.Transport):  # type: ignore[misc]  # kombu ships no types
+class Transport(redis.Transport):
     """`redis://`, as Celery finds it."""
 
     Channel = Channel

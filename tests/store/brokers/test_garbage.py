@@ -154,12 +154,14 @@ def test_a_folder_a_pipe_and_a_huge_file_are_set_aside_too(stack, receiver):
 
 
 @pytest.mark.parametrize("stack", ["servers"], indirect=True)
-def test_a_key_that_is_no_list_is_set_aside(stack, receiver):
+def test_keys_of_another_type_are_set_aside(stack, receiver):
+    keys = (CPU_QUEUE, f"_kombu.binding.{CPU_QUEUE}")
     with Redis.from_url(stack.broker_url) as client:
-        client.set(CPU_QUEUE, "not a list")
+        for key in keys:
+            client.set(key, "other")
         with pytest.raises(TimeoutError):
             receiver(patience=0.1)
-        assert [client.get(key) for key in client.keys(f"{CPU_QUEUE}.unreadable.*")] == [b"not a list"]
+        assert [client.get(key) for key in client.keys("*unreadable*")] == [b"other", b"other"]
     wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
     wake_ups.publish("job_last")
     assert receiver() == ["job_last"]
