@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
-from ewc_core import tensor_file
 from ewc_core.analysis import AnalysisSubject, GameSubject
-from ewc_core.consolidation import Constraint
 from ewc_core.errors import SpecError
 from ewc_core.specs import AnalysisSpec, AtariTask, GymnasiumTask, OverlapAnalysis, ReinforcementSpec
-from store.blobs import read_blob
 from store.records import CheckpointRecord
 from store.unit_of_work import Database, Work
-from worker.checkpoint import tensor_index
-
-_ANCHOR = "anchor."
-_KINDS = ("ewc-constraint", "ewc-anchor")
+from worker.stored_state import stored_constraint, stored_weights
 
 
 def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir: Path | None) -> AnalysisSubject | GameSubject:
@@ -25,6 +17,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
 
     Raises:
         NotFound: the owner has no such job.
+        CheckpointDamaged: the stored bytes of one of them are not those that were written.
         SpecError: it has no finished visit that the question could be about.
     """
     with database.read() as work:
@@ -34,20 +27,20 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         method = job.learning.method.kind
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted, method=method)
         records = work.constraints.list(job.id)
-        blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in records]
+        consolidated = [work.checkpoints.get(record.checkpoint_id) for record in records]
         own = {} if checkpoint is None else _latest_of_tasks(work, checkpoint, method)
     if checkpoint is None:
         which = "no visit" if wanted is None else f"visit {wanted} not"
         raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
-    constraints = [Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs]
-    weights = _weights(read_blob(database, checkpoint.blob_id))
+    constraints = [stored_constraint(database, one) for one in consolidated]
+    weights = stored_weights(database, checkpoint)
     if isinstance(job.spec, ReinforcementSpec):
         return GameSubject(
             spec=job.spec,
             tasks=[task for task in specs if isinstance(task, AtariTask | GymnasiumTask)],
             constraints=constraints,
             weights=weights,
-            own={task: _weights(read_blob(database, blob_id)) for task, blob_id in own.items()},
+            own={task: stored_weights(database, latest) for task, latest in own.items()},
         )
     return AnalysisSubject(
         spec=job.supervised,
@@ -59,22 +52,12 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
     )
 
 
-def _latest_of_tasks(work: Work, checkpoint: CheckpointRecord, method: str) -> dict[int, str]:
-    """By task, the blob of the checkpoint of the last visit to it that is not after `checkpoint`."""
-    latest: dict[int, str] = {}
+def _latest_of_tasks(work: Work, checkpoint: CheckpointRecord, method: str) -> dict[int, CheckpointRecord]:
+    """By task, the checkpoint of the last visit to it that is not after `checkpoint`."""
+    latest: dict[int, CheckpointRecord] = {}
     for visit in work.switches.visits(checkpoint.job_id):
         if visit.visit_index is not None and visit.task_index is not None and visit.visit_index <= checkpoint.visit_index:
             found = work.checkpoints.latest(checkpoint.job_id, visit_index=visit.visit_index, method=method)
             if found is not None:
-                latest[visit.task_index] = found.blob_id
+                latest[visit.task_index] = found
     return latest
-
-
-def _weights(data: bytes) -> dict[str, Tensor]:
-    kind = _KINDS[0] if _is_constraint(data) else _KINDS[1]
-    tensors, _ = tensor_file.decode(data, kind=kind)
-    return {name.removeprefix(_ANCHOR): tensor for name, tensor in tensors.items() if name.startswith(_ANCHOR)}
-
-
-def _is_constraint(data: bytes) -> bool:
-    return any(entry["name"].startswith("fisher.") for entry in tensor_index(data))

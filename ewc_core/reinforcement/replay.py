@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.errors import ResumePointDamaged, SpecError, StateFormatError
 from ewc_core.specs.agent import replay_margin
 
 _FIRST, _TERMINATED, _EXTRA = 1, 2, 4
@@ -253,11 +253,10 @@ class Replay:
 
 
 def _check_file(file: Path, size: int) -> None:
+    name = f"{file.parent.name}/{file.name}"
     if not file.is_file():
         raise StateFormatError(
-            f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
+            f"replay file {name} is missing: it was deleted, or the job went on on another host that does not share it"
         )
     if file.stat().st_size != size:
-        raise StateFormatError(
-            f"replay file {file} has {file.stat().st_size} bytes, expected {size}: it is damaged, or belongs to another job"
-        )
+        raise ResumePointDamaged(f"replay file {name} has {file.stat().st_size} bytes, expected {size}")

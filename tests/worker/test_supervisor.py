@@ -46,12 +46,15 @@ def test_a_real_trainer_finishes_the_job_and_its_lease_is_released(database, att
         assert work.leases.get(job_id).worker_id is None
 
 
-def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_with_its_last_words(attend):
-    job = attend(f"import sys; print('the cat sat on the keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})")
-    assert job.status is JobStatus.FAILED
-    assert job.attempt == 2
-    assert job.error["code"] == "trainer_crashed"
-    assert "the cat sat on the keyboard" in job.error["message"]
+def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_for_good_and_its_last_words_stay_in_the_log(attend, caplog):
+    job = attend(
+        f"import sys; print('ValueError: the cat sat on /srv/keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})"
+    )
+    assert (job.status, job.attempt) == (JobStatus.FAILED, 2)
+    assert (job.error["code"], job.error["retryable"]) == ("trainer_crashed", False)
+    assert "(ValueError)" in job.error["message"]
+    assert "cat" not in job.error["message"]
+    assert f"job {job.id}: the trainer said: ValueError: the cat sat on /srv/keyboard" in caplog.text
 
 
 def test_a_trainer_that_is_always_killed_fails_the_job_as_worker_lost(attend):
