@@ -34,9 +34,9 @@ def test_six_kills_as_it_comes_back_and_the_job_goes_on_within_a_minute(stack, d
     wait_for(lambda: job_of(database, job_id).status is JobStatus.RUNNING, seconds=60, what="the job to go on")
 
 
-def test_a_celery_that_is_stopped_before_it_takes_the_job_is_replaced(stack, database, submit, start_worker):
+def test_a_celery_that_is_stopped_before_it_takes_the_job_is_replaced(stack, database, submit, start_worker, tmp_path):
     worker = start_worker(EWC_WATCHDOG_SECONDS="2", EWC_STOP_GRACE_SECONDS="0.1")
-    wait_for(lambda: celery_of(worker) is not None and len(worker.family()) > 2, seconds=60, what="Celery and its pool")
+    wait_for(lambda: " ready." in (tmp_path / "worker-0.log").read_text(), seconds=60, what="Celery to listen")
     stopped = celery_of(worker)
     stopped.send_signal(signal.SIGSTOP)
     job_id = submit(SPEC)
@@ -46,7 +46,7 @@ def test_a_celery_that_is_stopped_before_it_takes_the_job_is_replaced(stack, dat
 
 def test_a_backlog_of_short_jobs_on_two_workers_never_makes_the_watchdog_act(stack, database, submit, start_worker, tmp_path):
     short = SPEC.model_copy(update={"training": SPEC.training.model_copy(update={"num_epochs": 1}), "tasks": SPEC.tasks[:1]})
-    workers = [start_worker(EWC_WATCHDOG_SECONDS="1") for _ in range(2)]
+    workers = [start_worker(EWC_WATCHDOG_SECONDS="2") for _ in range(2)]
     jobs = [submit(short) for _ in range(6)]
     wait_for(
         lambda: all(job_of(database, job_id).status is JobStatus.SUCCEEDED for job_id in jobs),

@@ -28,6 +28,7 @@ def look(database, settings):
     """Whether the watchdog (patience 30 s, two slots) finds Celery deaf `seconds` after it looked last."""
     clock = Clock()
     watchdog = Watchdog(settings.model_copy(update={"watchdog_seconds": 30.0, "worker_slots": 2}), clock=clock)
+    watchdog.is_deaf(database, CELERY_PID, has_asked=True)
 
     def _look(seconds: float, *, has_asked: bool = False, pid: int = CELERY_PID) -> bool:
         clock.seconds += seconds
@@ -111,9 +112,8 @@ def test_leases_of_another_celery_do_not_make_this_one_busy(queue, look, claim):
     assert [look(0), look(30)] == [False, True]
 
 
-def test_patience_begins_with_each_process_and_doubles_until_one_listens(queue, look):
+def test_a_process_that_has_never_asked_may_be_starting_and_each_next_one_is_given_twice_as_long(queue, look):
     queue()
-    assert [look(0), look(30)] == [False, True]
-    assert [look(30, pid=2), look(59, pid=2), look(1, pid=2)] == [False, False, True]
+    assert [look(0, pid=2), look(59, pid=2), look(1, pid=2)] == [False, False, True]
     assert [look(60, pid=3), look(119, pid=3), look(1, pid=3)] == [False, False, True]
     assert [look(0, pid=4, has_asked=True), look(1, pid=4), look(30, pid=4)] == [False, False, True]
