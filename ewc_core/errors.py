@@ -17,9 +17,10 @@ EwcError
 │   ├── InvalidCursor         a page cursor that names no record
 │   ├── Fenced                a write with a stale lease epoch
 │   ├── BlobIncomplete        a blob finished before all of its chunks were there
-│   └── BlobCorrupt           stored bytes whose checksum does not match
+│   ├── BlobCorrupt           stored bytes whose checksum does not match
+│   └── RowDamaged            a row of which a value cannot be read
 └── StoreUnavailable          database unreachable, or its schema is not the one this version needs
-    └── StoreDamaged          a database that holds something else than was written
+    └── StoreDamaged          a database file, page or index that is not as it was written
 
 `code` is stable and public: it appears in problem documents and in a failed job's `error.code`.
 """
@@ -188,6 +189,12 @@ class BlobCorrupt(RecordError):
     code = "blob_corrupt"
 
 
+class RowDamaged(RecordError):
+    """A stored value is not what its column holds: text that is no JSON, for instance."""
+
+    code = "row_damaged"
+
+
 class StoreUnavailable(EwcError):
     """The database cannot be used: unreachable, or not migrated to this version's schema."""
 
@@ -195,6 +202,6 @@ class StoreUnavailable(EwcError):
 
 
 class StoreDamaged(StoreUnavailable):
-    """The database, or a row of it, holds something else than was written; it has to be restored from a backup."""
+    """The database itself is damaged, and has to be restored from a backup."""
 
     code = "store_damaged"

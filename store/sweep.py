@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import RowDamaged, StoreUnavailable
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.records import ExpiredLease
@@ -67,10 +67,13 @@ def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobSta
     with database.read() as work:
         expired = work.leases.expired()
     for lease in expired:
-        with database.write() as work:
-            # The holder may have come back, or the job may have moved on, since the list was read.
-            if work.leases.revoke(lease) and work.jobs.get(lease.job_id).status is lease.status:
-                settled[_settle(work, lease, max_attempts)].append(lease.job_id)
+        try:
+            with database.write() as work:
+                # The holder may have come back, or the job may have moved on, since the list was read.
+                if work.leases.revoke(lease) and work.jobs.get(lease.job_id).status is lease.status:
+                    settled[_settle(work, lease, max_attempts)].append(lease.job_id)
+        except RowDamaged as error:  # the other jobs go on
+            _logger.error("job %s cannot be settled: %s", lease.job_id, error)
     return settled
 
 
