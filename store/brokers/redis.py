@@ -19,10 +19,13 @@ _log = logging.getLogger(__name__)
 class Channel(redis.Channel):
     """Kombu's channel with another way to read what a blocking pop has brought."""
 
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        super()._brpop_start(timeout)
+        self.connection.client.transport_options.get("on_asked", lambda: None)()
+
     def _brpop_read(self, **options: Any) -> bool:
         try:
             found = self._pop_reply(options)
-            self.connection.client.transport_options.get("on_asked", lambda: None)()
             if not found:
                 raise Empty
             key, stored = found
