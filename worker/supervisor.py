@@ -51,13 +51,15 @@ class Supervisor:
 
     def _train_once(self, fence: Fence) -> bool:
         """Run one trainer to its end. Returns whether the job should be claimed again at once."""
-        with tempfile.TemporaryFile() as stderr:
+        with _file_for_last_words() as stderr:
             trainer = _start_trainer(fence, stderr)
             try:
                 self._watch(trainer, fence)
             finally:
                 _kill(trainer)
-            return self._settle(fence, trainer.returncode, _last_words(fence, stderr))
+            # A page of a replay's file that finds no room on the disk kills whoever writes it.
+            status = exit_codes.NO_RECORD_OR_ROOM if trainer.returncode == -signal.SIGBUS else trainer.returncode
+            return self._settle(fence, status, _last_words(fence, stderr))
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
         """Keep the lease alive while the trainer runs; end it when the worker stops, its owner says so, or it hangs."""
@@ -137,7 +139,7 @@ class Supervisor:
                 f"the trainer crashed twice at the same place{last_words}; the worker's log has the cause, under this job's id"
             )
             error: dict[str, Any] | None = {"code": "trainer_crashed", "message": message, "retryable": False}
-        elif status == exit_codes.RECORD_UNAVAILABLE:
+        elif status == exit_codes.NO_RECORD_OR_ROOM:
             work.jobs.note_progress_made(job.id)  # the job is not to blame: this attempt does not count
             error = None
         elif status != exit_codes.STOPPED and job.attempts_since_progress >= limit:
@@ -151,7 +153,7 @@ class Supervisor:
         return error is None and status not in _REASONS
 
 
-_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.RECORD_UNAVAILABLE: "record_unavailable"}
+_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: "record_unavailable"}
 """Why a job goes back to the queue without being claimed again at once."""
 
 
@@ -188,6 +190,14 @@ def _kill(trainer: subprocess.Popen[bytes]) -> None:
     trainer.wait()
     if trainer.stdin is not None:
         trainer.stdin.close()
+
+
+def _file_for_last_words() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        log.warning("what the trainer says is not kept: %s", error)
+        return open(os.devnull, "w+b")
 
 
 def _last_words(fence: Fence, stderr: IO[bytes]) -> str:

@@ -95,5 +95,10 @@ def test_a_trainer_that_writes_nothing_is_killed_and_replaced(attend):
 
 
 def test_an_unreachable_record_is_not_the_jobs_fault(attend):
-    job = attend(f"import sys; sys.exit({exit_codes.RECORD_UNAVAILABLE})", max_attempts_without_progress=1)
+    job = attend(f"import sys; sys.exit({exit_codes.NO_RECORD_OR_ROOM})", max_attempts_without_progress=1)
+    assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)
+
+
+def test_a_replay_file_that_finds_no_room_is_not_the_jobs_fault(attend):
+    job = attend("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", max_attempts_without_progress=1)
     assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)
