@@ -120,7 +120,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             core.StoreUnavailable,
             503,
             "Database unavailable",
-            "The database cannot be reached, or its schema is not the one that this version needs. Try again later.",
+            "The database cannot be reached, its disk is full, or its schema is not the one that this version needs. "
+            "Try again later.",
         ),
         _of(http.ApiError, 400, "Request refused", "The request cannot be answered."),
         _of(

@@ -25,7 +25,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
-from ewc_core.errors import StoreDamaged, StoreUnavailable
+from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
 from store.base import db_now
 from store.engine import BEGIN_OPTION, make_engine
 from store.records import Fence
@@ -141,6 +141,7 @@ class Database:
 
         Raises:
             StoreUnavailable: the database cannot be reached, or lacks this version's tables.
+            StoreDamaged, RowDamaged: what it reads is not what was written.
         """
         with _driver_errors_translated(), self.engine.connect() as connection:
             # On PostgreSQL the server itself refuses writes here; SQLite has no such mode for one transaction.
@@ -200,6 +201,8 @@ def _driver_errors_translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if "Could not decode to UTF-8" in str(error.orig):  # SQLite's driver has no code for it
+            raise RowDamaged(f"a stored value is no text: {_reason(error)}") from error
         if _is_damage(error):
             raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
         if isinstance(error, OperationalError | InterfaceError | InternalError):

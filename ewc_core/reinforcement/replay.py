@@ -99,8 +99,7 @@ class Replay:
             replay._arrays[name] = np.memmap(folder / file.name, dtype=array.dtype, mode="r+", shape=array.shape)
         fresh = replay.cursor()
         own = {name: (tensor.shape, tensor.dtype) for name, tensor in fresh.items()}
-        # Cursors of earlier versions have no checksum.
-        given = {_CHECKSUM: fresh[_CHECKSUM], **cursor}
+        given = {_CHECKSUM: fresh[_CHECKSUM], **cursor}  # cursors of earlier versions have no checksum
         if {name: (tensor.shape, tensor.dtype) for name, tensor in given.items()} != own:
             raise StateFormatError(
                 f"replay cursor holds {sorted(cursor)}, expected {sorted(own)} of {len(replay._written)} streams"
