@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from store.queue import CPU_QUEUE
 from worker.processes import die_with_parent
@@ -23,9 +24,10 @@ _log = logging.getLogger("worker")
 class CeleryProcess:
     """Celery as a child process, and how it is doing. One that dies is replaced, later each time it dies young."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing runs before `keep_alive`."""
         self._settings = settings
+        self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._heard_from: int | None = None
         self._started_at = 0.0
@@ -46,7 +48,7 @@ class CeleryProcess:
         if self._process is not None and self._process.poll() is not None:
             status = self._process.returncode
             _log.warning("the Celery process left with %s; another is started in %.0f s", status, self._wait_before_next())
-        if self._process is not None or time.monotonic() < self._start_at:
+        if self._process is not None or self._clock() < self._start_at:
             return False
         self._start()
         return True
@@ -85,7 +87,7 @@ class CeleryProcess:
             "--loglevel=INFO",
             f"--hostname=ewc-{new_worker_id()}-{int(time.time())}@%h",
         ]
-        self._started_at = time.monotonic()
+        self._started_at = self._clock()
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own command)
                 [*command, *options],
@@ -102,7 +104,7 @@ class CeleryProcess:
 
     def _wait_before_next(self) -> float:
         """Forget the process that is not there any more; how many seconds until the next is started."""
-        now = time.monotonic()
+        now = self._clock()
         wait = 1.0 if now - self._started_at > _LONG_LIFE_SECONDS else self._back_off
         self._start_at, self._back_off = now + wait, min(2 * wait, _MAX_BACK_OFF_SECONDS)
         self._process = None
