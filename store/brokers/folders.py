@@ -50,12 +50,15 @@ class Channel(filesystem.Channel):
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         self._asked()
-        for name in sorted(os.listdir(self._folders["messages"])):
+        waiting, processed = self._folders["messages"], self._folders["processed"]
+        for folder in (waiting, processed):
+            folder.mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
+        for name in sorted(os.listdir(waiting)):
             if name.partition(".")[2] != f"{queue}.msg":
                 continue
-            received = self._folders["processed"] / name
+            received = processed / name
             try:
-                os.rename(self._folders["messages"] / name, received)
+                os.rename(waiting / name, received)
             except OSError:
                 continue  # another receiver has it
             try:
@@ -63,6 +66,9 @@ class Channel(filesystem.Channel):
             except (OSError, NotAWakeUp) as error:
                 self._set_aside(received, error)
         raise Empty
+
+    def _size(self, queue: str) -> int:
+        return sum(entry.name.partition(".")[2] == f"{queue}.msg" for entry in _entries(self._folders["messages"]))
 
     def _set_aside(self, file: Path, why: Exception) -> None:
         """Keep it for whoever wants to know, as long as it is among the newest few."""
@@ -75,11 +81,6 @@ class Channel(filesystem.Channel):
             _log.warning("message %s stays among those that were received: %s", file.name, error)
         for old in sorted(_entries(folder), key=lambda entry: entry.name)[:-NUM_UNREADABLE]:
             delete(old)
-
-    @property
-    def data_folder_in(self) -> str:
-        """Where kombu itself looks for messages, to count them."""
-        return str(self._folders["messages"])
 
     @property
     def _folders(self) -> dict[str, Path]:

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 
 import pytest
 from celery import Celery
@@ -195,4 +196,18 @@ def test_what_dead_senders_left_and_folders_among_the_received_are_collected(sta
     assert wake_ups.collect_processed(older_than_seconds=3600) == 0
     assert wake_ups.collect_processed(older_than_seconds=-1) == 2
     assert list((stack.broker_dir / "outgoing").iterdir()) == list((stack.broker_dir / "processed").iterdir()) == []
+    wake_ups.close()
+
+
+@pytest.mark.parametrize("stack", ["embedded"], indirect=True)
+def test_a_receiver_makes_folders_that_are_gone_again(stack, receiver):
+    wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
+    wake_ups.publish("job_last")
+    (stack.broker_dir / "processed").rmdir()
+    assert receiver() == ["job_last"]
+    shutil.rmtree(stack.broker_dir)
+    with pytest.raises(TimeoutError):
+        receiver(patience=0.1)
+    wake_ups.publish("job_last")
+    assert receiver() == ["job_last"]
     wake_ups.close()
