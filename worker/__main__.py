@@ -38,8 +38,9 @@ def main() -> int:
     trouble, is_new, next_sweep = Trouble(log, "sweeps"), False, 0.0
     while not stop.wait(_LOOK_SECONDS):
         try:
-            is_new = celery.keep_alive() or is_new
-            if time.monotonic() < next_sweep and not is_new:
+            is_started = celery.keep_alive()
+            is_new = is_new or is_started
+            if not is_started and time.monotonic() < next_sweep:
                 continue
             next_sweep = time.monotonic() + settings.sweep_seconds
             _sweep_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
