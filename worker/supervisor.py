@@ -57,8 +57,10 @@ class Supervisor:
                 self._watch(trainer, fence)
             finally:
                 _kill(trainer)
-            # A page of a replay's file that finds no room on the disk kills whoever writes it.
-            status = exit_codes.NO_RECORD_OR_ROOM if trainer.returncode == -signal.SIGBUS else trainer.returncode
+            status = trainer.returncode
+            if status == -signal.SIGBUS:  # a page of a replay's file that finds no room on the disk kills whoever writes it
+                log.warning("job %s: trainer left with SIGBUS: the disk of its replay is full", fence.job_id)
+                status = exit_codes.NO_RECORD_OR_ROOM
             return self._settle(fence, status, _last_words(fence, stderr))
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
