@@ -13,7 +13,7 @@ from api.app import create_app
 from api.readiness import SchemaMismatch, require_schema
 from api.server import Server
 from api.settings import ApiSettings
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import StoreDamaged, StoreUnavailable
 from store.unit_of_work import Database
 
 
@@ -32,6 +32,8 @@ def main() -> int:
         _check(settings)
     except SchemaMismatch as error:
         return _refuse(str(error))
+    except StoreDamaged as error:
+        return _refuse(f"{error}; restore it from a backup (EWC_DATABASE_URL says where it is)")
     except StoreUnavailable as error:
         return _refuse(f"{error} (EWC_DATABASE_URL says where it is; python -m migrations upgrade makes it)")
     except ValidationError as error:

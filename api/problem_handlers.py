@@ -43,7 +43,7 @@ def problem_of(error: EwcError, *, instance: str, request_id: str) -> JSONRespon
     items: list[ProblemItem] = []
     if isinstance(error, SpecError):
         items = [ProblemItem(pointer=pointer_of_field(error.field), code=error.code, detail=detail)]
-    if isinstance(error, StoreUnavailable):
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error, StoreUnavailable):
         headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request %s failed with %s: %s", request_id, type(error).__name__, " ".join(detail.split()))

@@ -51,6 +51,20 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
         _of(core.ParameterMismatch, 500, "Stored parameters do not fit", "Stored tensors do not fit the network of their job."),
         _of(core.NonFiniteError, 500, "Not a finite number", "A computation gave NaN or infinity."),
         _of(core.StateFormatError, 500, "Stored state is malformed", "Stored bytes are not what they claim to be."),
+        _of(
+            core.ResumePointDamaged,
+            500,
+            "Resume point damaged",
+            "What a job would go on from is not what was stored, so the job has failed, and no retry can help. Submit its spec "
+            "again as a new job; the checkpoints of its finished visits stay where they are.",
+        ),
+        _of(
+            core.CheckpointDamaged,
+            500,
+            "Checkpoint damaged",
+            "The stored content of the checkpoint is not what was written, which was found before a byte of it was sent. Use a "
+            "copy that was downloaded earlier or another checkpoint of the job, or submit the job's spec again.",
+        ),
         _of(core.RecordError, 500, "Record refused", "The database refused a read or a write."),
         _of(
             core.NotFound,
@@ -91,10 +105,23 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
         _of(core.BlobIncomplete, 500, "Content incomplete", "Stored content lacks some of its parts."),
         _of(core.BlobCorrupt, 500, "Content corrupt", "Stored content does not match its checksum."),
         _of(
+            core.RowDamaged,
+            500,
+            "Record damaged",
+            "A value in the database is not what was written. The operator finds which in the log, by the request id.",
+        ),
+        _of(
+            core.StoreDamaged,
+            500,
+            "Database damaged",
+            "The database is damaged, and trying again does not help: the operator has to restore it from a backup.",
+        ),
+        _of(
             core.StoreUnavailable,
             503,
             "Database unavailable",
-            "The database cannot be reached, or its schema is not the one that this version needs. Try again later.",
+            "The database cannot be reached, its disk is full, or its schema is not the one that this version needs. "
+            "Try again later.",
         ),
         _of(http.ApiError, 400, "Request refused", "The request cannot be answered."),
         _of(

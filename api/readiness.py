@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from api.services import Services
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import StoreDamaged, StoreUnavailable
 from migrations import HEAD
 from store.unit_of_work import Database
 
@@ -22,6 +22,7 @@ def require_schema(database: Database) -> None:
 
     Raises:
         StoreUnavailable: it cannot be reached.
+        StoreDamaged: it is not whole.
         SchemaMismatch: it has another schema, or none.
     """
     database.ping()
@@ -41,6 +42,9 @@ def _check(check: Callable[[], None]) -> str:
         check()
     except SchemaMismatch as error:
         return str(error)
+    except StoreDamaged as error:
+        _log.error("not ready: %s", error)
+        return "damaged: it has to be restored from a backup"
     except StoreUnavailable as error:
         _log.warning("not ready: %s", error)
         return "not reachable"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,10 @@ from api.api_key_format import parse_key
 from api.errors import ScopeMissing, Unauthorized, UnsupportedMediaType
 from api.services import services_of
 from api.storable_text import CarefulRequest, require_storable_parameters
+from ewc_core.errors import StoreUnavailable
 from store.unit_of_work import Database
 
+_log = logging.getLogger("api")
 _TOUCH_EVERY = timedelta(minutes=1)
 _NO_DIGEST = "0" * 64
 
@@ -70,8 +73,11 @@ def authenticate(database: Database, authorization: str | None) -> Caller:
         raise Unauthorized(f"the API key {record.id} was revoked")
     # This host's clock: it only says how often the time of use is written, and spares every request a statement.
     if record.last_used_at is None or datetime.now(UTC) - record.last_used_at > _TOUCH_EVERY:
-        with database.write() as work:
-            work.api_keys.touch(record.id)
+        try:
+            with database.write() as work:
+                work.api_keys.touch(record.id)
+        except StoreUnavailable as error:  # who only reads can be served even while the disk is full
+            _log.warning("the use of key %s cannot be noted: %s", record.id, error)
     return Caller(owner=record.owner, key_id=record.id, scopes=frozenset(record.scopes))
 
 

@@ -7,6 +7,7 @@ import threading
 
 from api.services import Services
 from store.sweep import sweep
+from store.trouble import Trouble
 
 _log = logging.getLogger("api")
 
@@ -30,10 +31,10 @@ class Sweeper:
 
     def _run(self) -> None:
         services = self._services
+        trouble = Trouble(_log, "sweeps")
         while not self._stop.wait(services.settings.sweep_seconds):
             try:
                 sweep(services.database, services.wake_ups, settings=services.settings)
+                trouble.is_over()
             except Exception as error:  # noqa: BLE001 database or broker may come back; the sweeper must still be there then
-                _log.warning(
-                    "sweep failed (%s: %s); the next one is in %s s", type(error).__name__, error, services.settings.sweep_seconds
-                )
+                trouble.is_met(error)

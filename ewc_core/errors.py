@@ -6,6 +6,8 @@ EwcError
 ├── ParameterMismatch         tensors that do not fit the network (names, shapes or dtypes)
 ├── NonFiniteError            NaN or infinity where a number was expected
 ├── StateFormatError          stored bytes that are not what they claim to be
+│   ├── ResumePointDamaged    stored state that a job cannot go on from any more
+│   └── CheckpointDamaged     a checkpoint whose stored bytes are not those that were written
 ├── RecordError               the record refuses (raised by `store`)
 │   ├── NotFound              no such record, or not this owner's
 │   ├── IllegalTransition     a move that the table of job states does not allow
@@ -15,8 +17,10 @@ EwcError
 │   ├── InvalidCursor         a page cursor that names no record
 │   ├── Fenced                a write with a stale lease epoch
 │   ├── BlobIncomplete        a blob finished before all of its chunks were there
-│   └── BlobCorrupt           stored bytes whose checksum does not match
+│   ├── BlobCorrupt           stored bytes whose checksum does not match
+│   └── RowDamaged            a row of which a value cannot be read
 └── StoreUnavailable          database unreachable, or its schema is not the one this version needs
+    └── StoreDamaged          a database file, page or index that is not as it was written
 
 `code` is stable and public: it appears in problem documents and in a failed job's `error.code`.
 """
@@ -65,6 +69,31 @@ class StateFormatError(EwcError):
     """Bytes that are not a valid resume point or checkpoint."""
 
     code = "state_format"
+
+
+class ResumePointDamaged(StateFormatError):
+    """What a job would go on from is not what was stored. `what` says which part, in the user's words."""
+
+    code = "resume_point_damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the job cannot go on where it was: {what}. No retry can help. Submit its spec again as a new job; "
+            "the checkpoints of its finished visits stay where they are"
+        )
+
+
+class CheckpointDamaged(StateFormatError):
+    """The stored bytes of a checkpoint are not those that were written."""
+
+    code = "checkpoint_damaged"
+
+    def __init__(self, checkpoint_id: str) -> None:
+        super().__init__(
+            f"the stored content of checkpoint {checkpoint_id} is damaged, and cannot be used. No retry can help. "
+            "Use a copy that was downloaded earlier or another checkpoint of the job, or submit the job's spec again"
+        )
+        self.checkpoint_id = checkpoint_id
 
 
 class RecordError(EwcError):
@@ -160,7 +189,19 @@ class BlobCorrupt(RecordError):
     code = "blob_corrupt"
 
 
+class RowDamaged(RecordError):
+    """A stored value is not what its column holds: text that is no JSON, for instance."""
+
+    code = "row_damaged"
+
+
 class StoreUnavailable(EwcError):
     """The database cannot be used: unreachable, or not migrated to this version's schema."""
 
     code = "store_unavailable"
+
+
+class StoreDamaged(StoreUnavailable):
+    """The database itself is damaged, and has to be restored from a backup."""
+
+    code = "store_damaged"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from ewc_core.errors import RecordError, StoreUnavailable
+from ewc_core.errors import RecordError, RowDamaged, StoreUnavailable
+from store.sqlite_file import identity
 
 BEGIN_OPTION = "sqlite_begin"
 """Execution option of a connection: the statement that starts its transactions on SQLite."""
@@ -68,17 +72,37 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"check_same_thread": False, "timeout": 30})
-    event.listen(engine, "connect", _set_up_sqlite)
+    file = Path(str(url.database))
+
+    def set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        for pragma in _SQLITE_PRAGMAS:
+            connection.execute(pragma).close()
+        record.info["file"] = identity(file)
+
+    def require_same_file(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if record.info["file"] != identity(file):  # else it would go on with a file that has no name any more
+            raise DisconnectionError("the database file was deleted or replaced")
+
+    engine = create_engine(
+        url,
+        pool_size=10,
+        max_overflow=40,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        json_deserializer=_stored_json,
+    )
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", require_same_file)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "before_execute", _refuse_writes_of_readers)
     return engine
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in _SQLITE_PRAGMAS:
-        connection.execute(pragma).close()
+def _stored_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RowDamaged(f"a stored value is no JSON: {error}") from error
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,12 +5,6 @@ This is the client half. The worker's application is made from the same settings
 
 from __future__ import annotations
 
-import shutil
-import threading
-import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +13,11 @@ from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
 
 from ewc_core.errors import StoreUnavailable
+from store.brokers import folders
+from store.brokers.wake_up import CPU_QUEUE, WAKE_UP
 from store.settings import FILESYSTEM_BROKER
 
-WAKE_UP = "worker.wake_up"
-"""Name of the message; its only argument is the job's id."""
-CPU_QUEUE = "cpu"
+__all__ = ["CPU_QUEUE", "WAKE_UP", "WakeUps", "celery_settings"]
 CONNECT_SECONDS = 2.0
 
 
@@ -60,15 +54,12 @@ class WakeUps:
 
     def __init__(self, broker_url: str, broker_dir: Path) -> None:
         """Nothing is connected yet; the folders of a filesystem broker are made."""
+        self._broker_dir = broker_dir if _is_filesystem(broker_url) else None
         settings = celery_settings(broker_url, broker_dir)
         # A sender gives up at once instead of waiting for the broker: the sweeper sends what was not sent.
         options = {**settings["broker_transport_options"], "max_retries": 0, "interval_start": 0}
         if _is_redis(broker_url):
             options["socket_timeout"] = CONNECT_SECONDS
-        self._folders: _Folders | None = None
-        if _is_filesystem(broker_url):
-            self._folders = _Folders(broker_dir)
-            options["data_folder_out"] = str(self._folders.outgoing)
         settings.update(broker_transport_options=options, broker_connection_timeout=CONNECT_SECONDS)
         self._app = Celery("ewc", set_as_current=False)
         self._app.conf.update(settings)
@@ -82,11 +73,7 @@ class WakeUps:
         """
         broken = self._broker_errors()
         try:
-            if self._folders is None:
-                self._send(job_id)
-            else:
-                with self._folders.delivery():
-                    self._send(job_id)
+            self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
         except broken as error:
             raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent for job {job_id}: {error}") from error
 
@@ -101,57 +88,15 @@ class WakeUps:
 
     def collect_processed(self, *, older_than_seconds: float) -> int:
         """Delete messages that the filesystem broker keeps after delivery; how many. Redis keeps none."""
-        return 0 if self._folders is None else self._folders.collect_processed(older_than_seconds)
+        return 0 if self._broker_dir is None else folders.collect(self._broker_dir, older_than_seconds=older_than_seconds)
 
     def close(self) -> None:
         """Close the connections to the broker."""
         self._app.close()
-        if self._folders is not None:
-            self._folders.close()
-
-    def _send(self, job_id: str) -> None:
-        self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
 
     def _broker_errors(self) -> tuple[type[Exception], ...]:
         connection = self._app.connection_for_write()
         return (KombuError, CeleryError, OSError, *connection.connection_errors, *connection.channel_errors)
-
-
-class _Folders:
-    """A sender's side of the filesystem broker.
-
-    Kombu writes a message in the very folder that receivers read, and a receiver that is quick enough takes it while it
-    is still empty. So a sender writes in a folder of its own, and moves what it has written.
-    """
-
-    def __init__(self, broker_dir: Path) -> None:
-        self._messages = broker_dir / "messages"
-        self._processed = broker_dir / "processed"
-        self.outgoing = broker_dir / "outgoing" / uuid.uuid4().hex
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def delivery(self) -> Iterator[None]:
-        """Deliver what is sent inside the block. One thread at a time: another's message may be half written."""
-        with self._lock:
-            self.outgoing.mkdir(parents=True, exist_ok=True)
-            yield
-            for file in self.outgoing.iterdir():
-                file.rename(self._messages / file.name)
-
-    def collect_processed(self, older_than_seconds: float) -> int:
-        num_deleted = 0
-        for file in self._processed.glob("*.msg"):
-            try:
-                if time.time() - file.stat().st_mtime > older_than_seconds:
-                    file.unlink()
-                    num_deleted += 1
-            except FileNotFoundError:
-                continue  # another process collects at the same time
-        return num_deleted
-
-    def close(self) -> None:
-        shutil.rmtree(self.outgoing, ignore_errors=True)
 
 
 def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
@@ -159,18 +104,9 @@ def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
         return {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "health_check_interval": 10}
     if not _is_filesystem(broker_url):
         return {}
-    folders = {name: broker_dir / name for name in ("messages", "processed", "control")}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "data_folder_in": str(folders["messages"]),
-        "data_folder_out": str(folders["messages"]),
-        # Without this a delivered message passes through the system's temporary folder: another file system, perhaps.
-        "store_processed": True,
-        "processed_folder": str(folders["processed"]),
-        "control_folder": str(folders["control"]),
-        "polling_interval": 0.1,
-    }
+    for name in ("messages", "processed"):
+        folders.folders_of(broker_dir)[name].mkdir(parents=True, exist_ok=True)
+    return {"broker_dir": str(broker_dir), "polling_interval": 0.1}
 
 
 def _is_filesystem(broker_url: str) -> bool:

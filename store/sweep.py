@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import RowDamaged, StoreUnavailable
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.records import ExpiredLease
 from store.repositories.idempotency import COLLECTED_KEYS
 from store.settings import StoreSettings
+from store.trouble import Trouble
 from store.unit_of_work import Database, Work
 
 ACTOR = "sweeper"
@@ -19,6 +21,7 @@ IDEMPOTENCY_SECONDS = 24 * 3600.0
 PROCESSED_MESSAGE_SECONDS = 3600.0
 
 _logger = logging.getLogger(__name__)
+_wake_up_trouble = Trouble(_logger, "wake-ups of jobs that are due")
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,20 @@ def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobSta
     with database.read() as work:
         expired = work.leases.expired()
     for lease in expired:
-        with database.write() as work:
-            # The holder may have come back, or the job may have moved on, since the list was read.
-            if work.leases.revoke(lease) and work.jobs.summary(lease.job_id).status is lease.status:
-                settled[_settle(work, lease, max_attempts)].append(lease.job_id)
+        try:
+            with database.write() as work:
+                # The holder may have come back, or the job may have moved on, since the list was read.
+                if work.leases.revoke(lease) and work.jobs.summary(lease.job_id).status is lease.status:
+                    settled[_settle(work, lease, max_attempts)].append(lease.job_id)
+        except RowDamaged as error:  # the other jobs go on
+            _say_damaged(lease.job_id, str(error))
     return settled
+
+
+@cache
+def _say_damaged(job_id: str, why: str) -> None:
+    """Once per process, not with every sweep."""
+    _logger.error("job %s cannot be settled: %s", job_id, why)
 
 
 def _settle(work: Work, lease: ExpiredLease, max_attempts: int) -> JobStatus:
@@ -107,11 +119,12 @@ def _wake_due_jobs(database: Database, wake_ups: WakeUps) -> tuple[list[str], st
         try:
             wake_ups.publish(job_id)
         except StoreUnavailable as error:
-            _logger.error("%d jobs are due but cannot be woken: %s", len(due) - len(woken), error)
+            _wake_up_trouble.is_met(error.__cause__ if isinstance(error.__cause__, Exception) else error)
             return woken, str(error)
         with database.write() as work:
             work.jobs.mark_woken(job_id)
         woken.append(job_id)
+        _wake_up_trouble.is_over()
     return woken, None
 
 

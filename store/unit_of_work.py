@@ -15,16 +15,18 @@ write transaction holds the one write lock of the file from its first statement.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
 from store.base import db_now
 from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
 from store.records import Fence
@@ -44,6 +46,7 @@ from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
+from store.sqlite_file import require_whole
 
 _NOW = select(db_now())
 
@@ -144,6 +147,7 @@ class Database:
 
         Raises:
             StoreUnavailable: the database cannot be reached, or lacks this version's tables.
+            StoreDamaged, RowDamaged: what it reads is not what was written.
         """
         with _driver_errors_translated(), self.engine.connect() as connection:
             options: dict[str, Any] = {READ_ONLY_OPTION: True}
@@ -175,9 +179,16 @@ class Database:
             yield work
 
     def ping(self) -> None:
-        """Raises StoreUnavailable when the database cannot be reached."""
+        """Check that the database can be reached and, as far as can be seen cheaply, is whole.
+
+        Raises:
+            StoreUnavailable: it cannot be reached.
+            StoreDamaged: an SQLite file is cut or overwritten.
+        """
         with _driver_errors_translated(), self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+        if self.engine.dialect.name == "sqlite":
+            require_whole(Path(str(self.engine.url.database)))
 
     def schema_revision(self) -> str | None:
         """The migration that the database is at, or None before the first one."""
@@ -195,15 +206,27 @@ class Database:
 def _driver_errors_translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError) as error:
-        raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
-    except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
-            raise
-        raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
+    except DBAPIError as error:
+        if "Could not decode to UTF-8" in str(error.orig):  # SQLite's driver has no code for it
+            raise RowDamaged(f"a stored value is no text: {_reason(error)}") from error
+        if _is_damage(error):
+            raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
+        if isinstance(error, OperationalError | InterfaceError | InternalError):
+            raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
+        if getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
+            raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
+        raise
 
 
 _UNDEFINED_TABLE = "42P01"
+_POSTGRESQL_DAMAGE = ("XX001", "XX002")  # data_corrupted, index_corrupted
+_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    is_of_sqlite = code is not None and code & 0xFF in _SQLITE_DAMAGE  # the rest of the code says which page or file
+    return is_of_sqlite or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_DAMAGE
 
 
 def _reason(error: DBAPIError) -> str:

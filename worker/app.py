@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_process_init, worker_shutting_down
 
 from store.queue import celery_settings
+from worker.celery_process import LISTENING_FD
 from worker.processes import die_with_parent
 from worker.settings import WorkerSettings
+
+_listening_fd = os.environ.get(LISTENING_FD)
+
+
+def say_listening() -> None:
+    """Tell the worker that this Celery process does its work: it has asked the broker, or begun or ended with a message."""
+    if _listening_fd is not None:
+        with suppress(OSError):  # nobody reads: then nobody needs to know
+            os.write(int(_listening_fd), b".")
+
 
 app = Celery("ewc", include=["worker.messages"])
 _settings = WorkerSettings()
 app.conf.update(celery_settings(_settings.broker_url, _settings.broker_dir))
+app.conf.broker_transport_options = {**app.conf.broker_transport_options, "on_asked": say_listening}
 
 _stop_flag = multiprocessing.RawValue("b", 0)
 """Shared with the pool processes, which inherit it. Without a lock: a process that is killed while it looks at it must

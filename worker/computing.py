@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from ewc_core.computation import Computation, CurvePoint
 from ewc_core.resume import ResumePoint
-from store.blobs import read_blob
 from store.records import Fence, MetricPoint
 from store.unit_of_work import Database, Work
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
+from worker.stored_state import stored_point
 
 
 class ComputationDriver:
@@ -64,7 +64,7 @@ class ComputationDriver:
         with self._database.read() as work:
             saved = work.resume_points.get(self._fence.job_id)
         if saved is not None:
-            point = ResumePoint.from_bytes(read_blob(self._database, saved.blob_id))
+            point = stored_point(self._database, saved)
             computation.restore(point.step, point.tensors)
 
     def _save(self, computation: Computation) -> None:

@@ -3,8 +3,8 @@
 SETTLED = 0
 """The trainer moved the job to its next state itself; nothing is left to do."""
 
-RECORD_UNAVAILABLE = 69
-"""The database could not be reached; the job goes on later."""
+NO_RECORD_OR_ROOM = 69
+"""The database could not be reached, or a disk is full; the job goes on later."""
 
 CRASHED = 70
 """An unexpected exception; its traceback is the last thing on standard error."""

@@ -6,9 +6,10 @@ import logging
 import os
 from functools import cache
 
+from ewc_core.errors import RowDamaged, StoreUnavailable
 from store.queue import WAKE_UP, WakeUps
 from store.unit_of_work import Database
-from worker.app import app, stopping
+from worker.app import app, say_listening, stopping
 from worker.settings import WorkerSettings, celery_id
 from worker.supervisor import Supervisor
 from worker.sweeps import advance
@@ -31,6 +32,11 @@ def _wake_ups() -> WakeUps:
 @app.task(name=WAKE_UP, ignore_result=True)
 def wake_up(job_id: str) -> None:
     """Train the job if nobody else does. Safe to receive twice, late, or for a job that no longer exists."""
+    say_listening()
     supervisor = Supervisor(_database(), WorkerSettings(), worker_id=celery_id(os.getppid()), stopping=stopping)
-    supervisor.attend(job_id)
-    advance(_database(), _wake_ups())  # a trial that has ended makes room for the next one
+    try:
+        supervisor.attend(job_id)
+        say_listening()
+        advance(_database(), _wake_ups())  # a trial that has ended makes room for the next one
+    except (StoreUnavailable, RowDamaged) as error:
+        log.warning("job %s is left for a later wake-up: %s", job_id, error)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ewc_core.consolidation.constraint import Constraint
 from ewc_core.errors import StateFormatError
 from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AtariTask, GymnasiumTask, ReinforcementSpec
 from ewc_core.supervised import SupervisedRun
-from store.blobs import read_blob
 from store.records import Fence, JobRecord
 from store.unit_of_work import Database
 from worker.settings import WorkerSettings
+from worker.stored_state import stored_constraint, stored_point
 
 Training = SupervisedRun | ReinforcementRun
 
@@ -23,13 +22,14 @@ def restore_training(database: Database, settings: WorkerSettings, fence: Fence,
     """What the holder of `fence` goes on with.
 
     Raises:
-        StateFormatError: the resume point is damaged; or the replay's files are not there, because the job ran on another
+        ResumePointDamaged: the resume point is damaged; or the replay's files are not there, because the job ran on another
             host or they were deleted.
+        CheckpointDamaged: so is the checkpoint of a constraint.
         SpecError: a task's data or environment have changed and no longer fit.
     """
     with database.read() as work:
         saved = work.resume_points.get(job.id)
-    point = None if saved is None else ResumePoint.from_bytes(read_blob(database, saved.blob_id))
+    point = None if saved is None else stored_point(database, saved)
     if isinstance(job.spec, ReinforcementSpec):
         return _games(database, job, job.spec, point, folder=_replay_folder(settings, job.id), generation=fence.epoch)
     return _supervised(database, job, point, data_dir=settings.data_dir)
@@ -47,13 +47,13 @@ def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *
     with database.read() as work:
         num_seen = len(set(work.switches.tasks_visited(job.id, num_visits=num_visits_begun)))
         tasks = [task.spec for task in work.tasks.list(job.id)]
-        blobs = work.constraints.blob_ids(job.id)
+        checkpoints = work.checkpoints.of_constraints(job.id)
     seen = [task for task in tasks[:num_seen] if not isinstance(task, AtariTask | GymnasiumTask)]
     return SupervisedRun.restore(
         job.supervised,
         data_dir=data_dir,
         tasks=seen,
-        constraints=[Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs],
+        constraints=[stored_constraint(database, checkpoint) for checkpoint in checkpoints],
         point=point,
     )
 

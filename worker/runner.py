@@ -12,7 +12,7 @@ import torch
 from ewc_core.analysis import AnalysisRun
 from ewc_core.association import AssociationRun
 from ewc_core.computation import Computation
-from ewc_core.errors import EwcError, RecordError, StoreUnavailable
+from ewc_core.errors import EwcError, RecordError, RowDamaged, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
     EpisodesLogged,
@@ -88,6 +88,8 @@ class JobRunner:
             self._train(job)
         except _Rest as rest:
             return rest.outcome
+        except RowDamaged as error:
+            self._fail(error)
         except (RecordError, StoreUnavailable):
             raise
         except EwcError as error:

@@ -16,7 +16,7 @@ class WorkerSettings(StoreSettings):
     worker_slots: int = Field(default=1, ge=1, le=64, description="jobs that this worker trains at the same time")
     stop_grace_seconds: float = Field(default=10.0, gt=0, description="from asking a trainer to stop to killing it")
     stall_seconds: float = Field(default=900.0, gt=0, description="a trainer that has written nothing for so long is killed")
-    watchdog_seconds: float = Field(default=30.0, gt=0, description="a job queued for so long beside a free slot restarts Celery")
+    watchdog_seconds: float = Field(default=30.0, gt=0, description="silence of an idle Celery beside a waiting job")
     flush_seconds: float = Field(default=1.0, gt=0, description="how often metrics are written and orders are read")
 
 

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
-from ewc_core import tensor_file
 from ewc_core.analysis import AnalysisSubject, GameSubject
-from ewc_core.consolidation import Constraint
 from ewc_core.errors import SpecError
 from ewc_core.specs import AnalysisSpec, AtariTask, GymnasiumTask, OverlapAnalysis, ReinforcementSpec
-from store.blobs import read_blob
 from store.unit_of_work import Database
-from worker.checkpoint import tensor_index
-
-_ANCHOR = "anchor."
-_KINDS = ("ewc-constraint", "ewc-anchor")
+from worker.stored_state import stored_constraint, stored_weights
 
 
 def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir: Path | None) -> AnalysisSubject | GameSubject:
@@ -24,6 +16,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
 
     Raises:
         NotFound: the owner has no such job.
+        CheckpointDamaged: the stored bytes of one of them are not those that were written.
         SpecError: it has no finished visit that the question could be about.
     """
     with database.read() as work:
@@ -33,22 +26,22 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         method = job.learning.method.kind
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted, method=method)
         records = work.constraints.list(job.id)
-        blobs = work.constraints.blob_ids(job.id)
+        consolidated = work.checkpoints.of_constraints(job.id)
         own = {}
         if checkpoint is not None:
-            own = work.checkpoints.latest_blobs_of_tasks(job.id, method=method, up_to_visit=checkpoint.visit_index)
+            own = work.checkpoints.latest_of_tasks(job.id, method=method, up_to_visit=checkpoint.visit_index)
     if checkpoint is None:
         which = "no visit" if wanted is None else f"visit {wanted} not"
         raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
-    constraints = [Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs]
-    weights = _weights(read_blob(database, checkpoint.blob_id))
+    constraints = [stored_constraint(database, one) for one in consolidated]
+    weights = stored_weights(database, checkpoint)
     if isinstance(job.spec, ReinforcementSpec):
         return GameSubject(
             spec=job.spec,
             tasks=[task for task in specs if isinstance(task, AtariTask | GymnasiumTask)],
             constraints=constraints,
             weights=weights,
-            own={task: _weights(read_blob(database, blob_id)) for task, blob_id in own.items()},
+            own={task: stored_weights(database, latest) for task, latest in own.items()},
         )
     return AnalysisSubject(
         spec=job.supervised,
@@ -58,13 +51,3 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         data_dir=data_dir,
         constraint_weights={record.task_index: record.weight for record in records if record.weight != 1.0},
     )
-
-
-def _weights(data: bytes) -> dict[str, Tensor]:
-    kind = _KINDS[0] if _is_constraint(data) else _KINDS[1]
-    tensors, _ = tensor_file.decode(data, kind=kind)
-    return {name.removeprefix(_ANCHOR): tensor for name, tensor in tensors.items() if name.startswith(_ANCHOR)}
-
-
-def _is_constraint(data: bytes) -> bool:
-    return any(entry["name"].startswith("fisher.") for entry in tensor_index(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.25
 _TAIL_BYTES = 4096
 _MAX_CRASHES_WITHOUT_PROGRESS = 2
+_ERROR_LINE = re.compile(r"(?:\w+\.)*(?P<type>\w*(?:Error|Exception|Interrupt|Exit|Warning))(?::|$)")
 
 
 class Supervisor:
@@ -49,13 +51,17 @@ class Supervisor:
 
     def _train_once(self, fence: Fence) -> bool:
         """Run one trainer to its end. Returns whether the job should be claimed again at once."""
-        with tempfile.TemporaryFile() as stderr:
+        with _file_for_last_words() as stderr:
             trainer = _start_trainer(fence, stderr)
             try:
                 self._watch(trainer, fence)
             finally:
                 _kill(trainer)
-            return self._settle(fence, trainer.returncode, _tail(stderr))
+            status = trainer.returncode
+            if status == -signal.SIGBUS:  # a page of a replay's file that finds no room on the disk kills whoever writes it
+                log.warning("job %s: trainer left with SIGBUS: the disk of its replay is full", fence.job_id)
+                status = exit_codes.NO_RECORD_OR_ROOM
+            return self._settle(fence, status, _last_words(fence, stderr))
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
         """Keep the lease alive while the trainer runs; end it when the worker stops, its owner says so, or it hangs."""
@@ -96,7 +102,7 @@ class Supervisor:
             log.warning("job %s: heartbeat failed (%s); trying again", fence.job_id, error)
             return None
 
-    def _settle(self, fence: Fence, status: int, tail: str) -> bool:
+    def _settle(self, fence: Fence, status: int, last_words: str) -> bool:
         """Move the job on according to the trainer's exit status. Returns whether to claim it again at once."""
         if status == exit_codes.FENCED:
             return False
@@ -107,13 +113,13 @@ class Supervisor:
                 job = work.jobs.summary(fence.job_id, lock=True)
                 again = False
                 if status != exit_codes.SETTLED:
-                    again = self._settle_crash(work, job, fence, status, tail)
+                    again = self._settle_crash(work, job, fence, status, last_words)
                 work.leases.release(fence)
             return again
         except Fenced:
             return False
 
-    def _settle_crash(self, work: Work, job: JobSummary, fence: Fence, status: int, tail: str) -> bool:
+    def _settle_crash(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
         def move(to: JobStatus, reason: str, error: dict[str, Any] | None = None) -> None:
             work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
 
@@ -122,31 +128,34 @@ class Supervisor:
         elif job.status == JobStatus.PAUSING:
             move(JobStatus.PAUSED, "paused")
         elif job.status in (JobStatus.STARTING, JobStatus.RUNNING):
-            return self._settle_running(work, job, fence, status, tail)
+            return self._settle_running(work, job, fence, status, last_words)
         return False
 
-    def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, tail: str) -> bool:
+    def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
         if status == exit_codes.CRASHED:
             self._num_crashes = 1 if job.attempts_since_progress == 1 else self._num_crashes + 1
         if status == exit_codes.CRASHED and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
-            error = _error("trainer_crashed", f"the trainer crashed twice at the same place: {tail}")
-        elif status == exit_codes.RECORD_UNAVAILABLE:
+            message = (
+                f"the trainer crashed twice at the same place{last_words}; the worker's log has the cause, under this job's id"
+            )
+            error: dict[str, Any] | None = {"code": "trainer_crashed", "message": message, "retryable": False}
+        elif status == exit_codes.NO_RECORD_OR_ROOM:
             work.jobs.note_progress_made(job.id)  # the job is not to blame: this attempt does not count
             error = None
         elif status != exit_codes.STOPPED and job.attempts_since_progress >= limit:
-            last = f"the last ended with {_describe(status)}"
-            error = _error("worker_lost", f"{limit} attempts in a row made no progress; {last} {tail}".rstrip())
+            message = f"{limit} attempts in a row made no progress; the last ended with {_describe(status)}{last_words}"
+            error = {"code": "worker_lost", "message": message, "retryable": True}
         else:
             error = None
         to = JobStatus.QUEUED if error is None else JobStatus.FAILED
-        reason = _REASONS.get(status, "trainer_lost") if error is None else error["code"]
+        reason = _REASONS.get(status, "trainer_lost") if error is None else str(error["code"])
         work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
         return error is None and status not in _REASONS
 
 
-_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.RECORD_UNAVAILABLE: "record_unavailable"}
+_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: "record_unavailable"}
 """Why a job goes back to the queue without being claimed again at once."""
 
 
@@ -185,13 +194,24 @@ def _kill(trainer: subprocess.Popen[bytes]) -> None:
         trainer.stdin.close()
 
 
-def _tail(stderr: IO[bytes]) -> str:
+def _file_for_last_words() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        log.warning("what the trainer says is not kept: %s", error)
+        return open(os.devnull, "w+b")
+
+
+def _last_words(fence: Fence, stderr: IO[bytes]) -> str:
+    """The type of the exception that ended the trainer, if one did. What it said goes into the log: it names paths and code."""
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - _TAIL_BYTES))
     text = stderr.read().decode(errors="replace").strip()
-    if text:
-        log.warning("trainer said: %s", text)
-    return text
+    if not text:
+        return ""
+    log.warning("job %s: the trainer said: %s", fence.job_id, text)
+    error = _ERROR_LINE.match(text.splitlines()[-1])
+    return "" if error is None else f" ({error['type']})"
 
 
 def _describe(status: int) -> str:
@@ -199,7 +219,3 @@ def _describe(status: int) -> str:
         return f"exit status {status}"
     named = {number.value: number.name for number in signal.Signals}
     return f"signal {named.get(-status, -status)}"
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"code": code, "message": message, "retryable": True}

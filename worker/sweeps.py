@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import fmean
 from typing import Any
 
@@ -41,8 +42,8 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
             queued += advance_one(database, sweep_id)
         except StoreUnavailable:
             raise
-        except Exception:  # whatever one sweep meets, the others go on
-            log.exception("sweep %s cannot be moved on", sweep_id)
+        except Exception as error:  # noqa: BLE001 (whatever one sweep meets, the others go on)
+            _say_stuck(sweep_id, f"{type(error).__name__}: {error}")
     for job_id in queued:
         try:
             wake_ups.publish(job_id)
@@ -52,6 +53,12 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
         with database.write() as work:
             work.jobs.mark_woken(job_id)
     return queued
+
+
+@cache
+def _say_stuck(sweep_id: str, why: str) -> None:
+    """Once for each reason, not as often as it is tried."""
+    log.error("sweep %s cannot be moved on: %s", sweep_id, why, exc_info=True)
 
 
 def advance_one(database: Database, sweep_id: str) -> list[str]:

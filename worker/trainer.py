@@ -6,10 +6,12 @@ is a pipe from the supervisor: when that closes, the trainer leaves at once.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
 import sys
-import traceback
+from contextlib import suppress
 from types import FrameType
 
 import torch
@@ -22,6 +24,7 @@ from worker.processes import exit_when_pipe_closes
 from worker.runner import JobRunner, Outcome
 from worker.settings import WorkerSettings
 
+log = logging.getLogger(__name__)
 _EXIT = {Outcome.SETTLED: exit_codes.SETTLED, Outcome.STOPPED: exit_codes.STOPPED}
 
 
@@ -42,11 +45,14 @@ def main(arguments: list[str]) -> int:
         return _EXIT[runner.run()]
     except Fenced:
         return exit_codes.FENCED
-    except StoreUnavailable:
-        traceback.print_exc()
-        return exit_codes.RECORD_UNAVAILABLE
-    except Exception:  # noqa: BLE001 (the last line of defence: the supervisor reads the traceback and decides)
-        traceback.print_exc()
+    except StoreUnavailable as error:
+        log.error("the record cannot be used: %s", error)
+        return exit_codes.NO_RECORD_OR_ROOM
+    except OSError as error:
+        log.exception("the trainer ends with an error of the system")
+        return exit_codes.NO_RECORD_OR_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else exit_codes.CRASHED
+    except Exception:
+        log.exception("the trainer ends with an unexpected error")
         return exit_codes.CRASHED
     finally:
         database.close()
@@ -54,4 +60,8 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     torch.set_num_interop_threads(1)
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    with suppress(OSError):
+        sys.stdout.flush()
+    # Not sys.exit: where the log's disk is full, Python's own last flush fails and changes the status.
+    os._exit(status)

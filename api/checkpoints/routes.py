@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from base64 import b64encode
 from typing import Annotated, Any
 
@@ -14,9 +15,11 @@ from api.entity_tags import matches, quoted
 from api.schemas import After, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader
 from api.services import Services, ServicesDep
-from store.blobs import iter_range
+from ewc_core.errors import BlobCorrupt, BlobIncomplete, CheckpointDamaged, NotFound, StoreDamaged
+from store.blobs import iter_range, require_whole
 from store.records import CheckpointRecord
 
+_log = logging.getLogger("api")
 SAFETENSORS = "application/vnd.safetensors"
 router = APIRouter(prefix="/v1", tags=["checkpoints"], route_class=AuthenticatedRoute)
 _BINARY: dict[str, Any] = {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}
@@ -50,6 +53,7 @@ def get(checkpoint_id: str, caller: Reader, services: ServicesDep) -> Checkpoint
 def head_content(checkpoint_id: str, caller: Reader, services: ServicesDep) -> Response:
     """The headers of the content."""
     record = _checkpoint(services, checkpoint_id, caller)
+    _require_undamaged(services, record, 0, record.size)
     return Response(headers={**_headers(record), "Content-Length": str(record.size)}, media_type=SAFETENSORS)
 
 
@@ -69,7 +73,9 @@ def content(
     if_range: Annotated[str | None, Header(description="an ETag: Range counts only while the content still has it")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The safetensors file, or one range of it. The service holds at most two chunks of 4 MiB of it in memory."""
+    """The safetensors file, or one range of it. The service holds at most two chunks of 4 MiB of it in memory.
+
+    What is asked for is read and checked before the first byte is sent."""
     record = _checkpoint(services, checkpoint_id, caller)
     headers = _headers(record)
     if if_none_match is not None and matches(if_none_match, headers["ETag"]):
@@ -83,6 +89,7 @@ def content(
         start, stop, status = wanted.start, wanted.stop, 206
         headers["Content-Range"] = wanted.content_range
     headers["Content-Length"] = str(stop - start)
+    _require_undamaged(services, record, start, stop)
     chunks = iter_range(services.database, record.blob_id, start, stop)
     return StreamingResponse(chunks, status_code=status, headers=headers, media_type=SAFETENSORS)
 
@@ -90,6 +97,15 @@ def content(
 def _checkpoint(services: Services, checkpoint_id: str, caller: Reader) -> CheckpointRecord:
     with services.database.read() as work:
         return work.checkpoints.get(checkpoint_id, owner=caller.owner)
+
+
+def _require_undamaged(services: Services, record: CheckpointRecord, start: int, stop: int) -> None:
+    """Before the first byte is sent: an answer that has begun with 200 could only be cut."""
+    try:
+        require_whole(services.database, record.blob_id, start, stop)
+    except (BlobCorrupt, BlobIncomplete, NotFound, StoreDamaged, ValueError) as error:
+        _log.error("checkpoint %s is damaged: %s", record.id, error)
+        raise CheckpointDamaged(record.id) from error
 
 
 def _headers(record: CheckpointRecord) -> dict[str, str]:

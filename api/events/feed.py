@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from fastapi.concurrency import run_in_threadpool
 
+from store.trouble import Trouble
 from store.unit_of_work import Database
 
 _log = logging.getLogger("api")
@@ -65,12 +66,14 @@ class EventFeed:
 
     async def run(self) -> None:
         """The poller; ends when it is cancelled."""
+        trouble = Trouble(_log, "reads of new events")
         while True:
             await self._anyone_watches.wait()
             try:
                 self._tell(await run_in_threadpool(self._read_last_seqs, list(self._watches)))
+                trouble.is_over()
             except Exception as error:  # noqa: BLE001 the database may come back: subscribers go on waiting
-                _log.warning("event feed cannot read the database (%s: %s); it tries again", type(error).__name__, error)
+                trouble.is_met(error)
             await asyncio.sleep(self._poll_seconds)
 
     def close(self) -> None:

@@ -33,12 +33,14 @@ def load_arrays(dataset: ArraysDataset, data_dir: Path | None) -> DataSource:
     path = None if data_dir is None else data_dir / dataset.path
     if path is None or not path.is_file():
         raise DatasetUnavailable(
-            f"the file {dataset.path!r} is not in the data directory "
-            f"({data_dir if data_dir is not None else 'none is set'}); the service takes it from EWC_DATA_DIR",
+            f"the file {dataset.path!r} is not in the data directory"
+            f"{'' if data_dir is not None else ' (none is set)'}; the service takes it from EWC_DATA_DIR",
             field=FILE_FIELD,
         )
     try:
         arrays = _READERS[path.suffix](path)
     except OSError as error:
-        raise DatasetUnavailable(f"the file {dataset.path!r} cannot be read: {error}", field=FILE_FIELD) from error
+        raise DatasetUnavailable(
+            f"the file {dataset.path!r} cannot be read: {error.strerror or error}", field=FILE_FIELD
+        ) from error
     return checked_source(arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD)

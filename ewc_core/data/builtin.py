@@ -27,8 +27,8 @@ def load_builtin(name: DatasetName, data_dir: Path | None) -> DataSource:
     missing = dataset_files_missing(name, data_dir)
     if data_dir is None or missing:
         raise DatasetUnavailable(
-            f"data set {name.value!r} needs {', '.join(missing)} in the data directory "
-            f"({data_dir if data_dir is not None else 'none is set'}); the service takes it from EWC_DATA_DIR",
+            f"data set {name.value!r} needs {', '.join(missing)} in the data directory"
+            f"{'' if data_dir is not None else ' (none is set)'}; the service takes it from EWC_DATA_DIR",
             field="dataset",
         )
     train_inputs, train_labels, test_inputs, test_labels = (data_dir / file for file in info.files)

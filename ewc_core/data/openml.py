@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import warnings
 from collections.abc import Iterator
@@ -61,7 +62,9 @@ def _fetch(dataset: OpenMLDataset, data_dir: Path, where: str) -> Any:
                 n_retries=1,
             )
     except OSError as error:  # includes HTTP errors and time-outs
-        raise DatasetUnavailable(f"{where} cannot be fetched from openml.org: {error}", field=_FIELD) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # it is not the data set's fault that it cannot be kept
+        raise DatasetUnavailable(f"{where} cannot be fetched from openml.org: {error.strerror or error}", field=_FIELD) from error
     except ValueError as error:
         raise SpecError(f"{where}: {error}", field=_FIELD) from error
     except Exception as error:  # the ARFF parser's own errors have no public class

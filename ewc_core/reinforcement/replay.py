@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.errors import ResumePointDamaged, SpecError, StateFormatError
+from ewc_core.reinforcement.entry_checksums import entry_checksums
 from ewc_core.specs.agent import replay_margin
 
 _FIRST, _TERMINATED, _EXTRA = 1, 2, 4
+_CHECKSUM = "checksum"
+_BLOCK = 1024
 _FILES = ("frames", "actions", "rewards", "flags")
 _MAX_DRAWS = 20
 
@@ -41,7 +45,8 @@ class Replay:
     The next state of an entry ends in the entry after it. Stacks are filled up with zeros before an episode's first frame.
     Of every stream the newest `capacity / num_envs` entries count. The ring is longer by a margin: as long as no more than
     that has been appended after a `cursor`, everything that counted then is still there, so that a replay can be reopened
-    at the cursor, whatever was written since, even by a process that was killed in the middle of it.
+    at the cursor, whatever was written since, even by a process that was killed in the middle of it. A cursor holds a
+    checksum of what counted: files that differ (a flipped bit, a machine that lost power early) are refused.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Replay:
         self._starts = np.ones(num_envs, dtype=np.bool_)
         self._num_appended = 0
         self._streams = np.arange(num_envs)
+        self._checksums = np.zeros((num_envs, 0 if folder is None else self._size), dtype=np.uint32)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         kinds: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
@@ -81,7 +87,8 @@ class Replay:
         """A replay of these sizes in new files, with what lay below `source` when `cursor` was taken.
 
         Raises:
-            StateFormatError: a file is missing or has another size, or the cursor does not fit.
+            StateFormatError: a file is missing, or the cursor does not fit.
+        ResumePointDamaged: a file has another size, or another content than at the cursor.
         """
         folder.mkdir(parents=True, exist_ok=True)
         replay = cls(**sizes, folder=folder)
@@ -90,13 +97,18 @@ class Replay:
             _check_file(file, array.nbytes)
             shutil.copyfile(file, folder / file.name)
             replay._arrays[name] = np.memmap(folder / file.name, dtype=array.dtype, mode="r+", shape=array.shape)
-        own = {name: (tensor.shape, tensor.dtype) for name, tensor in replay.cursor().items()}
-        if {name: (tensor.shape, tensor.dtype) for name, tensor in cursor.items()} != own:
+        fresh = replay.cursor()
+        own = {name: (tensor.shape, tensor.dtype) for name, tensor in fresh.items()}
+        given = {_CHECKSUM: fresh[_CHECKSUM], **cursor}  # cursors of earlier versions have no checksum
+        if {name: (tensor.shape, tensor.dtype) for name, tensor in given.items()} != own:
             raise StateFormatError(
                 f"replay cursor holds {sorted(cursor)}, expected {sorted(own)} of {len(replay._written)} streams"
             )
         replay._written = cursor["written"].numpy().copy()
         replay._starts = cursor["starts"].numpy().copy()
+        replay._read_checksums()
+        if _CHECKSUM in cursor and int(cursor[_CHECKSUM]) != replay._checksum_of_all():
+            raise ResumePointDamaged(f"a file of {source.name} holds something else than was played")
         return replay
 
     @property
@@ -165,7 +177,10 @@ class Replay:
     def cursor(self) -> dict[str, Tensor]:
         """Where the replay stands."""
         self._num_appended = 0
-        return {"written": torch.from_numpy(self._written.copy()), "starts": torch.from_numpy(self._starts.copy())}
+        cursor = {"written": torch.from_numpy(self._written.copy()), "starts": torch.from_numpy(self._starts.copy())}
+        if self._folder is not None:
+            cursor[_CHECKSUM] = torch.tensor(self._checksum_of_all(), dtype=torch.int64)
+        return cursor
 
     def delete(self) -> None:
         """Remove the files. The replay cannot be used any more."""
@@ -243,6 +258,29 @@ class Replay:
         for name, values in (("frames", frames), ("actions", actions), ("rewards", rewards), ("flags", flags)):
             self._arrays[name][streams, place] = values
         self._written[streams] += 1
+        if self._folder is not None:
+            self._checksums[streams, place] = entry_checksums(
+                frames.astype(self._arrays["frames"].dtype, copy=False), actions, rewards, flags
+            )
+
+    def _read_checksums(self) -> None:
+        """From the files, for all entries that may still be read."""
+        for stream in range(len(self._written)):
+            kept = self._kept(stream)
+            for begin in range(0, len(kept), _BLOCK):
+                places = kept[begin : begin + _BLOCK]
+                self._checksums[stream, places] = entry_checksums(*(self._arrays[name][stream, places] for name in _FILES))
+
+    def _checksum_of_all(self) -> int:
+        checksum = 0
+        for stream in range(len(self._written)):
+            checksum = zlib.crc32(self._checksums[stream, self._kept(stream)].tobytes(), checksum)
+        return checksum
+
+    def _kept(self, stream: int) -> NDArray[np.int64]:
+        """Places of the entries that count, oldest first, and of those before them that are part of their stacks."""
+        end = int(self._written[stream])
+        return np.arange(max(0, end - self._per_stream - self._history), end) % self._size
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         if self._folder is None:
@@ -253,11 +291,10 @@ class Replay:
 
 
 def _check_file(file: Path, size: int) -> None:
+    name = f"{file.parent.name}/{file.name}"
     if not file.is_file():
         raise StateFormatError(
-            f"replay file {file} is missing: it was deleted, or the job went on on another host that does not share it"
+            f"replay file {name} is missing: it was deleted, or the job went on on another host that does not share it"
         )
     if file.stat().st_size != size:
-        raise StateFormatError(
-            f"replay file {file} has {file.stat().st_size} bytes, expected {size}: it is damaged, or belongs to another job"
-        )
+        raise ResumePointDamaged(f"replay file {name} has {file.stat().st_size} bytes, expected {size}")

@@ -12,7 +12,7 @@ from ewc_core.errors import InvalidCursor, NotFound
 from store.ids import new_id
 from store.records import CheckpointRecord, Page
 from store.repositories.repository import Repository
-from store.tables import BlobRow, CheckpointRow, JobRow
+from store.tables import BlobRow, CheckpointRow, ConstraintRow, JobRow
 
 
 class Checkpoints(Repository):
@@ -88,12 +88,19 @@ class Checkpoints(Repository):
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else CheckpointRecord(**row)
 
-    def latest_blobs_of_tasks(self, job_id: str, *, method: str, up_to_visit: int) -> dict[int, str]:
-        """By task, the blob of the method's checkpoint after the last visit to it, later visits than `up_to_visit` left out."""
-        query = select(CheckpointRow.task_index, CheckpointRow.blob_id).where(
+    def of_constraints(self, job_id: str) -> builtins.list[CheckpointRecord]:
+        """The checkpoints that hold the job's constraints, in the order of their tasks."""
+        query = _select().join(ConstraintRow, ConstraintRow.checkpoint_id == CheckpointRow.id)
+        query = query.where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
+        return [CheckpointRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def latest_of_tasks(self, job_id: str, *, method: str, up_to_visit: int) -> dict[int, CheckpointRecord]:
+        """By task, the method's checkpoint after the last visit to it, later visits than `up_to_visit` left out."""
+        query = _select().where(
             CheckpointRow.job_id == job_id, CheckpointRow.method == method, CheckpointRow.visit_index <= up_to_visit
         )
-        return {row.task_index: row.blob_id for row in self._connection.execute(query.order_by(CheckpointRow.visit_index))}
+        rows = self._connection.execute(query.order_by(CheckpointRow.visit_index)).mappings()
+        return {row["task_index"]: CheckpointRecord(**row) for row in rows}
 
     def _visit_of(self, job_id: str, checkpoint_id: str) -> int:
         query = select(CheckpointRow.visit_index).where(CheckpointRow.job_id == job_id, CheckpointRow.id == checkpoint_id)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, update
 from ewc_core.errors import NotFound
 from store.records import ConstraintRecord
 from store.repositories.repository import Repository
-from store.tables import CheckpointRow, ConstraintRow
+from store.tables import ConstraintRow
 
 _LIST = (
     select(*ConstraintRow.__table__.columns).where(ConstraintRow.job_id == bindparam("job")).order_by(ConstraintRow.task_index)
@@ -58,9 +58,3 @@ class Constraints(Repository):
     def list(self, job_id: str) -> builtins.list[ConstraintRecord]:
         """The constraints in the order of their tasks."""
         return [ConstraintRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
-
-    def blob_ids(self, job_id: str) -> builtins.list[str]:
-        """The blobs that hold the Fishers and anchors of `list`, in the same order."""
-        query = select(CheckpointRow.blob_id).join(ConstraintRow, ConstraintRow.checkpoint_id == CheckpointRow.id)
-        query = query.where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
-        return builtins.list(self._connection.execute(query).scalars())

@@ -240,14 +240,10 @@ class Jobs(Repository):
         )
         return builtins.list(self._connection.execute(query).scalars())
 
-    def num_queued_for(self, *, seconds: float) -> int:
-        """How many jobs should run and have been queued, unchanged, for longer than this."""
-        query = (
-            select(func.count())
-            .select_from(JobRow)
-            .where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
-            .where(JobRow.updated_at < db_now(-seconds))
-        )
+    def num_queued(self) -> int:
+        """How many jobs wait for a worker."""
+        query = select(func.count()).select_from(JobRow)
+        query = query.where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
         return self._connection.execute(query).scalar_one()
 
     def mark_woken(self, job_id: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 
 import pytest
+from sqlalchemy import text
 
 from ewc_core.specs import SupervisedSpec
 from store.blobs import CHUNK_SIZE
@@ -102,3 +104,60 @@ def test_a_range_counts_only_while_the_content_is_the_one_that_the_client_knows(
 
 def test_a_range_in_another_unit_means_the_whole_content(client, path):
     assert client.get(path, headers={"Range": "items=0-1"}).status_code == 200
+
+
+@pytest.fixture
+def damaged(client, submit, database):
+    """Makes a checkpoint of three chunks and does something to its rows; returns the path of its content."""
+
+    def _damaged(statement: str, **values: object) -> str:
+        record = add_checkpoint(database, submit(), DATA)
+        with database.write() as work:
+            work.connection.execute(text(statement), {"blob_id": record.blob_id, **values})
+        return f"/v1/checkpoints/{record.id}/content"
+
+    return _damaged
+
+
+FLIP = DATA[CHUNK_SIZE : 2 * CHUNK_SIZE - 1] + b"?"
+DAMAGE = {
+    "a byte": ("UPDATE blob_chunks SET data = :data WHERE blob_id = :blob_id AND seq = 1", {"data": FLIP}),
+    "a checksum": ("UPDATE blob_chunks SET crc32 = crc32 + 1 WHERE blob_id = :blob_id AND seq = 1", {}),
+    "no chunk": ("DELETE FROM blob_chunks WHERE blob_id = :blob_id AND seq = 1", {}),
+    "a cut chunk, with the checksum of what is left": (
+        "UPDATE blob_chunks SET data = :data, crc32 = :crc32 WHERE blob_id = :blob_id AND seq = 1",
+        {"data": FLIP[:-1], "crc32": zlib.crc32(FLIP[:-1])},
+    ),
+    "a longer file": ("UPDATE blobs SET size = size + 1 WHERE id = :blob_id", {}),
+    "another digest": ("UPDATE blobs SET sha256 = :digest WHERE id = :blob_id", {"digest": "00" * 32}),
+    "half a blob": ("UPDATE blobs SET state = 'staging' WHERE id = :blob_id", {}),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_content_is_refused_before_a_byte_is_sent(client, damaged, name):
+    statement, values = DAMAGE[name]
+    path = damaged(statement, **values)
+    response = client.get(path)
+    assert (response.status_code, response.json()["code"]) == (500, "checkpoint_damaged")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "submit the job's spec again" in response.json()["detail"]
+    assert "blob" not in response.text
+    assert client.head(path).status_code == 500
+
+
+def test_a_range_is_refused_when_a_chunk_that_it_touches_is_damaged_and_only_then(client, damaged):
+    statement, values = DAMAGE["a byte"]
+    path = damaged(statement, **values)
+    touching = client.get(path, headers={"Range": f"bytes={CHUNK_SIZE - 1}-{CHUNK_SIZE}"})
+    beside = client.get(path, headers={"Range": f"bytes=0-{CHUNK_SIZE - 1}"})
+    assert (touching.status_code, touching.json()["code"]) == (500, "checkpoint_damaged")
+    assert (beside.status_code, beside.content) == (206, DATA[:CHUNK_SIZE])
+
+
+def test_chunks_in_another_order_are_found(client, submit, database):
+    record = add_checkpoint(database, submit(), b"a" * CHUNK_SIZE + b"b" * CHUNK_SIZE)
+    with database.write() as work:
+        for shift in ("seq + 10", "11 - seq"):
+            work.connection.execute(text(f"UPDATE blob_chunks SET seq = {shift} WHERE blob_id = :id"), {"id": record.blob_id})
+    assert client.get(f"/v1/checkpoints/{record.id}/content").json()["code"] == "checkpoint_damaged"

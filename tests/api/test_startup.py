@@ -14,6 +14,8 @@ import pytest
 
 from api.api_key_format import parse_key
 from api.app import create_app
+from api.bootstrap import make_bootstrap_key
+from api.security import authenticate
 from ewc_core.errors import StoreUnavailable
 from store.job_states import JobStatus
 from store.unit_of_work import Database
@@ -117,3 +119,15 @@ def test_a_running_service_sweeps(sqlite_url, tmp_path, owner):
 def _status(database: Database, job_id: str) -> JobStatus:
     with database.read() as work:
         return work.jobs.get(job_id).status
+
+
+@pytest.mark.parametrize("kept", [0, 10, 40])
+def test_a_key_file_of_which_only_a_part_is_left_is_written_anew(sqlite_url, tmp_path, kept):
+    file = tmp_path / "api_key"
+    database = Database(sqlite_url)
+    assert make_bootstrap_key(database, file)
+    assert not make_bootstrap_key(database, file)
+    file.write_text(file.read_text()[:kept])
+    assert make_bootstrap_key(database, file)
+    assert authenticate(database, f"Bearer {file.read_text().strip()}").owner == "default"
+    database.close()

@@ -35,12 +35,12 @@ def submit(stack: Stack, database: Database) -> Callable[[JobSpec], str]:
 
 
 @pytest.fixture
-def start_worker(stack: Stack, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
-    """Starts workers, and leaves none behind."""
+def start_worker(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts workers, with further settings by keyword, and leaves none behind."""
     workers: list[Worker] = []
 
-    def _start() -> Worker:
-        workers.append(Worker(stack.environment, tmp_path / f"worker-{len(workers)}.log"))
+    def _start(**settings: str) -> Worker:
+        workers.append(Worker({**stack.environment, **settings}, tmp_path / f"worker-{len(workers)}.log"))
         return workers[-1]
 
     yield _start

@@ -46,12 +46,15 @@ def test_a_real_trainer_finishes_the_job_and_its_lease_is_released(database, att
         assert work.leases.get(job_id).worker_id is None
 
 
-def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_with_its_last_words(attend):
-    job = attend(f"import sys; print('the cat sat on the keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})")
-    assert job.status is JobStatus.FAILED
-    assert job.attempt == 2
-    assert job.error["code"] == "trainer_crashed"
-    assert "the cat sat on the keyboard" in job.error["message"]
+def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_for_good_and_its_last_words_stay_in_the_log(attend, caplog):
+    job = attend(
+        f"import sys; print('ValueError: the cat sat on /srv/keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})"
+    )
+    assert (job.status, job.attempt) == (JobStatus.FAILED, 2)
+    assert (job.error["code"], job.error["retryable"]) == ("trainer_crashed", False)
+    assert "(ValueError)" in job.error["message"]
+    assert "cat" not in job.error["message"]
+    assert f"job {job.id}: the trainer said: ValueError: the cat sat on /srv/keyboard" in caplog.text
 
 
 def test_a_trainer_that_is_always_killed_fails_the_job_as_worker_lost(attend):
@@ -92,5 +95,10 @@ def test_a_trainer_that_writes_nothing_is_killed_and_replaced(attend):
 
 
 def test_an_unreachable_record_is_not_the_jobs_fault(attend):
-    job = attend(f"import sys; sys.exit({exit_codes.RECORD_UNAVAILABLE})", max_attempts_without_progress=1)
+    job = attend(f"import sys; sys.exit({exit_codes.NO_RECORD_OR_ROOM})", max_attempts_without_progress=1)
+    assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)
+
+
+def test_a_replay_file_that_finds_no_room_is_not_the_jobs_fault(attend):
+    job = attend("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", max_attempts_without_progress=1)
     assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)

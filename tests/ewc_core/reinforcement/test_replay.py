@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.errors import ResumePointDamaged, SpecError, StateFormatError
 from ewc_core.reinforcement.replay import Batch, Replay
 from ewc_core.specs.agent import AgentSpec, replay_bytes
 from tests.ewc_core.reinforcement.replays_of import empty, frames, play, sizes
+
+BYTES = {"frames": 4, "actions": 2, "rewards": 4, "flags": 1}
 
 
 def _all(replay: Replay, num: int = 4000) -> Batch:
@@ -171,6 +173,26 @@ def test_a_file_that_is_missing_or_has_another_size_is_named(damage: str, tmp_pa
         file.write_bytes(content[:-1] if damage == "shorter" else content + b"0")
     with pytest.raises(StateFormatError, match=r"rewards\.bin"):
         Replay.copied_from(tmp_path / "first", replay.cursor(), folder=tmp_path / "second", **sizes())
+
+
+@pytest.mark.parametrize("name", ["frames", "actions", "rewards", "flags"])
+def test_a_flipped_bit_of_an_entry_that_counts_is_found_unless_the_cursor_is_of_an_earlier_version(
+    name: str, tmp_path: Path
+) -> None:
+    replay = empty(folder=tmp_path / "first")
+    play(replay, range(1, 6))
+    cursor = replay.cursor()
+    play(replay, range(6, 8))
+    again = Replay.copied_from(tmp_path / "first", cursor, folder=tmp_path / "second", **sizes())
+    assert all(torch.equal(value, cursor[key]) for key, value in again.cursor().items())
+    file = tmp_path / "first" / f"{name}.bin"
+    content = bytearray(file.read_bytes())
+    content[4 * BYTES[name]] ^= 1  # of the fifth entry of the first stream
+    file.write_bytes(content)
+    with pytest.raises(ResumePointDamaged, match="a file of first"):
+        Replay.copied_from(tmp_path / "first", cursor, folder=tmp_path / "third", **sizes())
+    old = {key: value for key, value in cursor.items() if key != "checksum"}
+    Replay.copied_from(tmp_path / "first", old, folder=tmp_path / "fourth", **sizes())
 
 
 @pytest.mark.parametrize(

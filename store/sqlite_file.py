@@ -1,0 +1,60 @@
+"""The file of an SQLite database, as the file system shows it: whether it is still the same one, and whether it is whole."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+from ewc_core.errors import StoreDamaged, StoreUnavailable
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+
+
+def identity(file: Path) -> tuple[int, int] | None:
+    """Device and inode; None when there is no file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def require_whole(file: Path) -> None:
+    """Check the file's header and length, which costs microseconds; only a file that seems cut is read through.
+
+    Raises:
+        StoreDamaged: the file begins with something else than SQLite's header, or parts of it are missing.
+        StoreUnavailable: it is not there any more.
+    """
+    found = identity(file)
+    if found is None:
+        raise StoreUnavailable("the database file is gone")
+    header = os.pread(_open_for_ever(file, found), _HEADER_BYTES, 0)
+    if not header:
+        return  # nothing has been written yet
+    if not header.startswith(_MAGIC):
+        raise StoreDamaged("the database file does not begin as one of SQLite does: it was overwritten")
+    page_size, num_pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
+    expected = (65536 if page_size == 1 else page_size) * num_pages
+    if file.stat().st_size < expected:  # also for a moment while SQLite moves pages out of its log, so it is read with its locks
+        _read_through(file)
+
+
+@cache
+def _open_for_ever(file: Path, _identity: tuple[int, int]) -> int:
+    """A descriptor that is never closed: closing any one of a file takes away all of a process's locks on it, SQLite's too."""
+    return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _read_through(file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(file, timeout=30)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(f"the database file is damaged: {error}") from error
+    if verdict != "ok":
+        raise StoreDamaged(f"the database file is damaged: {verdict}")

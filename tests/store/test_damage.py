@@ -1,0 +1,92 @@
+"""A database that is not as it was written is told from one that is away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from store.queue import WakeUps
+from store.settings import StoreSettings
+from store.sweep import sweep
+from store.unit_of_work import Database
+from tests.store.conftest import claim, execute, expire_lease, make_job
+
+
+@pytest.fixture
+def file(sqlite_url) -> Path:
+    return Path(sqlite_url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def opened(sqlite_url):
+    """A database whose connections have been used, with some pages of content."""
+    database = Database(sqlite_url)
+    for _ in range(5):
+        make_job(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    yield database
+    database.close()
+
+
+def test_a_whole_file_is_pinged_without_reading_it_through(opened, monkeypatch):
+    monkeypatch.setattr("store.sqlite_file._read_through", lambda _: pytest.fail("read through"))
+    opened.ping()
+
+
+def test_a_file_that_is_cut_in_half_is_damaged(opened, file):
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises(StoreDamaged):
+        opened.ping()
+
+
+def test_a_file_that_is_overwritten_is_damaged(opened, file):
+    file.write_bytes(b"garbage " * 100_000)
+    with pytest.raises(StoreDamaged, match="overwritten"):
+        opened.ping()
+    opened.close()  # pages that were kept in memory hide what happened
+    with pytest.raises(StoreDamaged), opened.read() as work:
+        work.jobs.counts_by_status()
+
+
+def test_a_file_that_is_deleted_is_not_written_to_any_more_and_a_restored_one_is_used_at_once(opened, file, tmp_path):
+    backup = shutil.copy(file, tmp_path / "backup")
+    with opened.read() as work:
+        before = work.jobs.counts_by_status()["queued"]
+    file.unlink()
+    with pytest.raises(StoreUnavailable), opened.read() as work:
+        work.jobs.counts_by_status()
+    for leftover in file.parent.glob("ewc.db*"):
+        leftover.unlink()
+    shutil.copy(backup, file)
+    with opened.read() as work:
+        assert work.jobs.counts_by_status()["queued"] == before
+
+
+def test_a_damaged_row_is_named_and_the_others_are_settled(sqlite_url, tmp_path):
+    database = Database(sqlite_url)
+    broken, whole = make_job(database).id, make_job(database).id
+    for job_id in (broken, whole):
+        claim(database, job_id)
+        expire_lease(database, job_id)
+    for value, message in ((b'{"kind": "\xff', "no text"), (b'{"kind": "superv', "no JSON")):
+        execute(database, "UPDATE jobs SET spec = CAST(:spec AS TEXT) WHERE id = :id", spec=value, id=broken)
+        with pytest.raises(RowDamaged, match=message), database.read() as work:
+            work.jobs.get(broken)
+    wake_ups = WakeUps("filesystem://", tmp_path / "broker")
+    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    wake_ups.close()
+    database.close()
+
+
+def test_data_that_postgresql_finds_corrupted_is_damage(postgresql_url):
+    database = Database(postgresql_url)
+    raise_it = "DO $$ BEGIN RAISE EXCEPTION 'invalid page in block 0' USING ERRCODE = 'XX001'; END $$"
+    with pytest.raises(StoreDamaged, match="invalid page"), database.read() as work:
+        work.connection.execute(text(raise_it))
+    database.close()

@@ -1,0 +1,77 @@
+"""Reading back what training has stored: resume points and checkpoints, with damage told in the user's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import Tensor
+
+from ewc_core import tensor_file
+from ewc_core.consolidation import Constraint
+from ewc_core.errors import (
+    BlobCorrupt,
+    BlobIncomplete,
+    CheckpointDamaged,
+    NotFound,
+    ResumePointDamaged,
+    StateFormatError,
+    StoreDamaged,
+)
+from ewc_core.resume import ResumePoint
+from store.blobs import read_blob
+from store.records import CheckpointRecord, ResumePointRecord
+from store.unit_of_work import Database
+from worker.checkpoint import tensor_index
+
+log = logging.getLogger(__name__)
+_DAMAGE = (BlobCorrupt, BlobIncomplete, NotFound, StateFormatError, StoreDamaged)
+_ANCHOR = "anchor."
+_Content = TypeVar("_Content")
+
+
+def stored_point(database: Database, saved: ResumePointRecord) -> ResumePoint:
+    """The resume point.
+
+    Raises:
+        ResumePointDamaged: its bytes are not those that were stored.
+    """
+    try:
+        return ResumePoint.from_bytes(read_blob(database, saved.blob_id))
+    except _DAMAGE as error:
+        log.error("job %s: its resume point is damaged: %s", saved.job_id, error)
+        where = f"visit {saved.visit_index}, step {saved.step}"
+        raise ResumePointDamaged(f"its stored state (at {where}) is damaged") from error
+
+
+def stored_constraint(database: Database, checkpoint: CheckpointRecord) -> Constraint:
+    """The constraint that a checkpoint holds.
+
+    Raises:
+        CheckpointDamaged: its bytes are not those that were stored.
+    """
+    return _checked(database, checkpoint, Constraint.from_bytes)
+
+
+def stored_weights(database: Database, checkpoint: CheckpointRecord) -> dict[str, Tensor]:
+    """The anchor that a checkpoint holds, with or without a Fisher beside it.
+
+    Raises:
+        CheckpointDamaged: its bytes are not those that were stored.
+    """
+    return _checked(database, checkpoint, _anchor)
+
+
+def _checked(database: Database, checkpoint: CheckpointRecord, parse: Callable[[bytes], _Content]) -> _Content:
+    try:
+        return parse(read_blob(database, checkpoint.blob_id))
+    except _DAMAGE as error:
+        log.error("job %s: checkpoint %s is damaged: %s", checkpoint.job_id, checkpoint.id, error)
+        raise CheckpointDamaged(checkpoint.id) from error
+
+
+def _anchor(data: bytes) -> dict[str, Tensor]:
+    is_constraint = any(entry["name"].startswith("fisher.") for entry in tensor_index(data))
+    tensors, _ = tensor_file.decode(data, kind="ewc-constraint" if is_constraint else "ewc-anchor")
+    return {name.removeprefix(_ANCHOR): tensor for name, tensor in tensors.items() if name.startswith(_ANCHOR)}
