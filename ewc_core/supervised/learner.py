@@ -75,9 +75,7 @@ class Learner:
 
     def set_learning_rate(self, rate: float) -> None:
         """Step at this rate from now on, the penalty's proximal step included."""
-        if rate != self._optimiser.learning_rate:
-            self._optimiser.learning_rate = rate
-            self.set_penalty(self._quadratic)
+        self._optimiser.learning_rate = rate
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
