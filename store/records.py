@@ -81,6 +81,18 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
+class AttemptRecord:
+    """`environment`: what can change the bits of a result, by name."""
+
+    job_id: str
+    attempt: int
+    epoch: int
+    worker_id: str
+    started_at: datetime
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class TransitionRecord:
     from_status: str | None
     to_status: str
@@ -181,6 +193,7 @@ class EvaluationRecord:
     task_index: int
     score: float
     num_examples: int
+    metric: str | None
     at: datetime
 
 

@@ -56,7 +56,8 @@ class Learner:
         self._step: Step = self._optimiser.step
         self.path: PathIntegral | None = None
         self.penalty_share: float | None = None
-        """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one."""
+        """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one,
+        and where neither pulls."""
 
     def start_visit(self) -> None:
         """Forget the optimiser's state and the penalty; a path integral starts here."""
@@ -153,7 +154,9 @@ class Learner:
             return None
         data = float(self._data_gradient().norm())
         pull = float(penalty_gradient(self._quadratic, self.parameters.values).norm())
-        return pull / data if data > 0.0 else torch.inf
+        if data > 0.0:
+            return pull / data
+        return torch.inf if pull > 0.0 else None
 
     def _data_gradient(self) -> Tensor:
         """The gradient of the data loss alone; between a backward pass and its step."""

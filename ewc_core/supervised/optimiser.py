@@ -140,9 +140,7 @@ class Adam:
             self.step()
             num_steps, squares = int(self._state["step"]), self._state["exp_avg_sq"]
             correction = 1.0 - self.BETAS[1] ** num_steps
-            weight = self._weight.at(
-                num_steps, quadratic, squares, learning_rate=self.learning_rate, bias_correction=correction
-            )
+            weight = self._weight.at(num_steps, quadratic, squares, learning_rate=self.learning_rate, bias_correction=correction)
             proximal_step(self._parameters.values, quadratic.centre, weight)
 
         return step
