@@ -14,7 +14,7 @@ from store.job_states import HELD
 from store.records import EventRecord, JobRecord, SwitchRecord
 from store.unit_of_work import Work
 
-_PARTS = {"events": "events", "metrics": "metrics"}
+_PARTS = {"attempts": "attempts", "events": "events", "metrics": "metrics"}
 _PARTS_OF_LEARNING = {
     **_PARTS,
     "tasks": "tasks",
