@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ewc_core.specs import SupervisedSpec
+from store.base import db_now
 from store.tables import JobRow
 from tests.worker.conftest import SPEC
 from worker.settings import celery_id
@@ -28,7 +29,7 @@ def deaf(database, settings):
 def _queue_a_job_an_hour_ago(database) -> str:
     with database.write() as work:
         job_id = work.jobs.create(SupervisedSpec.model_validate(SPEC), owner="tests").id
-        work.connection.execute(JobRow.__table__.update().values(updated_at=work.now.replace(year=work.now.year - 1)))
+        work.connection.execute(JobRow.__table__.update().values(updated_at=db_now(-3600)))
     return job_id
 
 
