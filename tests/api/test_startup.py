@@ -61,7 +61,10 @@ def test_a_started_service_writes_its_first_key_answers_and_stops_at_a_signal(sq
             assert "GET /v1/api-keys 200" in process.stderr.readline()
         finally:
             process.send_signal(signal.SIGTERM)
-            rest = process.stderr.read()
+            try:
+                _, rest = process.communicate(timeout=40)
+            finally:
+                process.kill()
     assert rest == "", "a clean stop is silent"
 
 
