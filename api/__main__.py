@@ -14,6 +14,7 @@ from api.readiness import SchemaMismatch, require_schema
 from api.server import Server
 from api.settings import ApiSettings
 from ewc_core.errors import StoreDamaged, StoreUnavailable
+from store.termination import heed_sigterm
 from store.unit_of_work import Database
 
 
@@ -27,6 +28,7 @@ def main() -> int:
         help="an inherited file descriptor that listens already, instead of EWC_API_HOST and EWC_API_PORT",
     )
     arguments = parser.parse_args()
+    heed_sigterm()
     try:
         settings = ApiSettings()
         _check(settings)

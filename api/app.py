@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.analyses.routes import router as analyses
 from api.api_keys.routes import router as api_keys
+from api.attempts.routes import router as attempts
 from api.body_limit import BodyLimit
 from api.bootstrap import make_bootstrap_key
 from api.catalogue.routes import router as catalogue
@@ -39,6 +40,7 @@ from store.unit_of_work import Database
 
 _ROUTERS = (
     jobs,
+    attempts,
     task_switches,
     tasks,
     events,

@@ -30,7 +30,7 @@ from ewc_client.errors import (
     StreamClosedError,
     UnauthorizedError,
 )
-from ewc_client.findings import Analysis, JobWarning, Result
+from ewc_client.findings import Analysis, Attempt, JobWarning, Result
 from ewc_client.jobs import Job
 from ewc_client.models import ApiKey, Event, Matrix, MethodScores, Metric, Summary, Task, TaskSwitch, TensorEntry, Worker
 from ewc_client.sweeps import Sweep, Trial
@@ -39,6 +39,7 @@ __all__ = [
     "Analysis",
     "ApiError",
     "ApiKey",
+    "Attempt",
     "Checkpoint",
     "ConfigurationError",
     "ConflictError",

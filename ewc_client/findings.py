@@ -1,7 +1,8 @@
-"""What the service has to say about a job beside its scores: results, analyses, warnings."""
+"""What the service has to say about a job beside its scores: results, analyses, warnings, attempts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ewc_client.models import Body
@@ -20,6 +21,21 @@ class JobWarning:
     def from_body(cls, body: Body) -> JobWarning:
         """From an item of a job's `warnings`."""
         return cls(str(body["code"]), str(body["message"]), body.get("visit_index"), str(body["at"]))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to run a job; `environment` is where: what can change the bits of a result, by name."""
+
+    attempt: int
+    worker_id: str
+    started_at: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def from_body(cls, body: Body) -> Attempt:
+        """From an item of the attempts list."""
+        return cls(int(body["attempt"]), str(body["worker_id"]), str(body["started_at"]), body["environment"])
 
 
 @dataclass(frozen=True)

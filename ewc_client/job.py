@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ewc_client.checkpoints import Checkpoint
 from ewc_client.errors import JobCancelledError, JobFailedError
-from ewc_client.findings import Analysis, JobWarning, Result
+from ewc_client.findings import Analysis, Attempt, JobWarning, Result
 from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch
 from ewc_client.paging import fetch_all
 from ewc_client.sse import EventStream
@@ -139,6 +139,10 @@ class Job:
     def tasks(self) -> list[Task]:
         """The tasks announced so far."""
         return list(fetch_all(self._transport, f"{self._path}/tasks", {"limit": 1000}, Task.from_body))
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts to run the job so far, with where each ran."""
+        return list(fetch_all(self._transport, f"{self._path}/attempts", {}, Attempt.from_body))
 
     def reweight(self, task_index: int, weight: float) -> Task:
         """Let the constraint of a task count `weight` times from the next visit on."""

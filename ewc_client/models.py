@@ -203,7 +203,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Summary:
-    """One method's matrix in numbers. Forgetting is a difference of accuracies, retention a ratio; None where undefined."""
+    """One method's matrix in numbers. Forgetting is a difference of scores, retention a ratio; None where undefined."""
 
     average: float | None
     forgetting: tuple[float | None, ...]
@@ -254,13 +254,15 @@ class MethodScores:
 class Matrix:
     """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first.
 
-    `metric` is "accuracy" or "r2", or for games "normalised" or "return".
+    `metric` is "accuracy" or "r2", or for games "normalised" or "return". `has_ratios` by task: whether its scores may be
+    divided by one another; the retention of the others is None.
     """
 
     task_names: tuple[str, ...]
     visits: Mapping[int, int]
     methods: Mapping[str, MethodScores]
     metric: str
+    has_ratios: tuple[bool, ...]
     raw: Body = field(repr=False)
 
     @classmethod
@@ -268,11 +270,13 @@ class Matrix:
         """From the answer of `/evaluations/matrix`."""
         tasks = sorted(body["tasks"], key=lambda task: int(task["index"]))
         methods = {kind: MethodScores.from_body(kind, scores) for kind, scores in body["methods"].items()}
+        metric = str(body.get("metric", "accuracy"))
         ordered = sorted(methods.values(), key=lambda scores: scores.role != "method")
         return cls(
             task_names=tuple(str(task["name"]) for task in tasks),
             visits={int(visit["index"]): int(visit["task_index"]) for visit in body["visits"]},
             methods={scores.kind: scores for scores in ordered},
-            metric=str(body.get("metric", "accuracy")),
+            metric=metric,
+            has_ratios=tuple(bool(task.get("has_ratios", metric == "accuracy")) for task in tasks),
             raw=body,
         )

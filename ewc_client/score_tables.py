@@ -26,10 +26,8 @@ _UNITS = {
     "normalised": "Mean return in % (random play is 0, the reference player 100)",
     "return": "Mean return",
 }
-_HEADINGS = (
-    ": row = after this visit, column = on this task. forgotten = points lost since the task's best score; "
-    "retained = the score now in % of the score when it was learned."
-)
+_CELLS = ": row = after this visit, column = on this task. forgotten = points lost since the task's best score"
+_RETAINED = "; retained = the score now in % of the score when it was learned"
 
 
 def score_view(matrix: Matrix, console: Console) -> RenderableType:
@@ -38,7 +36,7 @@ def score_view(matrix: Matrix, console: Console) -> RenderableType:
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
     body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
-    heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _HEADINGS)
+    heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _CELLS + (_RETAINED if any(matrix.has_ratios) else "") + ".")
     return Group(heading, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
 
 
@@ -112,7 +110,8 @@ def _visit_labels(matrix: Matrix, name_length: int) -> Table:
         table.add_row(_visit_label(matrix, visit, name_length))
     table.add_section()
     table.add_row("forgotten")
-    table.add_row("retained")
+    if any(matrix.has_ratios):
+        table.add_row("retained")
     return table
 
 
@@ -130,18 +129,22 @@ def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
     table.add_section()
     summary = scores.summary
     table.add_row(*(_cell(percent(_at(summary.forgetting, task))) for task in range(len(matrix.task_names))))
-    table.add_row(*(_cell(percent(_at(summary.retention, task))) for task in range(len(matrix.task_names))))
+    if any(matrix.has_ratios):
+        table.add_row(*(_cell(percent(_at(summary.retention, task))) for task in range(len(matrix.task_names))))
     return table
 
 
 def _by_task(matrix: Matrix) -> Table:
     """For more tasks than fit beside each other: per method the last score, what was forgotten, and what is retained."""
-    caption = "Too many tasks for the whole matrix: its last row. lost = forgotten, kept = retained."
+    has_ratios = any(matrix.has_ratios)
+    caption = "Too many tasks for the whole matrix: its last row. lost = forgotten" + (
+        ", kept = retained." if has_ratios else "."
+    )
     table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("task", no_wrap=True)
     for scores in matrix.methods.values():
-        for heading in (scores.kind, "lost", "kept"):
+        for heading in (scores.kind, "lost", "kept") if has_ratios else (scores.kind, "lost"):
             table.add_column(heading, justify="right", style=_STYLE.get(scores.role, "") if heading == scores.kind else "")
     last_visit = max(_visits(matrix))
     for task, name in enumerate(matrix.task_names):
@@ -149,7 +152,8 @@ def _by_task(matrix: Matrix) -> Table:
         for scores in matrix.methods.values():
             last = scores.rows.get(last_visit, ())
             summary = scores.summary
-            cells += [percent(_at(values, task)) for values in (last, summary.forgetting, summary.retention)]
+            columns = (last, summary.forgetting, *((summary.retention,) if has_ratios else ()))
+            cells += [percent(_at(values, task)) for values in columns]
         table.add_row(str(task), shorten(name, 24), *cells)
     return table
 
@@ -157,7 +161,9 @@ def _by_task(matrix: Matrix) -> Table:
 def _summary(matrix: Matrix) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("over all tasks", no_wrap=True)
-    for heading in ("average", "forgotten", "retained", "backward transfer", "forward transfer"):
+    has_ratios = any(matrix.has_ratios)
+    retained = ("retained",) if has_ratios else ()
+    for heading in ("average", "forgotten", *retained, "backward transfer", "forward transfer"):
         table.add_column(heading, justify="right")
     for scores in matrix.methods.values():
         summary = scores.summary
@@ -165,7 +171,7 @@ def _summary(matrix: Matrix) -> Table:
             Text(_method_label(scores), style=_STYLE.get(scores.role, "")),
             percent(summary.average),
             percent(summary.average_forgetting),
-            percent(summary.average_retention),
+            *((percent(summary.average_retention),) if has_ratios else ()),
             percent(summary.backward_transfer, signed=True),
             percent(summary.forward_transfer, signed=True),
         )
@@ -173,17 +179,20 @@ def _summary(matrix: Matrix) -> Table:
 
 
 def _verdict(matrix: Matrix) -> list[Text]:
-    """One sentence with the numbers that matter most, where they exist."""
-    kept = {kind: scores.summary.average_retention for kind, scores in matrix.methods.items()}
-    known = [f"{kind} {percent(value)} %" for kind, value in kept.items() if value is not None]
-    if len(known) < 2:
-        return []
-    lines = [Text(), Text(f"Earlier tasks retained, on average: {', '.join(known)}.", style="bold")]
+    """One sentence with the numbers that matter most, where they exist: what is retained, or else how much was lost."""
+    found = {kind: scores.summary for kind, scores in matrix.methods.items()}
+    kept = [f"{kind} {percent(one.average_retention)} %" for kind, one in found.items() if one.average_retention is not None]
+    lost = [f"{kind} {percent(one.average_forgetting)}" for kind, one in found.items() if one.average_forgetting is not None]
+    lines = []
+    if len(kept) > 1:
+        lines.append(f"Earlier tasks retained, on average: {', '.join(kept)}.")
+    elif len(lost) > 1:
+        lines.append(f"Points lost on earlier tasks, on average: {', '.join(lost)}.")
     totals = {kind: scores.clipped_total for kind, scores in matrix.methods.items()}
     if any(total is not None for total in totals.values()):
         listed = ", ".join(f"{kind} {total:.2f}" for kind, total in totals.items() if total is not None)
-        lines.append(Text(f"Total of {len(matrix.task_names)} tasks, each at most 1: {listed}.", style="bold"))
-    return lines
+        lines.append(f"Total of {len(matrix.task_names)} tasks, each at most 1: {listed}.")
+    return [Text(), *(Text(line, style="bold") for line in lines)] if lines else []
 
 
 def _plain_table(title: Text) -> Table:

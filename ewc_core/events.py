@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ewc_core.consolidation.constraint import Constraint
+    from ewc_core.metrics import ScoreName
     from ewc_core.specs.any_task import AnyTaskSpec
 
 
@@ -43,14 +44,15 @@ class ZeroShot:
     """Score on a task before it is first trained.
 
     `current` is that of the network as it is (row `after_visit` = visit.index - 1 of the score matrix), `untrained`
-    that of the freshly initialised network (row -1).
+    that of the freshly initialised network (row -1). None where the score is undefined.
     """
 
     visit: Visit
     method: str
-    current: float
-    untrained: float
+    current: float | None
+    untrained: float | None
     num_examples: int
+    metric: ScoreName
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class StepLogged:
 
 @dataclass(frozen=True)
 class ScoresLogged:
-    """Scores on every task seen, the present one included, after step `step` of the visit: by method, then task index."""
+    """Scores on every task seen, the present one included, after step `step` of the visit: by method, then task index; those
+    that are defined."""
 
     visit: Visit
     step: int
@@ -142,12 +145,14 @@ class Consolidated:
 @dataclass(frozen=True)
 class Evaluated:
     """Row `visit.index` of one method's score matrix: the score per task (see `supervised.evaluate` and
-    `reinforcement.games`), over so many examples or episodes; `details` by task, as JSON, where there are any."""
+    `reinforcement.games`), over so many examples or episodes, and what it is; `details` by task, as JSON, where there are
+    any. A task whose score is undefined is left out of `scores`."""
 
     visit: Visit
     method: str
     scores: Mapping[int, float]
     num_examples: Mapping[int, int]
+    metrics: Mapping[int, ScoreName]
     details: Mapping[str, object] = field(default_factory=dict)
 
 

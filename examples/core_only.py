@@ -29,7 +29,7 @@ for event in run(spec):
         scores[event.method] |= {(event.visit.index, task): score for task, score in event.scores.items()}
 
 for method in spec.methods:
-    matrix = ScoreMatrix(scores[method], visited=range(len(spec.tasks)))
+    matrix = ScoreMatrix(scores[method], visited=range(len(spec.tasks)), with_ratios=range(len(spec.tasks)))
     print(f"\n{method}: accuracy on tasks 0, 1, 2 after each task")
     for row in matrix.rows():
         print("  " + "  ".join("  -  " if score is None else f"{score:.3f}" for score in row))

@@ -114,6 +114,18 @@ class JobOrders:
 
 
 @dataclass(frozen=True)
+class AttemptRecord:
+    """`environment`: what can change the bits of a result, by name."""
+
+    job_id: str
+    attempt: int
+    epoch: int
+    worker_id: str
+    started_at: datetime
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class TransitionRecord:
     from_status: str | None
     to_status: str
@@ -219,6 +231,7 @@ class EvaluationRecord:
     task_index: int
     score: float
     num_examples: int
+    metric: str | None
     at: datetime
 
 

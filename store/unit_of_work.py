@@ -31,6 +31,7 @@ from store.base import db_now
 from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
 from store.records import Fence
 from store.repositories.api_keys import ApiKeys
+from store.repositories.attempts import Attempts
 from store.repositories.blobs import Blobs
 from store.repositories.checkpoints import Checkpoints
 from store.repositories.constraints import Constraints
@@ -65,6 +66,10 @@ class Work:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(self)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(self)
 
     @cached_property
     def tasks(self) -> Tasks:

@@ -4,6 +4,10 @@ import os
 
 import pytest
 
+from tests.inherited_signals import keep_ignored_signals_from_children
+
+keep_ignored_signals_from_children()
+
 # Before torch is loaded here or in any process that a test starts: two threads a process on busy cores are far slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

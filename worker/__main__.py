@@ -13,6 +13,7 @@ import time
 from ewc_core.errors import StoreUnavailable
 from store.queue import CPU_QUEUE, WakeUps
 from store.sweep import sweep
+from store.termination import heed_sigterm
 from store.trouble import Trouble
 from store.unit_of_work import Database
 from worker.celery_process import CeleryProcess
@@ -28,6 +29,7 @@ _LOOK_SECONDS = 0.25
 def main() -> int:
     """Run until SIGTERM or SIGINT. Returns 0 after a clean stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    heed_sigterm()
     settings = WorkerSettings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

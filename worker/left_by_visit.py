@@ -97,11 +97,19 @@ def _write_constraint(work: Work, job_id: str, consolidated: Consolidated, check
 
 def _write_row(work: Work, job_id: str, row: Evaluated) -> None:
     after = row.visit.index
-    work.evaluations.put_row(job_id, method=row.method, after_visit=after, scores=row.scores, num_examples=row.num_examples)
+    work.evaluations.put_row(
+        job_id,
+        method=row.method,
+        after_visit=after,
+        scores=row.scores,
+        num_examples=row.num_examples,
+        metrics=row.metrics,
+    )
+    mean = f"mean score {sum(row.scores.values()) / len(row.scores):.4f}" if row.scores else "no task has a score"
     work.events.append(
         job_id,
         type="evaluation.completed",
-        message=f"{row.method} after visit {after}: mean score {sum(row.scores.values()) / len(row.scores):.4f}",
+        message=f"{row.method} after visit {after}: {mean}",
         data={
             "after_visit": after,
             "method": row.method,

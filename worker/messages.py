@@ -17,26 +17,22 @@ from worker.sweeps import advance
 log = logging.getLogger(__name__)
 
 
-@cache
-def _database() -> Database:
-    """One database per pool process, opened after the fork."""
-    return Database(WorkerSettings().database_url)
-
-
-@cache
-def _wake_ups() -> WakeUps:
-    settings = WorkerSettings()
-    return WakeUps(settings.broker_url, settings.broker_dir)
+_database = cache(Database)
+"""One database per pool process and URL, opened after the fork."""
+_wake_ups = cache(WakeUps)
 
 
 @app.task(name=WAKE_UP, ignore_result=True)
 def wake_up(job_id: str) -> None:
     """Train the job if nobody else does. Safe to receive twice, late, or for a job that no longer exists."""
     say_listening()
-    supervisor = Supervisor(_database(), WorkerSettings(), worker_id=celery_id(os.getppid()), stopping=stopping)
+    settings = WorkerSettings()
+    database = _database(settings.database_url)
+    supervisor = Supervisor(database, settings, worker_id=celery_id(os.getppid()), stopping=stopping)
     try:
         supervisor.attend(job_id)
         say_listening()
-        advance(_database(), _wake_ups())  # a trial that has ended makes room for the next one
+        # A trial that has ended makes room for the next one.
+        advance(database, _wake_ups(settings.broker_url, settings.broker_dir))
     except (StoreUnavailable, RowDamaged) as error:
         log.warning("job %s is left for a later wake-up: %s", job_id, error)

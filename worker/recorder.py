@@ -73,17 +73,16 @@ class Recorder:
     def zero_shot(self, event: ZeroShot) -> None:
         """Write the scores of a task before it is first trained."""
         with self._database.fenced(self._fence) as work:
-            task, examples = event.visit.task_index, {event.visit.task_index: event.num_examples}
-            put = work.evaluations.put_row
-            put(self._fence.job_id, method=event.method, after_visit=-1, scores={task: event.untrained}, num_examples=examples)
-            if event.visit.index > 0:
-                after = event.visit.index - 1
-                put(
+            task, visit_index = event.visit.task_index, event.visit.index
+            rows = {-1: event.untrained} if visit_index == 0 else {-1: event.untrained, visit_index - 1: event.current}
+            for after_visit, score in rows.items():
+                work.evaluations.put_row(
                     self._fence.job_id,
                     method=event.method,
-                    after_visit=after,
-                    scores={task: event.current},
-                    num_examples=examples,
+                    after_visit=after_visit,
+                    scores={} if score is None else {task: score},
+                    num_examples={task: event.num_examples},
+                    metrics={task: event.metric},
                 )
 
     def log_step(self, event: StepLogged) -> None:

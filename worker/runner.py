@@ -35,6 +35,7 @@ from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, JobSummary, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.computing import ComputationDriver
+from worker.fingerprint import fingerprint, note_attempt
 from worker.left_by_visit import LeftByVisit
 from worker.recorder import Recorder
 from worker.restoring import Training, remove_replays, restore_training
@@ -83,6 +84,7 @@ class JobRunner:
         """
         try:
             job = self._begin()
+            note_attempt(self._database, self._fence, self._environment(job))
             torch.set_num_threads(job.spec.num_threads)
             torch.use_deterministic_algorithms(True)
             self._train(job)
@@ -104,6 +106,11 @@ class JobRunner:
                 return job
         self._obey(job.desired_state)
         raise _Rest(Outcome.SETTLED)
+
+    def _environment(self, job: JobRecord) -> dict[str, str]:
+        with self._database.read() as work:
+            announced = [task.spec.model_dump(mode="json") for task in work.tasks.list(job.id)]
+        return fingerprint(job.spec, announced)
 
     def _train(self, job: JobRecord) -> None:
         if isinstance(job.spec, AssociationSpec):

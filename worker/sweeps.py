@@ -102,13 +102,11 @@ def _observe(work: Work, sweep_id: str) -> tuple[SweepRecord, list[TrialRecord],
     return sweep, list(trials.values()), {number: means[succeeded[number]] if number in succeeded else None for number in ended}
 
 
-def _mean_scores(work: Work, job_ids: Sequence[str], job: SupervisedSpec) -> dict[str, float]:
-    """By job, the mean over all tasks of the method's validation score after the last visit."""
+def _mean_scores(work: Work, job_ids: Sequence[str], job: SupervisedSpec) -> dict[str, float | None]:
+    """By job, the mean of the method's validation score after the last visit over all tasks where it is defined; None without
+    any."""
     rows = work.evaluations.scores_after(job_ids, method=job.method.kind, after_visit=len(job.tasks) - 1)
-    for job_id, row in rows.items():
-        if len(row) != len(job.tasks):
-            raise AssertionError(f"job {job_id} succeeded with {len(row)} scores after its last visit; expected {len(job.tasks)}")
-    return {job_id: fmean(row[task] for task in sorted(row)) for job_id, row in rows.items()}
+    return {job_id: fmean(row[task] for task in sorted(row)) if row else None for job_id, row in rows.items()}
 
 
 def _plan(spec: SweepSpec, trials: Sequence[TrialRecord], scores: Mapping[int, float | None]) -> _Plan:
@@ -161,6 +159,6 @@ def _all_failed(work: Work, sweep_id: str) -> dict[str, Any]:
     trials = work.sweeps.trials(sweep_id)
     last = max(trials, key=lambda trial: (trial.finished_at or trial.created_at, trial.number))
     job = work.jobs.summary(last.job_id)
-    why = job.error["message"] if job.error is not None else f"it was {job.status.value}"
+    why = job.error["message"] if job.error is not None else f"it {job.status.value}, with no score that is defined"
     message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {job.id}: {why}"
     return {"code": "no_trial_succeeded", "message": message, "job_id": job.id}

@@ -18,6 +18,7 @@ import torch
 
 from ewc_core.errors import Fenced, StoreUnavailable
 from store.records import Fence
+from store.termination import heed_sigterm
 from store.unit_of_work import Database
 from worker import exit_codes
 from worker.processes import exit_when_pipe_closes
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
     """Train one job until it rests. Returns an exit status of `worker.exit_codes`."""
     job_id, epoch, worker_id = arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    heed_sigterm()
     exit_when_pipe_closes(sys.stdin.fileno())
     settings = WorkerSettings()
     database = Database(settings.database_url)

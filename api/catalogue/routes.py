@@ -9,11 +9,12 @@ from typing import get_args
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
-from api.catalogue.schemas import Catalogue, Dataset, JobState, Kind, Plugins
+from api.catalogue.schemas import Catalogue, Dataset, JobState, Kind, Plugins, ScoreKind
 from api.jobs.moves import moves_from
 from api.security import AuthenticatedRoute, Reader
 from api.services import ServicesDep
 from api.task_switches.schemas import TaskSwitchRequest
+from ewc_core.metrics import SCORES
 from ewc_core.specs import (
     DATASETS,
     JOB_SPEC,
@@ -71,7 +72,7 @@ ANALYSES: tuple[type[BaseModel], ...] = (OverlapAnalysis, PerturbationAnalysis, 
 
 @router.get("", operation_id="get_catalogue")
 def get(_caller: Reader, services: ServicesDep) -> Catalogue:
-    """Networks, methods, tasks, data sets, analyses, plug-ins and job states, each with what is needed to ask for it."""
+    """Networks, methods, tasks, data sets, analyses, scores, plug-ins and job states, each with what is needed to ask for it."""
     return Catalogue(
         job=JOB_SPEC.json_schema(),
         task_switch=TypeAdapter(TaskSwitchRequest).json_schema(),
@@ -82,6 +83,7 @@ def get(_caller: Reader, services: ServicesDep) -> Catalogue:
         dataset_kinds=[_kind(spec) for spec in DATASET_KINDS],
         datasets=_datasets(services.settings.data_dir),
         analyses=[_kind(spec) for spec in ANALYSES],
+        scores=[ScoreKind(**vars(score)) for score in SCORES.values()],
         plugins=Plugins(networks=installed_plugins(NETWORK_PLUGINS), task_sources=installed_plugins(TASK_SOURCE_PLUGINS)),
         job_states=[_state(status) for status in JobStatus],
     )

@@ -38,6 +38,16 @@ class Plugins(Resource):
     task_sources: Sequence[str]
 
 
+class ScoreKind(Resource):
+    """What the scores of a task can be. `ratios` says whether one may be divided by another; `undefined` when there is none."""
+
+    name: str
+    better: Literal["higher", "lower"]
+    description: str
+    undefined: str | None
+    ratios: Literal["always", "never", "where never negative"]
+
+
 class JobState(Resource):
     """A job status: which can follow it, and which requests its owner can make."""
 
@@ -60,5 +70,6 @@ class Catalogue(Resource):
     dataset_kinds: Sequence[Kind]
     datasets: Sequence[Dataset]
     analyses: Sequence[Kind]
+    scores: Sequence[ScoreKind]
     plugins: Plugins
     job_states: Sequence[JobState]

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Literal
 
 from api.schemas import Resource
-
-Metric = Literal["accuracy", "r2", "normalised", "return"]
+from ewc_core.metrics import ScoreName
 
 
 class MatrixTask(Resource):
-    """A column of the matrix."""
+    """A column of the matrix. `metric` is the unit of its scores; `has_ratios` says whether one may be divided by another:
+    only where 0 is the natural end of the scale, as for accuracy and for returns that are never negative."""
 
     index: int
     name: str
+    metric: ScoreName
+    has_ratios: bool
 
 
 class MatrixVisit(Resource):
@@ -38,7 +40,8 @@ class Summary(Resource):
     """After the last finished visit. Lists have one entry per task; null where undefined.
 
     forgetting: the best score of the task so far minus its score now. retention: its score now over its score when it
-    was last learned. backward_transfer: the mean change of the tasks not visited last since each was last learned.
+    was last learned; null for a task without ratios, and where either score is negative or the divisor 0; its average is
+    null when one is. backward_transfer: the mean change of the tasks not visited last since each was last learned.
     forward_transfer: the mean lead over the untrained network just before a task's first visit.
     """
 
@@ -67,12 +70,13 @@ class Matrix(Resource):
     """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first.
 
     `metric` is the unit of every score: "accuracy" in [0, 1], or "r2", at most 1, where targets are real numbers. For games
-    it is the mean return: "normalised" so that random play is 0 and the reference player 1, or "return" as it is.
+    it is the mean return: "normalised" so that random play is 0 and the reference player 1, or "return" as it is, and
+    "return" too where only some games have a reference. The catalogue describes them under `scores`.
     """
 
     object: Literal["matrix"] = "matrix"
     job_id: str
-    metric: Metric
+    metric: ScoreName
     tasks: list[MatrixTask]
     visits: list[MatrixVisit]
     methods: Mapping[str, MethodMatrix]

@@ -6,11 +6,12 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Metric, Summary
+from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
 from api.jobs.kinds import require_learning
-from ewc_core.metrics import ScoreMatrix
-from ewc_core.specs import AtariTask, GymnasiumTask, LikelihoodName
-from store.records import ConstraintRecord, JobRecord, TaskRecord
+from ewc_core.metrics import SCORES, ScoreMatrix, ScoreName
+from ewc_core.specs import AnyTaskSpec, AtariTask, GymnasiumTask, LikelihoodName
+from ewc_core.specs.environments import are_returns_never_negative
+from store.records import ConstraintRecord, EvaluationRecord, JobRecord, TaskRecord
 from store.unit_of_work import Work
 
 Scores = Mapping[tuple[int, int], float]
@@ -27,37 +28,60 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     spec = job.learning
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
     scores_of: dict[str, dict[tuple[int, int], float]] = {kind: {} for kind in spec.methods}
-    for entry in work.evaluations.list(job.id):
+    evaluations = work.evaluations.list(job.id)
+    for entry in evaluations:
         scores_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry.score
     visited = work.switches.tasks_of_done_visits(job.id)
     known = work.tasks.list(job.id)
-    tasks = [MatrixTask(index=task.task_index, name=task.name) for task in known]
-    metric = metric_of(known, work.constraints.list(job.id))
+    metrics = metrics_of(known, work.constraints.list(job.id), evaluations)
+    tasks = [
+        MatrixTask(index=task.task_index, name=task.name, metric=metrics[task.task_index], has_ratios=_has_ratios(task, metrics))
+        for task in known
+    ]
+    metric = _common(list(metrics.values()))
+    with_ratios = [task.index for task in tasks if task.has_ratios]
     methods: dict[str, MethodMatrix] = {}
     for kind in spec.methods:
         scores = scores_of[kind]
         methods[kind] = MethodMatrix(
             role="method" if kind == spec.method.kind else "control",
             rows=_rows(scores, len(visited), len(tasks)),
-            summary=_summary(ScoreMatrix(scores, visited), len(tasks)),
+            summary=_summary(ScoreMatrix(scores, visited, with_ratios=with_ratios), len(tasks)),
             clipped_total=_clipped_total(scores, len(visited), len(tasks)) if metric == "normalised" else None,
         )
     numbered = [MatrixVisit(index=index, task_index=task) for index, task in enumerate(visited)]
     return Matrix(job_id=job.id, metric=metric, tasks=tasks, visits=numbered, methods=methods)
 
 
-def metric_of(tasks: Sequence[TaskRecord], constraints: Sequence[ConstraintRecord]) -> Metric:
-    """What the scores are: R² for real-valued targets, else accuracy; for games returns, normalised when every game has
-    reference scores.
-
-    A task on the user's own arrays says so itself; for a plug-in's data only the constraint knows, once there is one.
+def metrics_of(
+    tasks: Sequence[TaskRecord], constraints: Sequence[ConstraintRecord], evaluations: Sequence[EvaluationRecord]
+) -> dict[int, ScoreName]:
+    """What the scores are, by task index. Games: returns, normalised where the game has reference scores. Data: what was
+    written with the scores, the same for all tasks of a job; of scores that do not say it, R² where a task's data set or a
+    constraint says that its targets are real numbers, else accuracy.
     """
-    games = [task.spec for task in tasks if isinstance(task.spec, AtariTask | GymnasiumTask)]
-    if games:
-        return "normalised" if all(game.reference_scores is not None for game in games) else "return"
+    recorded = {evaluation.metric for evaluation in evaluations}
     likelihoods = {constraint.info.get("likelihood") for constraint in constraints}
     likelihoods |= {getattr(getattr(task.spec, "dataset", None), "likelihood", None) for task in tasks}
-    return "r2" if LikelihoodName.GAUSSIAN in likelihoods else "accuracy"
+    of_data: ScoreName = "r2" if "r2" in recorded or LikelihoodName.GAUSSIAN in likelihoods else "accuracy"
+    return {task.task_index: _metric_of_game(task.spec) or of_data for task in tasks}
+
+
+def _metric_of_game(task: AnyTaskSpec) -> ScoreName | None:
+    if not isinstance(task, AtariTask | GymnasiumTask):
+        return None
+    return "return" if task.reference_scores is None else "normalised"
+
+
+def _common(metrics: Sequence[ScoreName]) -> ScoreName:
+    return metrics[0] if len(set(metrics)) == 1 else "return"
+
+
+def _has_ratios(task: TaskRecord, metrics: Mapping[int, ScoreName]) -> bool:
+    ratios = SCORES[metrics[task.task_index]].ratios
+    if ratios == "where never negative":
+        return isinstance(task.spec, AtariTask | GymnasiumTask) and are_returns_never_negative(task.spec)
+    return ratios == "always"
 
 
 def matrix_csv(matrix: Matrix) -> str:

@@ -16,7 +16,7 @@ from store.records import EventRecord, JobRecord, JobSummary
 from store.unit_of_work import Work
 
 _SHOWN_AS_THEY_ARE = schemas.JobSummary.model_fields.keys() - {"object", "progress", "error", "links"}
-_PARTS = {"events": "events", "metrics": "metrics"}
+_PARTS = {"attempts": "attempts", "events": "events", "metrics": "metrics"}
 _PARTS_OF_LEARNING = {
     **_PARTS,
     "tasks": "tasks",

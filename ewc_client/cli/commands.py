@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -60,7 +61,10 @@ app.add_typer(data.app, name="data")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. SIGTERM ends it even where a parent has ignored or blocked it; SIGHUP under nohup does not."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         app()
     except EWCClientError as error:

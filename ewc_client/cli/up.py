@@ -38,8 +38,10 @@ def up(
             started.set()  # a second signal must not break the clean-up
             raise _StopAskedError
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup: the service outlives the terminal
+        signal.signal(signal.SIGHUP, ask_to_stop)
     service = EmbeddedService(state_dir(), port=port, say=say)
     try:
         service.start()

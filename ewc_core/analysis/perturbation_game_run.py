@@ -44,6 +44,7 @@ class GamePerturbationRun:
         self._losses = torch.zeros(shapes, sizes, question.num_draws, dtype=torch.float64)
         self._returns = torch.zeros(shapes, sizes, question.num_episodes, dtype=torch.float64)
         self._base = torch.zeros(question.num_episodes, dtype=torch.float64)
+        self._noise_made_from: Tensor | None = None
         self._units_of_noise: dict[NoiseKind, Tensor] = {}
         self.num_steps = len(self._blocks) + sizes * question.num_draws + (1 + sizes) * question.num_episodes
 
@@ -108,12 +109,15 @@ class GamePerturbationRun:
         return self._sums.tensors["fisher"][self._opened.shared] / len(self._states)
 
     def _deviations(self, kind: NoiseKind, sigma: float) -> Tensor:
-        """Of all parameters; 0 for biases and gains. Asked for once the Fisher is complete."""
+        """Of all parameters; 0 for biases and gains."""
+        fisher = self._fisher()
+        if self._noise_made_from is None or not torch.equal(self._noise_made_from, fisher):
+            self._noise_made_from, self._units_of_noise = fisher, {}
         if kind not in self._units_of_noise:
             question = self._question
             unit = torch.zeros(len(self._opened.shared), dtype=torch.float64)
             unit[self._opened.shared] = noise_deviations(
-                kind, self._fisher(), sigma=1.0, ridge=question.ridge, null_quantile=question.null_quantile
+                kind, fisher, sigma=1.0, ridge=question.ridge, null_quantile=question.null_quantile
             )
             self._units_of_noise[kind] = unit
         return sigma * self._units_of_noise[kind]

@@ -100,11 +100,12 @@ class PerturbationRun:
             values.copy_(anchor)
 
     def _measure(self) -> tuple[float, float]:
-        """Mean loss and score on the test split at the parameters as they are."""
+        """Mean loss and score on the test split at the parameters as they are; NaN for a score that is undefined."""
         data, view = self._data, self._opened.view(self._question.task)
         num_examples, total = data.num_examples("test"), 0.0
         with untouched(self._opened.network), torch.no_grad():
             for inputs, targets in in_chunks(self._opened.network, data, "test"):
                 outputs = view.outputs(self._opened.network(inputs))
                 total += len(inputs) * float(mean_loss(data.likelihood, outputs, view.targets(targets)))
-        return total / num_examples, score(self._opened.network, data, view, split="test")
+        measured = score(self._opened.network, data, view, split="test")
+        return total / num_examples, torch.nan if measured is None else measured

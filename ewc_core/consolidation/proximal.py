@@ -28,13 +28,13 @@ def proximal_step(values: Tensor, centre: Tensor, weight: Tensor) -> None:
     values.lerp_(centre, weight)
 
 
-def is_weight_refreshed(step: int) -> bool:
-    """Whether step `step` of a visit (from 1) computes an adaptive weight anew: the first 16, then every eighth.
+def refreshed_at(step: int) -> int:
+    """The step in which the adaptive weight of step `step` of a visit (from 1) is made: itself up to 16, then the last eighth.
 
     √v̂ is an average over the steps so far (β₂ = 0.999 for Adam, α = 0.99 for RMSProp), so after the first few it hardly
     moves in eight, and at rest not at all: the fixed point is the same. Computing it costs five times as much as using it.
     """
-    return step <= FIRST_STEPS or step % REFRESH_EVERY == 0
+    return step if step <= FIRST_STEPS else step - step % REFRESH_EVERY
 
 
 class AdaptiveWeight:

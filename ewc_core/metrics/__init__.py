@@ -1,5 +1,6 @@
-"""What a score matrix says about learning and forgetting. Pure Python: the API imports it."""
+"""What scores are, and what a score matrix says about learning and forgetting. Pure Python: the API imports it."""
 
 from ewc_core.metrics.score_matrix import MatrixSummary, ScoreMatrix
+from ewc_core.metrics.scores import SCORES, Score, ScoreName
 
-__all__ = ["MatrixSummary", "ScoreMatrix"]
+__all__ = ["SCORES", "MatrixSummary", "Score", "ScoreMatrix", "ScoreName"]

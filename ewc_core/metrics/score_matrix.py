@@ -7,7 +7,7 @@ never NaN and never a default: a mean over tasks is None when the score of one o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ewc_core.errors import NonFiniteError, SpecError
@@ -21,7 +21,8 @@ class MatrixSummary:
 
     average: mean of R[L, j] over tasks seen.
     forgetting[j]: max of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
-    retention[j]: R[L, j] / R[row of the task's latest visit, j]; its mean is over the tasks not visited last.
+    retention[j]: R[L, j] / R[row of the task's latest visit, j]; its mean is over the tasks not visited last. Only where the
+    task's scores have ratios, the divisor is positive, and neither is negative.
     backward_transfer: mean of R[L, j] − R[row of the task's latest visit, j] over tasks not visited last.
     forward_transfer: mean of R[f − 1, j] − R[−1, j] over tasks first visited at f > 0.
     """
@@ -38,8 +39,8 @@ class MatrixSummary:
 class ScoreMatrix:
     """Scores by (after_visit, task_index), with the task index of every finished visit, in order."""
 
-    def __init__(self, scores: Mapping[tuple[int, int], float], visited: Sequence[int]) -> None:
-        """Build the matrix.
+    def __init__(self, scores: Mapping[tuple[int, int], float], visited: Sequence[int], *, with_ratios: Collection[int]) -> None:
+        """Build the matrix. `with_ratios`: the tasks whose scores may be divided by one another (see `Score.ratios`).
 
         Raises:
             SpecError: a score belongs to a visit that is not in `visited`.
@@ -52,6 +53,7 @@ class ScoreMatrix:
                 raise SpecError(f"a score is given after visit {after_visit}, but {len(visited)} visits are finished")
         self._scores = dict(scores)
         self._visited = tuple(visited)
+        self._with_ratios = frozenset(with_ratios)
 
     @property
     def tasks(self) -> list[int]:
@@ -109,7 +111,7 @@ class ScoreMatrix:
 
     def _retention(self, task: int) -> float | None:
         now, then = self.score(self.num_visits - 1, task), self.score(self._latest_visit(task), task)
-        if now is None or then is None or then == 0.0:
+        if task not in self._with_ratios or now is None or then is None or now < 0.0 or then <= 0.0:
             return None
         return now / then
 

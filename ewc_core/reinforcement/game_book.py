@@ -9,7 +9,7 @@ from ewc_core.derived_seed import derive_seed
 from ewc_core.errors import SpecError
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.open import make_environments
-from ewc_core.reinforcement.games import frames_of
+from ewc_core.reinforcement.games import frames_of, metric_of
 from ewc_core.specs.agent import check_replay_memory
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
@@ -35,7 +35,7 @@ class GameBook:
     @property
     def metric(self) -> str:
         """What a row of scores is in: "normalised" when every game has reference scores, else "return"."""
-        return "normalised" if all(task.reference_scores is not None for task in self.tasks) else "return"
+        return "normalised" if all(metric_of(task) == "normalised" for task in self.tasks) else "return"
 
     def know(self, tasks: Sequence[EnvironmentSpec]) -> None:
         """Go on with these games, which all were admitted before."""

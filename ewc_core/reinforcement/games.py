@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ewc_core.errors import SpecError
+from ewc_core.metrics import ScoreName
 from ewc_core.reinforcement.agent import Frames
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec
@@ -44,6 +45,11 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
         low=np.minimum.reduce(lows) if len(lows) == len(found) else None,
         high=np.maximum.reduce(highs) if len(highs) == len(found) else None,
     )
+
+
+def metric_of(task: EnvironmentSpec) -> ScoreName:
+    """What `score_of` gives for this task."""
+    return "return" if task.reference_scores is None else "normalised"
 
 
 def score_of(task: EnvironmentSpec, mean_return: float) -> float:

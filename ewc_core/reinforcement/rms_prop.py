@@ -41,10 +41,14 @@ class CentredRMSProp:
     def proximal(self, quadratic: Quadratic) -> Step:
         """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
         w = lr·P / (√(n − m² + eps) + lr·P), so that g + P(θ − centre) = 0 is the fixed point."""
-        strength = (self.learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH).to(quadratic.precision.dtype)
-        ties = _chunks(strength, quadratic.centre)
+        made_for, ties = torch.nan, _chunks(quadratic.precision, quadratic.centre)
 
         def step() -> None:
+            nonlocal made_for, ties
+            if made_for != self.learning_rate:
+                strength = (self.learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH)
+                ties = _chunks(strength.to(quadratic.precision.dtype), quadratic.centre)
+                made_for = self.learning_rate
             for chunk, (strength, centre) in zip(self._chunks, ties, strict=True):
                 divisor = self._step_on(*chunk)
                 weight = torch.div(strength, divisor.add_(strength), out=divisor)

@@ -28,7 +28,7 @@ from ewc_core.events import (
 from ewc_core.reinforcement.agent import Belief
 from ewc_core.reinforcement.evaluate import details_of, play_task
 from ewc_core.reinforcement.game_book import GameBook
-from ewc_core.reinforcement.games import score_of
+from ewc_core.reinforcement.games import metric_of, score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
 from ewc_core.resume import ResumePoint
@@ -281,6 +281,7 @@ class ReinforcementRun:
                 kind,
                 {task: score_of(self._games.tasks[task], scores[0].mean) for task, scores in results.items()},
                 dict.fromkeys(results, evaluation.num_episodes),
+                {task: metric_of(self._games.tasks[task]) for task in results},
                 {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
 

@@ -53,6 +53,9 @@ KNOWN: dict[str, KnownEnvironment] = {
     "CartPole-v1": KnownEnvironment((4,), 16, Reference(random=22.2, human=475.0)),
     "Acrobot-v1": KnownEnvironment((6,), 24, Reference(random=-499.0, human=-100.0)),
 }
+# Rewards of Atari games and of most others can be negative. FrozenLake and CartPole pay nothing or 1 a step, unless options
+# change it; the games of MinAtar pay for what is reached and never take anything away.
+_NEVER_NEGATIVE = frozenset({"CartPole-v0", "CartPole-v1", "FrozenLake-v1", "FrozenLake8x8-v1"})
 _ATARI = (84, 84)
 _MINATAR = (MINATAR_CHANNELS, 10, 10)
 
@@ -135,6 +138,13 @@ class GymnasiumTask(Spec):
 
 
 EnvironmentSpec = Annotated[AtariTask | GymnasiumTask, Field(discriminator="kind")]
+
+
+def are_returns_never_negative(task: EnvironmentSpec) -> bool:
+    """Whether it is known that no episode of the task can have a negative return, however it is played."""
+    if isinstance(task, AtariTask):
+        return False
+    return task.id.startswith(MINATAR) or (task.id in _NEVER_NEGATIVE and not task.options)
 
 
 def frame_shape(task: EnvironmentSpec) -> tuple[int, ...] | None:

@@ -10,18 +10,24 @@ from torch import Tensor, nn
 from ewc_core.data import SplitName, TaskData
 from ewc_core.fisher.memory import examples_at_once
 from ewc_core.fisher.untouched import untouched
+from ewc_core.metrics import ScoreName
 from ewc_core.specs import LikelihoodName
 from ewc_core.supervised.heads import HeadView
 
 MOST_EXAMPLES = 2048
 
 
-def score(network: nn.Module, data: TaskData, view: HeadView, *, split: SplitName) -> float:
+def metric_of(data: TaskData) -> ScoreName:
+    """What `score` measures on these data."""
+    return "r2" if data.likelihood is LikelihoodName.GAUSSIAN else "accuracy"
+
+
+def score(network: nn.Module, data: TaskData, view: HeadView, *, split: SplitName) -> float | None:
     """How well the network does on a split of a task, in eval mode; changes nothing.
 
     Categorical: accuracy in [0, 1], the largest of the view's outputs against the label. Bernoulli: share of outputs on
     the right side of 0, in [0, 1]. Gaussian: R² = 1 − Σ(f − y)² / Σ(y − ȳ)², at most 1, over all output columns
-    together; ȳ is the split's mean per column. R² of constant targets is 0 unless they are met exactly.
+    together; ȳ is the split's mean per column. None: R² where every column of the targets is constant.
     """
     with untouched(network), torch.no_grad():
         if data.likelihood is LikelihoodName.GAUSSIAN:
@@ -57,13 +63,13 @@ def _signs_are_right(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs > 0) == (targets > 0.5)
 
 
-def _r_squared(network: nn.Module, data: TaskData, view: HeadView, split: SplitName) -> float:
+def _r_squared(network: nn.Module, data: TaskData, view: HeadView, split: SplitName) -> float | None:
     parts, error = [], 0.0
     for inputs, part in in_chunks(network, data, split):
         parts.append(part.double())
         error += float((view.outputs(network(inputs)).double() - parts[-1]).square().sum())
     exact = torch.cat(parts)
+    if bool((exact == exact[0]).all()):  # not a spread of 0: the mean of equal numbers may be rounded
+        return None
     spread = float((exact - exact.mean(dim=0)).square().sum())
-    if spread == 0.0:
-        return 1.0 if error == 0.0 else 0.0
     return 1.0 - error / spread

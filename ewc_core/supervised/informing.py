@@ -15,6 +15,7 @@ from ewc_core.supervised import guards
 from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit
 from ewc_core.supervised.constraint_book import ConstraintBook
+from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.guards import Guard
 from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.learners import fresh_network
@@ -41,7 +42,8 @@ class Informing:
         for kind, learner in self._learners.items():
             current = self._scores(name, learner.network, [task])
             if task in current and task in untrained:
-                yield ZeroShot(visit, kind, current[task], untrained[task], self._tasks.data(task).num_examples(self._split))
+                data = self._tasks.data(task)
+                yield ZeroShot(visit, kind, current[task], untrained[task], data.num_examples(self._split), metric_of(data))
         yield from self._failures(visit)
 
     def at_start(self, visit: Visit, num_seen: int, quadratic: Quadratic | None) -> Iterator[Event]:

@@ -60,7 +60,8 @@ class Learner:
         self._at_once: dict[tuple[int, ...], int] = {}
         self.path: PathIntegral | None = None
         self.penalty_share: float | None = None
-        """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one."""
+        """‖P(θ − m)‖ / ‖g‖ before the last measured step: how hard the penalty pulls beside the data; None without one,
+        and where neither pulls."""
 
     def start_visit(self) -> None:
         """Forget the optimiser's state and the penalty; a path integral starts here."""
@@ -79,9 +80,7 @@ class Learner:
 
     def set_learning_rate(self, rate: float) -> None:
         """Step at this rate from now on, the penalty's proximal step included."""
-        if rate != self._optimiser.learning_rate:
-            self._optimiser.learning_rate = rate
-            self.set_penalty(self._quadratic)
+        self._optimiser.learning_rate = rate
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
@@ -161,7 +160,9 @@ class Learner:
             return None
         data = float(self._data_gradient().norm())
         pull = float(penalty_gradient(self._quadratic, self.parameters.values).norm())
-        return pull / data if data > 0.0 else torch.inf
+        if data > 0.0:
+            return pull / data
+        return torch.inf if pull > 0.0 else None
 
     def _data_gradient(self) -> Tensor:
         """The gradient of the data loss alone; between a backward pass and its step."""

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from ewc_core.consolidation.kept_weight import KeptWeight
 from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
+from ewc_core.consolidation.proximal import proximal_step, proximal_weight
 from ewc_core.errors import StateFormatError
 from ewc_core.params import FlatParameters
 from ewc_core.specs import OptimiserName, TrainingSpec
 
 Step = Callable[[], None]
-_WEIGHT = "proximal_weight"
 
 
 class Optimiser(Protocol):
@@ -33,7 +33,7 @@ class Optimiser(Protocol):
     def proximal(self, quadratic: Quadratic) -> Step:
         """What to call instead of `step`: the data step, then the implicit step on `quadratic` of the fitting size.
 
-        Made for the present learning rate: ask again after setting another.
+        Both steps are of the learning rate that is set when they are made.
         """
 
     def state(self) -> dict[str, Tensor]:
@@ -70,10 +70,14 @@ class SGD:
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + P(θ − m) = 0 the fixed point."""
-        weight = proximal_weight(quadratic.precision, self.learning_rate / (1.0 - self._momentum))
+        made_for, weight = torch.nan, quadratic.precision
 
         def step() -> None:
+            nonlocal made_for, weight
             self.step()
+            if made_for != self.learning_rate:
+                weight = proximal_weight(quadratic.precision, self.learning_rate / (1.0 - self._momentum))
+                made_for = self.learning_rate
             proximal_step(self._parameters.values, quadratic.centre, weight)
 
         return step
@@ -103,7 +107,7 @@ class Adam:
             "exp_avg": torch.zeros_like(parameters.values),
             "exp_avg_sq": torch.zeros_like(parameters.values),
         }
-        self._weight: Tensor | None = None
+        self._weight = KeptWeight(eps=self.EPS)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -127,35 +131,30 @@ class Adam:
 
     def forget_weight(self) -> None:
         """Compute the weight of the proximal step anew at the next one: what it was made for no longer holds."""
-        self._weight = None
+        self._weight.forget()
 
     def proximal(self, quadratic: Quadratic) -> Step:
-        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `is_weight_refreshed`."""
-        adaptive = AdaptiveWeight(quadratic, learning_rate=self.learning_rate, eps=self.EPS)
+        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `KeptWeight`."""
 
         def step() -> None:
             self.step()
-            num_steps = int(self._state["step"])
-            if self._weight is None or is_weight_refreshed(num_steps):
-                self._weight = torch.empty_like(quadratic.precision) if self._weight is None else self._weight
-                correction = 1.0 - self.BETAS[1] ** num_steps
-                adaptive.compute(self._state["exp_avg_sq"], bias_correction=correction, out=self._weight)
-            proximal_step(self._parameters.values, quadratic.centre, self._weight)
+            num_steps, squares = int(self._state["step"]), self._state["exp_avg_sq"]
+            correction = 1.0 - self.BETAS[1] ** num_steps
+            weight = self._weight.at(num_steps, quadratic, squares, learning_rate=self.learning_rate, bias_correction=correction)
+            proximal_step(self._parameters.values, quadratic.centre, weight)
 
         return step
 
     def state(self) -> dict[str, Tensor]:
         """Both moments, the number of steps, and the weight of the proximal step if there is one."""
-        weight = {} if self._weight is None else {_WEIGHT: self._weight}
-        return {name: tensor.clone() for name, tensor in {**self._state, **weight}.items()}
+        return {**{name: tensor.clone() for name, tensor in self._state.items()}, **self._weight.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`."""
-        weight = {_WEIGHT: torch.empty_like(self._parameters.values)} if _WEIGHT in state else {}
-        _check_state(state, {**self._state, **weight})
-        for name, tensor in {**self._state, **weight}.items():
+        _check_state(state, {**self._state, **self._weight.blank_state(state, like=self._parameters.values)})
+        for name, tensor in self._state.items():
             tensor.copy_(state[name])
-        self._weight = weight.get(_WEIGHT)
+        self._weight.load_state(state, num_steps=int(self._state["step"]), learning_rate=self.learning_rate)
 
 
 class RMSProp:
@@ -170,7 +169,7 @@ class RMSProp:
         self._num_steps = 0
         self._squares = torch.zeros_like(parameters.values)
         self._scratch = torch.empty_like(parameters.values)
-        self._weight: Tensor | None = None
+        self._weight = KeptWeight(eps=self.EPS)
 
     def step(self) -> None:
         """One step."""
@@ -181,30 +180,28 @@ class RMSProp:
         self._parameters.values.addcdiv_(gradient, self._scratch.add_(self.EPS), value=-self.learning_rate)
 
     def proximal(self, quadratic: Quadratic) -> Step:
-        """Step size per coordinate, lr / (√v + eps), as the data step has it; see `is_weight_refreshed`."""
-        adaptive = AdaptiveWeight(quadratic, learning_rate=self.learning_rate, eps=self.EPS)
+        """Step size per coordinate, lr / (√v + eps), as the data step has it; see `KeptWeight`."""
 
         def step() -> None:
             self.step()
-            if self._weight is None or is_weight_refreshed(self._num_steps):
-                self._weight = torch.empty_like(quadratic.precision) if self._weight is None else self._weight
-                adaptive.compute(self._squares, out=self._weight)
-            proximal_step(self._parameters.values, quadratic.centre, self._weight)
+            weight = self._weight.at(self._num_steps, quadratic, self._squares, learning_rate=self.learning_rate)
+            proximal_step(self._parameters.values, quadratic.centre, weight)
 
         return step
 
     def state(self) -> dict[str, Tensor]:
         """The mean of squares, the number of steps, and the weight of the proximal step if there is one."""
-        state = {"squares": self._squares.clone(), "step": torch.tensor(self._num_steps, dtype=torch.int64)}
-        return state if self._weight is None else {**state, _WEIGHT: self._weight.clone()}
+        return {**self._own_state(), **self._weight.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`."""
-        weight = {_WEIGHT: torch.empty_like(self._parameters.values)} if _WEIGHT in state else {}
-        _check_state(state, {"squares": self._squares, "step": torch.tensor(0, dtype=torch.int64), **weight})
+        _check_state(state, {**self._own_state(), **self._weight.blank_state(state, like=self._parameters.values)})
         self._squares.copy_(state["squares"])
         self._num_steps = int(state["step"])
-        self._weight = state[_WEIGHT].clone() if weight else None
+        self._weight.load_state(state, num_steps=self._num_steps, learning_rate=self.learning_rate)
+
+    def _own_state(self) -> dict[str, Tensor]:
+        return {"squares": self._squares.clone(), "step": torch.tensor(self._num_steps, dtype=torch.int64)}
 
 
 def _check_state(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

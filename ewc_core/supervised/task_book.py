@@ -72,8 +72,9 @@ class TaskBook:
         return Segment(inputs, view.targets(targets), view.select)
 
     def scores(self, network: nn.Module, seen: Sequence[int], *, split: SplitName) -> dict[int, float]:
-        """The network's score on each of the tasks `seen`, by index."""
-        return {index: score(network, self._data[index], self.view(index, seen=seen), split=split) for index in seen}
+        """The network's score on each of the tasks `seen` where it is defined, by index."""
+        found = ((index, score(network, self._data[index], self.view(index, seen=seen), split=split)) for index in seen)
+        return {index: value for index, value in found if value is not None}
 
     def batches(self, index: int, *path: PathPart) -> ShuffledBatches:
         """Minibatches of a task; `path` names the shuffle."""

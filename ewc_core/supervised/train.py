@@ -28,6 +28,7 @@ from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
+from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.informing import Informing
 from ewc_core.supervised.learners import make_learner, new_stopping
 from ewc_core.supervised.run_state import RunState
@@ -221,7 +222,8 @@ class SupervisedRun:
             return
         learner = self._learners[self.spec.method.kind]
         scores = self._tasks.scores(learner.network, self._seen(visit), split="validation")
-        self._stopping.note_epoch(sum(scores.values()) / len(scores), learner.parameters.values)
+        if scores:
+            self._stopping.note_epoch(sum(scores.values()) / len(scores), learner.parameters.values)
 
     def _consolidate(self, visit: Visit) -> Iterator[Event]:
         kind = self.spec.method.kind
@@ -251,7 +253,8 @@ class SupervisedRun:
         split = self.spec.training.evaluate_on
         sizes = {task: self._tasks.data(task).num_examples(split) for task in self._seen(visit)}
         for kind in self._learners:
-            yield Evaluated(visit, kind, self._scores(kind, visit), sizes)
+            metrics = {task: metric_of(self._tasks.data(task)) for task in sizes}
+            yield Evaluated(visit, kind, self._scores(kind, visit), sizes, metrics)
 
     def _scores(self, kind: str, visit: Visit) -> dict[int, float]:
         return self._tasks.scores(self._learners[kind].network, self._seen(visit), split=self.spec.training.evaluate_on)

@@ -66,16 +66,16 @@ def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequen
 
 
 def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None) -> float:
-    """Train a trial's job; the mean over its tasks of the method's score after the last visit.
+    """Train a trial's job; the mean over its tasks of the method's score after the last visit, where it is defined.
 
     Raises:
         SpecError: a data set is unavailable.
-        NonFiniteError: training diverged.
+        NonFiniteError: training diverged, or no task has a score (R² of constant targets).
     """
     score = math.nan
     for event in run(job, data_dir=data_dir):
         if isinstance(event, Evaluated) and event.method == job.method.kind:
-            score = fmean(event.scores.values())
+            score = fmean(event.scores.values()) if event.scores else math.nan
     if not math.isfinite(score):
         raise NonFiniteError(f"the mean validation score is {score}; expected a finite number")
     return score

@@ -22,12 +22,20 @@ _LIST = (
 
 
 class Evaluations(Repository):
-    """Scores of a method on a task after a visit (-1: the untrained network): accuracy in [0, 1], or R² for real targets."""
+    """Scores of a method on a task after a visit (-1: the untrained network); `ewc_core.metrics.SCORES` says what they are."""
 
     def put_row(
-        self, job_id: str, *, method: str, after_visit: int, scores: Mapping[int, float], num_examples: Mapping[int, int]
+        self,
+        job_id: str,
+        *,
+        method: str,
+        after_visit: int,
+        scores: Mapping[int, float],
+        num_examples: Mapping[int, int],
+        metrics: Mapping[int, str] | None = None,
     ) -> None:
-        """Store one row of a score matrix, by task index; writing it again replaces it.
+        """Store one row of a score matrix, by task index; writing it again replaces it. An undefined score has no entry;
+        `metrics` says what the scores are, as far as the caller knows.
 
         Raises:
             NonFiniteError: a score is NaN or infinite.
@@ -45,6 +53,7 @@ class Evaluations(Repository):
                 "task_index": task_index,
                 "score": float(score),
                 "num_examples": num_examples[task_index],
+                "metric": (metrics or {}).get(task_index),
                 "at": self._now,
             }
             for task_index, score in sorted(scores.items())

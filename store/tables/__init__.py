@@ -3,7 +3,7 @@
 from store.base import Base
 from store.tables.access import ApiKeyRow, IdempotencyRow
 from store.tables.blobs import BlobChunkRow, BlobRow
-from store.tables.jobs import JobRow, TransitionRow
+from store.tables.jobs import AttemptRow, JobRow, TransitionRow
 from store.tables.learning import CheckpointRow, ConstraintRow, ResumePointRow
 from store.tables.observations import EvaluationRow, EventRow, MetricRow
 from store.tables.results import ResultRow
@@ -13,6 +13,7 @@ from store.tables.workers import LeaseRow, WorkerRow
 
 __all__ = [
     "ApiKeyRow",
+    "AttemptRow",
     "Base",
     "BlobChunkRow",
     "BlobRow",

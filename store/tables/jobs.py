@@ -1,4 +1,4 @@
-"""Jobs and the history of their states."""
+"""Jobs, their attempts, and the history of their states."""
 
 from __future__ import annotations
 
@@ -65,3 +65,19 @@ class TransitionRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
     epoch: Mapped[int | None]
+
+
+class AttemptRow(Base):
+    """One attempt to run a job, from the moment that its trainer begins: by whom, and in which environment.
+
+    Jobs of version 0.1.0 have none of their earlier attempts.
+    """
+
+    __tablename__ = "job_attempts"
+
+    job_id: Mapped[str] = mapped_column(Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epoch: Mapped[int]
+    worker_id: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    environment: Mapped[dict[str, str]] = mapped_column(JSON_VALUE)

@@ -44,7 +44,7 @@ class MetricRow(Base):
 class EvaluationRow(Base):
     """One entry of a method's score matrix: the score on a task after a visit (-1: the untrained network).
 
-    Accuracy in [0, 1], or R² (at most 1) for real-valued targets.
+    `metric` is a name of `ewc_core.metrics.SCORES`; NULL in rows of version 0.1.0, which did not keep it.
     """
 
     __tablename__ = "evaluations"
@@ -56,3 +56,4 @@ class EvaluationRow(Base):
     score: Mapped[float] = mapped_column(Float)
     num_examples: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)
+    metric: Mapped[str | None] = mapped_column(Text)

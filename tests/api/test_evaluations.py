@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from ewc_core.specs import SupervisedSpec
+from ewc_core.specs import ReinforcementSpec, SupervisedSpec
 from store.job_states import JobStatus
 from store.records import MetricPoint
 from tests.api.lives import ASSOCIATION, bring_to, finish_visit
@@ -37,7 +37,10 @@ def job_id(submit, database):
 def test_the_matrix_shows_the_method_beside_its_control(client, job_id):
     matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
     assert (matrix["object"], matrix["job_id"], matrix["metric"]) == ("matrix", job_id, "accuracy")
-    assert matrix["tasks"] == [{"index": 0, "name": "plain"}, {"index": 1, "name": "shuffled"}]
+    assert matrix["tasks"] == [
+        {"index": index, "name": name, "metric": "accuracy", "has_ratios": True}
+        for index, name in enumerate(["plain", "shuffled"])
+    ]
     assert matrix["visits"] == [{"index": 0, "task_index": 0}, {"index": 1, "task_index": 1}], "the revisit is not finished"
     assert list(matrix["methods"]) == ["ewc", "naive"]
     assert [method["role"] for method in matrix["methods"].values()] == ["method", "control"]
@@ -93,6 +96,83 @@ def test_scores_on_real_valued_targets_are_r2(client, submit, database):
     job_id = submit()
     finish_visit(database, job_id, 0, likelihood="gaussian")
     assert client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["metric"] == "r2"
+
+
+def test_scores_say_themselves_what_they_are(client, submit, database):
+    """Without a constraint nothing else knows what the data of a plug-in are."""
+    job_id = submit(method={"kind": "naive"}, controls=[])
+    bring_to(database, job_id, JobStatus.WAITING)
+    with database.write() as work:
+        for visit, score in enumerate((0.5, 0.25)):
+            work.evaluations.put_row(
+                job_id, method="naive", after_visit=visit, scores={0: score}, num_examples={0: 9}, metrics={0: "r2"}
+            )
+    matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
+    assert matrix["metric"] == "r2"
+    summary = matrix["methods"]["naive"]["summary"]
+    assert (summary["retention"][0], summary["average_retention"], summary["forgetting"][0]) == (None, None, 0.25)
+
+
+CARTPOLE = {"kind": "gymnasium", "id": "CartPole-v1", "max_episode_steps": 50}
+ODD_CARTPOLE = {**CARTPOLE, "options": {"sutton_barto_reward": True}}
+MINATAR = {"kind": "gymnasium", "id": "MinAtar/Breakout-v1"}
+REFERENCE = {"random": 0.0, "human": 1.0}
+
+
+def _games(*tasks):
+    return ReinforcementSpec.model_validate(
+        {
+            "kind": "reinforcement",
+            "network": {"kind": "mlp", "hidden_sizes": [8]},
+            "agent": {"preset": "small"},
+            "method": {"kind": "naive"},
+            "tasks": list(tasks),
+            "schedule": {"kind": "explicit", "num_steps": 100, "visits": [{"task": index} for index in range(len(tasks))]},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "then", "now", "retention"),
+    [
+        ({"kind": "gymnasium", "id": "MountainCar-v0"}, "return", -110.0, -200.0, None),
+        ({"kind": "gymnasium", "id": "MountainCar-v0"}, "return", 10.0, 5.0, None),
+        ({"kind": "gymnasium", "id": "ewc/Catch-v0"}, "normalised", 1.0, 0.5, None),
+        ({"kind": "gymnasium", "id": "ewc/Catch-v0", "max_episode_steps": 9}, "return", 1.0, 0.5, None),
+        (CARTPOLE, "return", 50.0, 40.0, 0.8),
+        (CARTPOLE, "return", 0.0, 40.0, None),
+        (CARTPOLE, "return", -50.0, -40.0, None),
+        (CARTPOLE, "return", 50.0, -40.0, None),
+        (ODD_CARTPOLE, "return", 50.0, 40.0, None),
+        ({**CARTPOLE, "reference": REFERENCE}, "normalised", 50.0, 40.0, None),
+        (MINATAR, "return", 4.0, 1.0, 0.25),
+        ({"kind": "atari", "game": "pong"}, "normalised", 1.0, 0.5, None),
+        ({"kind": "atari", "game": "pacman"}, "return", 1.0, 0.5, None),
+    ],
+)
+def test_a_return_has_a_retention_only_where_it_cannot_be_negative(client, owner, database, task, metric, then, now, retention):
+    with database.write() as work:
+        job_id = work.jobs.create(_games(task, {**task, "name": "other"}), owner=owner).id
+        for visit, score in enumerate((then, now)):
+            work.switches.start_visit(job_id, visit)
+            work.switches.finish_visit(job_id, visit, num_steps=100)
+            work.evaluations.put_row(
+                job_id, method="naive", after_visit=visit, scores={0: score, 1: score}, num_examples={0: 4, 1: 4}
+            )
+    matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
+    assert (matrix["metric"], matrix["tasks"][0]["metric"]) == (metric, metric)
+    summary = matrix["methods"]["naive"]["summary"]
+    assert summary["retention"][0] == summary["average_retention"] == (None if retention is None else pytest.approx(retention))
+    assert (summary["forgetting"][0], summary["backward_transfer"]) == (pytest.approx(then - now), pytest.approx(now - then))
+
+
+def test_each_game_has_the_unit_of_its_own_scores(client, owner, database):
+    """A return on the scale of a reference has no natural zero, also beside games without one."""
+    with database.write() as work:
+        job_id = work.jobs.create(_games({"kind": "gymnasium", "id": "CartPole-v1"}, CARTPOLE), owner=owner).id
+    matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
+    assert [(task["metric"], task["has_ratios"]) for task in matrix["tasks"]] == [("normalised", False), ("return", True)]
+    assert matrix["metric"] == "return"
 
 
 def test_own_arrays_say_themselves_that_their_targets_are_real_numbers(client, owner, database):

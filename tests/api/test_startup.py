@@ -21,12 +21,15 @@ from store.job_states import JobStatus
 from store.unit_of_work import Database
 from tests.api.conftest import TestClient, listening, make_key, settings_for
 from tests.api.lives import SPEC, bring_to
+from tests.inherited_signals import as_nohup_does
 
 
 def _api(database_url: str, **environment: object) -> subprocess.Popen[str]:
     settings = {"EWC_DATABASE_URL": database_url, "EWC_API_PORT": "0", **environment}
     texts = {name: str(value) for name, value in settings.items()}
-    return subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **texts}, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "api"], env={**os.environ, **texts}, stderr=subprocess.PIPE, text=True, preexec_fn=as_nohup_does
+    )
 
 
 @pytest.mark.parametrize("case", ["not migrated", "not there", "not a port"])
@@ -60,7 +63,10 @@ def test_a_started_service_writes_its_first_key_answers_and_stops_at_a_signal(sq
             assert "GET /v1/api-keys 200" in process.stderr.readline()
         finally:
             process.send_signal(signal.SIGTERM)
-            rest = process.stderr.read()
+            try:
+                _, rest = process.communicate(timeout=40)
+            finally:
+                process.kill()
     assert rest == "", "a clean stop is silent"
 
 

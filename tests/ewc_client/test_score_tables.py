@@ -105,3 +105,37 @@ def test_the_heading_names_the_metric() -> None:
     body = matrix_body(2, LOST)
     assert printed(Matrix.from_body(body)).startswith("Accuracy in %:")
     assert printed(Matrix.from_body({**body, "metric": "r2"})).startswith("R² in %:")
+
+
+def _without_ratios(metric: str, num_tasks: int = 3) -> Matrix:
+    body = matrix_body(num_tasks, LOST)
+    for scores in body["methods"].values():
+        scores["summary"] |= {"retention": [None] * num_tasks, "average_retention": None}
+    for task in body["tasks"]:
+        task |= {"metric": metric, "has_ratios": False}
+    return Matrix.from_body({**body, "metric": metric})
+
+
+@pytest.mark.parametrize(
+    ("metric", "lost"), [("r2", "ewc 1.0, naive 20.0, joint 0.0"), ("return", "ewc 0.0, naive 0.2, joint 0.0")]
+)
+@pytest.mark.parametrize("num_tasks", [3, 40])
+def test_scores_without_ratios_are_told_in_points(metric: str, lost: str, num_tasks: int) -> None:
+    text = printed(_without_ratios(metric, num_tasks))
+    assert "retained" not in text
+    assert "kept" not in text
+    assert text.splitlines()[-1] == f"Points lost on earlier tasks, on average: {lost}."
+
+
+def test_a_total_is_told_also_where_nothing_is_a_ratio() -> None:
+    body = _without_ratios("normalised").raw
+    for scores in body["methods"].values():
+        scores["clipped_total"] = 2.5
+    last = printed(Matrix.from_body(body)).splitlines()[-1]
+    assert last == "Total of 3 tasks, each at most 1: ewc 2.50, naive 2.50, joint 2.50."
+
+
+def test_a_service_that_does_not_say_which_scores_have_ratios_means_accuracies() -> None:
+    body = matrix_body(2, LOST)
+    assert Matrix.from_body(body).has_ratios == (True, True)
+    assert Matrix.from_body({**body, "metric": "r2"}).has_ratios == (False, False)

@@ -14,6 +14,7 @@ from ewc_core.errors import SpecError
 from ewc_core.events import Evaluated
 from ewc_core.networks import build_network
 from ewc_core.specs import PluginNetworkSpec, SupervisedSpec
+from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.network import NETWORK_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 from ewc_core.supervised import run
@@ -89,7 +90,9 @@ def test_its_job_is_retained_by_ewc_and_forgotten_without() -> None:
 def test_its_readme_names_what_the_service_looks_for() -> None:
     readme = (PACKAGE / "README.md").read_text()
     entry_points = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert set(entry_points) == {NETWORK_PLUGINS, TASK_SOURCE_PLUGINS}
     for group, entries in entry_points.items():
         assert group in readme
+        assert entries
         for name, value in entries.items():
             assert f'{name} = "{value}"' in readme

@@ -103,7 +103,9 @@ def test_a_stored_fisher_read_by_range_equals_a_recomputation_from_its_anchor(se
     job_id = _submit(service, stream="closed", tasks=tasks)
     service.wait_for_status(job_id, "succeeded")
     spec = SupervisedSpec.model_validate(service.job(job_id)["spec"])
-    for summary in service.http.get(f"/jobs/{job_id}/checkpoints").json()["data"]:
+    summaries = service.http.get(f"/jobs/{job_id}/checkpoints").json()["data"]
+    assert len(summaries) == len(tasks)
+    for summary in summaries:
         checkpoint = service.http.get(f"/checkpoints/{summary['id']}").json()
         stored = {tensor["name"]: _read_tensor(service, checkpoint, tensor) for tensor in checkpoint["tensors"]}
         whole = load(service.http.get(f"/checkpoints/{checkpoint['id']}/content").content)
@@ -113,6 +115,7 @@ def test_a_stored_fisher_read_by_range_equals_a_recomputation_from_its_anchor(se
         data = Sources(None).task(spec.tasks[checkpoint["task_index"]])
         inputs, _ = data.read_range("train", 0, data.num_examples("train"))
         recomputed = exact_fisher(network.double(), inputs.double())
+        assert set(stored) == {f"{part}.{name}" for part in ("anchor", "fisher") for name in recomputed}
         for name, fisher in recomputed.items():
             error = (stored[f"fisher.{name}"].double() - fisher.double()).norm() / fisher.double().norm()
             assert error <= 1e-5, f"{name}: {error}"

@@ -6,7 +6,7 @@ import pytest
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from store.base import db_now
-from store.job_states import ALLOWED_MOVES, JobStatus
+from store.job_states import JobStatus
 from store.tables import JobRow
 from tests.store.conftest import OWNER, claim, execute, make_job, make_spec
 
@@ -128,18 +128,34 @@ def test_retrying_a_failed_job_forgets_its_error_and_its_fruitless_attempts(data
     assert (retried.error, retried.finished_at, retried.attempts_since_progress, retried.attempt) == (None, None, 0, 1)
 
 
+LEADS_TO = {
+    "queued": ["cancelled", "failed", "paused", "starting"],
+    "starting": ["cancelling", "failed", "pausing", "queued", "running"],
+    "running": ["cancelling", "failed", "pausing", "queued", "succeeded", "waiting"],
+    "waiting": ["cancelled", "paused", "queued", "succeeded"],
+    "pausing": ["cancelling", "failed", "paused"],
+    "paused": ["cancelled", "queued"],
+    "cancelling": ["cancelled"],
+    "succeeded": [],
+    "failed": ["queued"],
+    "cancelled": [],
+}
+"""The table of moves, written down once more."""
+
+
 @pytest.mark.parametrize("current", list(JobStatus))
 def test_only_the_moves_of_the_table_are_made_and_a_refusal_names_them(database, job, current):
+    allowed = LEADS_TO[current.value]
     for requested in JobStatus:
         execute(database, "UPDATE jobs SET status = :status", status=current.value)
         with database.write() as work:
-            if requested in ALLOWED_MOVES[current]:
+            if requested.value in allowed:
                 assert work.jobs.transition(job.id, requested, reason="test", actor="test").status is requested
                 continue
             with pytest.raises(IllegalTransition) as refused:
                 work.jobs.transition(job.id, requested, reason="test", actor="test")
-        assert refused.value.allowed == tuple(sorted(ALLOWED_MOVES[current]))
-        assert all(state in str(refused.value) for state in ALLOWED_MOVES[current])
+        assert refused.value.allowed == tuple(allowed)
+        assert all(state in str(refused.value) for state in allowed)
 
 
 @pytest.mark.parametrize(

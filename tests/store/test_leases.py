@@ -209,34 +209,40 @@ def test_api_writes_claims_heartbeats_and_fenced_writes_do_not_deadlock(database
     job = make_job(database)
     fence = claim(database, job.id)
     stop = threading.Event()
+    done = set()
 
-    def until_stopped(action) -> int:
-        count = 0
+    def until_stopped(action) -> None:
         while not stop.is_set():
             with database.write() as work:
                 action(work)
-            count += 1
-        return count
+            done.add(action)
+
+    def heartbeat(work: Work) -> None:
+        assert work.leases.extend(fence, ttl_seconds=15) == "run"
+
+    def claim_what_is_held(work: Work) -> None:
+        assert work.leases.claim(job.id, worker_id="wrk_2", ttl_seconds=15) is None
 
     def api_write(work: Work) -> None:
         work.jobs.get(job.id, lock=True)
         work.jobs.set_desired_state(job.id, "run")
 
+    others = {api_write, heartbeat, claim_what_is_held}
+    num_writes = 0
     with ThreadPoolExecutor(4) as pool:
-        futures = [
-            pool.submit(until_stopped, api_write),
-            pool.submit(until_stopped, lambda work: work.leases.extend(fence, ttl_seconds=15)),
-            pool.submit(until_stopped, lambda work: work.leases.claim(job.id, worker_id="wrk_2", ttl_seconds=15)),
-        ]
+        futures = [pool.submit(until_stopped, action) for action in others]
         try:
-            for number in range(40):
+            while num_writes < 40 or not (done >= others or any(future.done() for future in futures)):
                 with database.fenced(fence) as work:
-                    work.events.append(job.id, type="test", message=str(number))
+                    work.events.append(job.id, type="test", message=str(num_writes))
+                num_writes += 1
         finally:
             stop.set()
-        assert all(future.result() >= 0 for future in futures)
+        for future in futures:
+            future.result()
+    assert done == others
     with database.read() as work:
-        assert work.jobs.get(job.id).last_event_seq == 42
+        assert work.jobs.get(job.id).last_event_seq == 2 + num_writes
 
 
 def _everything(database) -> dict[str, list[tuple]]:

@@ -23,6 +23,7 @@ from ewc_client.embedded.service import children_environment
 from ewc_client.embedded.state_directory import StateDirectory
 from ewc_client.service_location import find_service
 from tests.backends.redis import RedisServer
+from tests.inherited_signals import as_nohup_does
 
 COMMAND = [sys.executable, "-c", "from ewc_client.cli import main; main()", "up", "--output", "json"]
 Up = Callable[..., subprocess.Popen[str]]
@@ -33,9 +34,14 @@ def up(tmp_path: Path) -> Iterator[Up]:
     """Starts `ewc up` on the test's state directory; whatever is left of it at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def _start(*arguments: str) -> subprocess.Popen[str]:
+    def _start(*arguments: str, nohup: bool = False) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            preexec_fn=as_nohup_does if nohup else None,
         )
         started.append(process)
         return process
@@ -71,9 +77,10 @@ def wait_until_gone(processes: list[psutil.Process]) -> None:
     assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def test_up_serves_with_the_key_it_made_and_stops_when_asked(up: Up, tmp_path: Path) -> None:
-    process = up()
+def test_up_serves_with_the_key_it_made_and_stops_when_asked_also_under_nohup(up: Up, tmp_path: Path) -> None:
+    process = up(nohup=True)
     url = ready(process)
+    process.send_signal(signal.SIGHUP)
     location = find_service()
     assert location is not None
     assert location.url == url
@@ -82,7 +89,7 @@ def test_up_serves_with_the_key_it_made_and_stops_when_asked(up: Up, tmp_path: P
         assert list(client.jobs.list()) == []
     children = family(process.pid)
     assert len(children) >= 3
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=40) == 0
     wait_until_gone(children)
     assert not (tmp_path / "state" / "service.json").exists()
@@ -121,7 +128,7 @@ def test_up_runs_on_postgresql_and_redis(
     assert not (tmp_path / "state" / "ewc.db").exists()
 
 
-def test_a_killed_api_comes_back_at_the_same_url(up: Up) -> None:
+def test_a_killed_api_comes_back_at_the_same_url_and_ctrl_c_stops_it(up: Up) -> None:
     process = up()
     url = ready(process)
     [api] = [child for child in family(process.pid) if child.cmdline()[1:3] == ["-m", "api"]]
@@ -133,6 +140,8 @@ def test_a_killed_api_comes_back_at_the_same_url(up: Up) -> None:
     while not answers(url):
         assert time.monotonic() < deadline, "it did not come back"
         time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=40) == 0
 
 
 def answers(url: str) -> bool:

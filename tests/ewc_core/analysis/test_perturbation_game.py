@@ -63,6 +63,7 @@ def test_without_noise_the_network_plays_as_it_is() -> None:
     parameters = FlatParameters(network)
     seen: list[Tensor] = []
     _play(network, parameters, 0.0, seen)
+    assert len(seen) == 9
     assert all(torch.equal(values, parameters.values) for values in seen)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
+from ewc_core.consolidation.proximal import AdaptiveWeight, proximal_step, proximal_weight, refreshed_at
 
 
 def _start() -> torch.Tensor:
@@ -89,4 +89,4 @@ def test_the_largest_precisions_do_not_overflow() -> None:
 
 
 def test_the_weight_is_computed_in_every_early_step_and_then_in_every_eighth() -> None:
-    assert [step for step in range(1, 41) if is_weight_refreshed(step)] == [*range(1, 17), 24, 32, 40]
+    assert [step for step in range(1, 41) if refreshed_at(step) == step] == [*range(1, 17), 24, 32, 40]

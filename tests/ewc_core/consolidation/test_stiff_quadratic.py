@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveWeight, is_weight_refreshed, proximal_step, proximal_weight
+from ewc_core.consolidation.proximal import AdaptiveWeight, proximal_step, proximal_weight, refreshed_at
 
 LEARNING_RATE, MOMENTUM, ADAM_BETA2, EPS = 1e-2, 0.9, 0.999, 1e-8
 STIFF = 1e6 / LEARNING_RATE
@@ -49,7 +49,7 @@ def _weights(name: str, optimiser: torch.optim.Optimizer, theta: Tensor, quadrat
     adaptive, weight = AdaptiveWeight(quadratic, learning_rate=LEARNING_RATE, eps=EPS), torch.empty_like(theta)
 
     def compute(step: int) -> Tensor:
-        if is_weight_refreshed(step):
+        if refreshed_at(step) == step:
             if name == "rmsprop":
                 adaptive.compute(optimiser.state[theta]["square_avg"], out=weight)
             else:

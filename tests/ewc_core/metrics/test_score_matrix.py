@@ -11,6 +11,8 @@ import pytest
 from ewc_core.errors import NonFiniteError, SpecError
 from ewc_core.metrics import MatrixSummary, ScoreMatrix
 
+TASKS = range(3)
+
 
 def test_three_tasks_visited_once() -> None:
     scores = {
@@ -25,7 +27,7 @@ def test_three_tasks_visited_once() -> None:
         (-1, 2): 0.1,
         (1, 2): 0.05,
     }
-    matrix = ScoreMatrix(scores, [0, 1, 2])
+    matrix = ScoreMatrix(scores, [0, 1, 2], with_ratios=TASKS)
     summary = matrix.summary()
     assert summary.average == pytest.approx((0.6 + 0.9 + 0.99) / 3)
     assert summary.forgetting == {0: pytest.approx(0.3), 1: pytest.approx(0.05), 2: None}
@@ -40,7 +42,7 @@ def test_three_tasks_visited_once() -> None:
 
 def test_a_revisit_renews_the_row_that_retention_is_measured_from() -> None:
     scores = {(0, 0): 0.9, (1, 0): 0.5, (1, 1): 0.8, (2, 0): 0.96, (2, 1): 0.6, (3, 0): 0.72, (3, 1): 0.7}
-    summary = ScoreMatrix(scores, [0, 1, 0, 1]).summary()
+    summary = ScoreMatrix(scores, [0, 1, 0, 1], with_ratios=TASKS).summary()
     assert summary.retention == {0: pytest.approx(0.72 / 0.96), 1: 1.0}
     assert summary.forgetting == {0: pytest.approx(0.96 - 0.72), 1: pytest.approx(0.8 - 0.7)}
     assert summary.backward_transfer == pytest.approx(0.72 - 0.96)
@@ -48,13 +50,13 @@ def test_a_revisit_renews_the_row_that_retention_is_measured_from() -> None:
 
 
 def test_a_task_that_became_better_has_negative_forgetting() -> None:
-    summary = ScoreMatrix({(0, 0): 0.5, (1, 0): 0.7, (1, 1): 0.9}, [0, 1]).summary()
+    summary = ScoreMatrix({(0, 0): 0.5, (1, 0): 0.7, (1, 1): 0.9}, [0, 1], with_ratios=TASKS).summary()
     assert summary.forgetting == {0: pytest.approx(-0.2), 1: None}
     assert summary.backward_transfer == pytest.approx(0.2)
 
 
 def test_one_task_has_an_average_and_nothing_to_forget() -> None:
-    summary = ScoreMatrix({(0, 0): 0.5, (-1, 0): 0.1}, [0]).summary()
+    summary = ScoreMatrix({(0, 0): 0.5, (-1, 0): 0.1}, [0], with_ratios=TASKS).summary()
     assert summary == MatrixSummary(
         average=0.5,
         forgetting={0: None},
@@ -67,13 +69,15 @@ def test_one_task_has_an_average_and_nothing_to_forget() -> None:
 
 
 def test_no_visit_leaves_everything_undefined() -> None:
-    summary = ScoreMatrix({(-1, 0): 0.1}, []).summary()
+    summary = ScoreMatrix({(-1, 0): 0.1}, [], with_ratios=TASKS).summary()
     assert (summary.average, summary.mean_retention, summary.forward_transfer) == (None, None, None)
     assert summary.forgetting == {}
 
 
 def test_a_missing_score_makes_its_means_undefined_and_no_others() -> None:
-    summary = ScoreMatrix({(0, 0): 0.9, (1, 0): 0.8, (2, 0): 0.7, (2, 1): 0.5, (2, 2): 0.5}, [0, 1, 2]).summary()
+    summary = ScoreMatrix(
+        {(0, 0): 0.9, (1, 0): 0.8, (2, 0): 0.7, (2, 1): 0.5, (2, 2): 0.5}, [0, 1, 2], with_ratios=TASKS
+    ).summary()
     assert summary.average == pytest.approx((0.7 + 0.5 + 0.5) / 3)
     assert summary.retention == {0: pytest.approx(0.7 / 0.9), 1: None, 2: 1.0}
     assert summary.mean_retention is None
@@ -83,12 +87,30 @@ def test_a_missing_score_makes_its_means_undefined_and_no_others() -> None:
 
 
 def test_retention_of_a_task_that_was_never_learned_is_undefined_rather_than_infinite() -> None:
-    assert ScoreMatrix({(0, 0): 0.0, (1, 0): 0.5, (1, 1): 1.0}, [0, 1]).summary().retention[0] is None
+    assert ScoreMatrix({(0, 0): 0.0, (1, 0): 0.5, (1, 1): 1.0}, [0, 1], with_ratios=TASKS).summary().retention[0] is None
+
+
+@pytest.mark.parametrize(("then", "now"), [(-110.0, -200.0), (-0.2, 0.4), (0.4, -0.2), (-0.0, 0.0), (0.0, 0.5)])
+def test_a_negative_score_or_one_of_0_to_divide_by_has_no_ratio_and_points_all_the_same(then: float, now: float) -> None:
+    summary = ScoreMatrix({(0, 0): then, (1, 0): now, (1, 1): 1.0}, [0, 1], with_ratios=TASKS).summary()
+    assert (summary.retention[0], summary.mean_retention) == (None, None)
+    assert (summary.forgetting[0], summary.backward_transfer) == (pytest.approx(then - now), pytest.approx(now - then))
+
+
+def test_only_scores_that_may_be_divided_have_a_ratio() -> None:
+    scores = {(0, 0): 0.8, (1, 0): 0.4, (1, 1): 1.0, (2, 0): 0.4, (2, 1): 0.5, (2, 2): 1.0}
+    assert ScoreMatrix(scores, [0, 1, 2], with_ratios=[1]).summary().retention == {0: None, 1: 0.5, 2: None}
+    assert ScoreMatrix(scores, [0, 1, 2], with_ratios=[1]).summary().mean_retention is None
+    assert ScoreMatrix(scores, [0, 1, 2], with_ratios=()).summary().retention == {0: None, 1: None, 2: None}
+
+
+def test_a_score_that_was_lost_entirely_is_retained_to_0() -> None:
+    assert ScoreMatrix({(0, 0): 0.5, (1, 0): 0.0, (1, 1): 1.0}, [0, 1], with_ratios=TASKS).summary().retention[0] == 0.0
 
 
 def test_scores_before_the_first_visit_do_not_count_as_learned() -> None:
     scores = {(0, 0): 0.9, (0, 1): 0.99, (1, 0): 0.9, (1, 1): 0.5, (2, 0): 0.9, (2, 1): 0.4}
-    matrix = ScoreMatrix(scores, [0, 1, 0])
+    matrix = ScoreMatrix(scores, [0, 1, 0], with_ratios=TASKS)
     assert matrix.summary().forgetting[1] == pytest.approx(0.1)
     assert matrix.rows()[0] == [0.9, None]
 
@@ -96,12 +118,12 @@ def test_scores_before_the_first_visit_do_not_count_as_learned() -> None:
 @pytest.mark.parametrize("score", [math.nan, math.inf])
 def test_scores_that_are_not_numbers_are_refused(score: float) -> None:
     with pytest.raises(NonFiniteError, match="task 0 after visit 0"):
-        ScoreMatrix({(0, 0): score}, [0])
+        ScoreMatrix({(0, 0): score}, [0], with_ratios=TASKS)
 
 
 def test_scores_of_visits_that_are_not_finished_are_refused() -> None:
     with pytest.raises(SpecError, match="after visit 1, but 1 visits are finished"):
-        ScoreMatrix({(1, 0): 0.5}, [0])
+        ScoreMatrix({(1, 0): 0.5}, [0], with_ratios=TASKS)
 
 
 def test_metrics_load_neither_torch_nor_numpy() -> None:

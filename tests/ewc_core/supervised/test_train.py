@@ -160,8 +160,9 @@ def test_revisiting_the_only_task_has_no_penalty() -> None:
 
 
 def test_l2_holds_every_parameter_alike() -> None:
-    _, events = learn_all(job({"kind": "l2", "ewc_lambda": 0.5}), [0, 1])
+    run, events = learn_all(job({"kind": "l2", "ewc_lambda": 0.5}), [0, 1])
     constraint = next(of_type(events, Consolidated)).constraint
+    assert set(constraint.fisher) == set(run.weights("l2"))
     assert all(bool((fisher == 1).all()) for fisher in constraint.fisher.values())
     assert (constraint.ewc_lambda, constraint.info.estimator) == (0.5, "uniform")
     logged = list(of_type(events, StepLogged))

@@ -59,7 +59,9 @@ def test_another_seed_or_another_number_gives_another_proposal(sampler):
 
 
 def test_values_are_of_the_kinds_and_within_the_ranges_that_were_asked_for():
-    for trial in run_through(sweep(THREE_WAYS, sampler="random", num_trials=30)):
+    trials = run_through(sweep(THREE_WAYS, sampler="random", num_trials=30))
+    assert len(trials) == 30
+    for trial in trials:
         rate, width, optimiser = (trial.parameters[name] for name in THREE_WAYS)
         assert isinstance(rate, float)
         assert 1e-4 <= rate <= 1.0

@@ -1,0 +1,1 @@
+"""The attempts to run a job."""
