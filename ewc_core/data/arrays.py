@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ewc_core.data.checked import checked_source
+from ewc_core.data.digests import Reading
 from ewc_core.data.layout import FILE_FIELD
 from ewc_core.data.npz import read_npz
 from ewc_core.data.parquet import read_parquet
@@ -15,14 +16,12 @@ from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable
 from ewc_core.specs import ArraysDataset
 
-_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    ".npz": read_npz,
-    ".safetensors": read_safetensors,
-    ".parquet": read_parquet,
-}
+_READERS: dict[str, Callable[[bytes, str], dict[str, Any]]] = {".npz": read_npz, ".safetensors": read_safetensors}
 
 
-def load_arrays(dataset: ArraysDataset, data_dir: Path | None) -> DataSource:
+def load_arrays(
+    dataset: ArraysDataset, data_dir: Path | None, reading: Reading | None = None, *, by_class: bool = True
+) -> DataSource:
     """The data source in a `.npz`, `.safetensors` or `.parquet` file; names, types and values as in `checked_source`.
 
     Raises:
@@ -33,12 +32,14 @@ def load_arrays(dataset: ArraysDataset, data_dir: Path | None) -> DataSource:
     path = None if data_dir is None else data_dir / dataset.path
     if path is None or not path.is_file():
         raise DatasetUnavailable(
-            f"the file {dataset.path!r} is not in the data directory "
-            f"({data_dir if data_dir is not None else 'none is set'}); the service takes it from EWC_DATA_DIR",
+            f"the file {dataset.path!r} is not in the data directory"
+            f"{' (none is set)' if data_dir is None else ''}; the service takes it from EWC_DATA_DIR",
             field=FILE_FIELD,
         )
-    try:
-        arrays = _READERS[path.suffix](path)
-    except OSError as error:
-        raise DatasetUnavailable(f"the file {dataset.path!r} cannot be read: {error}", field=FILE_FIELD) from error
-    return checked_source(arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD)
+    data = (reading or Reading()).file(path, dataset.path, field=FILE_FIELD)
+    if path.suffix == ".parquet":
+        arrays, stored = read_parquet(data, dataset.path)
+    else:
+        arrays, stored = _READERS[path.suffix](data, dataset.path), None
+    del data  # as much memory as the arrays take, which are about to be copied
+    return checked_source(arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD, by_class=by_class, stored=stored)

@@ -1,0 +1,104 @@
+"""What the inputs of a data set look like to the network. Time and memory are bounded: of large data, rows are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ewc_core.data.source import DataSource
+from ewc_core.seeding import generator
+
+NUMBERS_LOOKED_AT = 2**25
+NUMBERS_HASHED = 2**26
+_CHUNK = 2**22
+_FEWEST_ROWS_TO_COUNT = 20  # fewer happen to be consecutive numbers
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The share of test examples whose inputs are those of a training example, and of distinct training examples."""
+
+    share_of_test_in_training: float
+    share_distinct: float
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """Over `num_examples` training examples, evenly spaced, as tasks read them (after a division).
+
+    `constant`, `row_numbers` and `largest_of_column` are by feature, in the order of flattened inputs. `row_numbers` are
+    features that number all examples without a gap. `repeats` is None where data are too many to compare.
+    """
+
+    num_examples: int
+    smallest: float
+    largest: float
+    mean: float
+    standard_deviation: float
+    largest_of_column: tuple[float, ...]
+    constant: tuple[int, ...]
+    row_numbers: tuple[int, ...]
+    repeats: Repeats | None
+
+    @classmethod
+    def of(cls, source: DataSource) -> InputFacts:
+        """Look at a source."""
+        train, test = source.train_inputs.flatten(1), source.test_inputs.flatten(1)
+        step = -(-train.numel() // NUMBERS_LOOKED_AT)
+        rows = train[::step]
+        scale = source.largest or 1
+        total = squares = 0.0
+        smallest, largest = train[0].clone(), train[0].clone()
+        for chunk in _chunks(rows):
+            exact = chunk.double() / scale
+            total += float(exact.sum())
+            squares += float(exact.square().sum())
+            smallest, largest = torch.minimum(smallest, chunk.amin(0)), torch.maximum(largest, chunk.amax(0))
+        mean = total / rows.numel()
+        return cls(
+            num_examples=len(rows),
+            smallest=float(smallest.min()) / scale,
+            largest=float(largest.max()) / scale,
+            mean=mean,
+            standard_deviation=max(0.0, squares / rows.numel() - mean**2) ** 0.5,
+            largest_of_column=tuple((torch.maximum(largest.double().abs(), smallest.double().abs()) / scale).tolist()),
+            constant=tuple((smallest == largest).nonzero().flatten().tolist()),
+            row_numbers=_row_numbers(train, test) if step == 1 else (),
+            repeats=_repeats(train, test),
+        )
+
+
+def _chunks(rows: Tensor) -> Iterator[Tensor]:
+    """All rows, so many at a time that they have about `_CHUNK` numbers."""
+    yield from torch.split(rows, max(1, _CHUNK // rows.shape[1]))
+
+
+def _row_numbers(train: Tensor, test: Tensor) -> tuple[int, ...]:
+    num_rows = len(train) + len(test)
+    if num_rows < _FEWEST_ROWS_TO_COUNT:
+        return ()
+    both = (train, test)
+    span = torch.stack([part.amax(0) for part in both]).amax(0).double() - torch.stack([part.amin(0) for part in both]).amin(0)
+    found = []
+    for column in (span == num_rows - 1).nonzero().flatten().tolist():
+        values = torch.cat([train[:, column], test[:, column]]).double().sort().values
+        if bool((values.diff() == 1.0).all()):
+            found.append(column)
+    return tuple(found)
+
+
+def _repeats(train: Tensor, test: Tensor) -> Repeats | None:
+    if train.numel() + test.numel() > NUMBERS_HASHED:
+        return None
+    ours, theirs = _hashes(train), _hashes(test)
+    return Repeats(float(torch.isin(theirs, ours).double().mean()), len(torch.unique(ours)) / len(ours))
+
+
+def _hashes(rows: Tensor) -> Tensor:
+    """int64 [n], equal for equal rows: a random linear form of their bits, modulo 2⁶⁴."""
+    weights = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator(0, "row-hashes"))
+    parts = (chunk if chunk.dtype == torch.uint8 else chunk.contiguous().view(torch.int32) for chunk in _chunks(rows))
+    return torch.cat([(part.to(torch.int64) * weights).sum(1) for part in parts])
