@@ -25,7 +25,8 @@ def restore_training(database: Database, settings: WorkerSettings, fence: Fence,
     Raises:
         StateFormatError: the resume point is damaged; or the replay's files are not there, because the job ran on another
             host or they were deleted.
-        SpecError: a task's data or environment have changed and no longer fit.
+        DataChanged: a task's data are not what they were when they were first loaded.
+        SpecError: a task's data are not there, or its environment has changed and no longer fits.
     """
     with database.read() as work:
         saved = work.resume_points.get(job.id)
@@ -41,8 +42,10 @@ def remove_replays(settings: WorkerSettings, job_id: str) -> None:
 
 
 def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *, data_dir: Path | None) -> SupervisedRun:
+    with database.read() as work:
+        digests = work.tasks.digests(job.id)
     if point is None:
-        return SupervisedRun(job.supervised, data_dir=data_dir)
+        return SupervisedRun(job.supervised, data_dir=data_dir, digests=digests)
     with database.read() as work:
         visits = work.switches.visits(job.id)
         tasks = [task.spec for task in work.tasks.list(job.id)]
@@ -57,6 +60,7 @@ def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *
         tasks=seen,
         constraints=[Constraint.from_bytes(read_blob(database, blob_id)) for blob_id in blobs],
         point=point,
+        digests=digests,
     )
 
 

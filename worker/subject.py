@@ -35,6 +35,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted, method=method)
         records = work.constraints.list(job.id)
         blobs = [work.checkpoints.get(record.checkpoint_id).blob_id for record in records]
+        digests = work.tasks.digests(job.id)
         own = {} if checkpoint is None else _latest_of_tasks(work, checkpoint, method)
     if checkpoint is None:
         which = "no visit" if wanted is None else f"visit {wanted} not"
@@ -55,6 +56,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         constraints=constraints,
         weights=weights,
         data_dir=data_dir,
+        digests=digests,
         constraint_weights={record.task_index: record.weight for record in records if record.weight != 1.0},
     )
 

@@ -14,6 +14,8 @@ from ewc_core.specs import LikelihoodName
 
 MOST_NAMED = 20
 MOST_CLASSES_COUNTED = 100
+_LONGEST_NAME = 100
+_PARTS = {"train": "training", "validation": "validation", "test": "test"}
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
@@ -76,7 +78,7 @@ class TaskRead:
     they could not be described), and what is suspicious about that."""
 
     digests: tuple[Digest, ...]
-    data: DataAsRead | None
+    as_read: DataAsRead | None
     warnings: tuple[DataWarning, ...]
 
 
@@ -105,7 +107,7 @@ def data_as_read(data: TaskData, facts: InputFacts) -> DataAsRead:
         num_constant_columns=len(facts.constant),
         constant_columns=column_names(stored.columns, facts.constant),
         merged_columns=tuple(merged),
-        left_out_columns=stored.left_out[:MOST_NAMED],
+        left_out_columns=column_names(stored.left_out, range(len(stored.left_out))),
     )
 
 
@@ -115,8 +117,22 @@ def column_names(columns: Sequence[str], indices: Sequence[int]) -> tuple[str, .
 
 
 def column_name(columns: Sequence[str], index: int) -> str:
-    """A column's name in its table, else its number."""
-    return columns[index] if columns else str(index)
+    """A column's name in its table (short, and without characters that not every database stores), else its number."""
+    return columns[index][:_LONGEST_NAME].replace("\0", "\ufffd") if columns else str(index)
+
+
+def in_a_line(read: DataAsRead) -> str:
+    """The most important of it for people."""
+    size = "x".join(map(str, read.input_shape))
+    counts = " and ".join(f"{num} {_PARTS[split]}" for split, num in read.num_examples.items() if num)
+    kind = (
+        f"{read.num_outputs} classes"
+        if read.likelihood == LikelihoodName.CATEGORICAL
+        else f"{read.num_outputs} {read.likelihood}"
+    )
+    left_out = f", left out {', '.join(map(repr, read.left_out_columns))}" if read.left_out_columns else ""
+    span = f"from {read.inputs.smallest:.3g} to {read.inputs.largest:.3g}"
+    return f"{counts} examples of {size} ({read.dtype} {read.scaling}, {span}), {kind}{left_out}"
 
 
 def _scaling(largest: int | None, is_unit_range: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor
 from ewc_core.data.source import DataSource
 from ewc_core.seeding import generator
 
-NUMBERS_LOOKED_AT = 2**25
-NUMBERS_HASHED = 2**26
+NUMBERS_LOOKED_AT = 2**26
+NUMBERS_AVERAGED = 2**22
 _CHUNK = 2**22
+_WORDS = {torch.uint8: torch.uint8, torch.float32: torch.int32}
 _FEWEST_ROWS_TO_COUNT = 20  # fewer happen to be consecutive numbers
 
 
@@ -27,7 +27,8 @@ class Repeats:
 
 @dataclass(frozen=True)
 class InputFacts:
-    """Over `num_examples` training examples, evenly spaced, as tasks read them (after a division).
+    """Over `num_examples` training examples, evenly spaced, as tasks read them (after a division); mean and standard
+    deviation over fewer of them.
 
     `constant`, `row_numbers` and `largest_of_column` are by feature, in the order of flattened inputs. `row_numbers` are
     features that number all examples without a gap. `repeats` is None where data are too many to compare.
@@ -47,33 +48,25 @@ class InputFacts:
     def of(cls, source: DataSource) -> InputFacts:
         """Look at a source."""
         train, test = source.train_inputs.flatten(1), source.test_inputs.flatten(1)
-        step = -(-train.numel() // NUMBERS_LOOKED_AT)
-        rows = train[::step]
-        scale = source.largest or 1
-        total = squares = 0.0
-        smallest, largest = train[0].clone(), train[0].clone()
-        for chunk in _chunks(rows):
-            exact = chunk.double() / scale
-            total += float(exact.sum())
-            squares += float(exact.square().sum())
-            smallest, largest = torch.minimum(smallest, chunk.amin(0)), torch.maximum(largest, chunk.amax(0))
-        mean = total / rows.numel()
+        rows, scale = _spaced(train, NUMBERS_LOOKED_AT), source.largest or 1
+        smallest, largest = rows.amin(0), rows.amax(0)
+        averaged = _spaced(rows, NUMBERS_AVERAGED).double() / scale
         return cls(
             num_examples=len(rows),
             smallest=float(smallest.min()) / scale,
             largest=float(largest.max()) / scale,
-            mean=mean,
-            standard_deviation=max(0.0, squares / rows.numel() - mean**2) ** 0.5,
+            mean=float(averaged.mean()),
+            standard_deviation=float(averaged.std(correction=0)),
             largest_of_column=tuple((torch.maximum(largest.double().abs(), smallest.double().abs()) / scale).tolist()),
             constant=tuple((smallest == largest).nonzero().flatten().tolist()),
-            row_numbers=_row_numbers(train, test) if step == 1 else (),
+            row_numbers=_row_numbers(train, test) if len(rows) == len(train) else (),
             repeats=_repeats(train, test),
         )
 
 
-def _chunks(rows: Tensor) -> Iterator[Tensor]:
-    """All rows, so many at a time that they have about `_CHUNK` numbers."""
-    yield from torch.split(rows, max(1, _CHUNK // rows.shape[1]))
+def _spaced(rows: Tensor, num_numbers: int) -> Tensor:
+    """Evenly spaced rows with at most about so many numbers, as a view."""
+    return rows[:: -(-rows.numel() // num_numbers)]
 
 
 def _row_numbers(train: Tensor, test: Tensor) -> tuple[int, ...]:
@@ -91,7 +84,7 @@ def _row_numbers(train: Tensor, test: Tensor) -> tuple[int, ...]:
 
 
 def _repeats(train: Tensor, test: Tensor) -> Repeats | None:
-    if train.numel() + test.numel() > NUMBERS_HASHED:
+    if train.numel() + test.numel() > NUMBERS_LOOKED_AT:
         return None
     ours, theirs = _hashes(train), _hashes(test)
     return Repeats(float(torch.isin(theirs, ours).double().mean()), len(torch.unique(ours)) / len(ours))
@@ -99,6 +92,7 @@ def _repeats(train: Tensor, test: Tensor) -> Repeats | None:
 
 def _hashes(rows: Tensor) -> Tensor:
     """int64 [n], equal for equal rows: a random linear form of their bits, modulo 2⁶⁴."""
-    weights = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator(0, "row-hashes"))
-    parts = (chunk if chunk.dtype == torch.uint8 else chunk.contiguous().view(torch.int32) for chunk in _chunks(rows))
+    words = rows.view(torch.int64 if rows.shape[1] * rows.element_size() % 8 == 0 else _WORDS[rows.dtype])
+    weights = torch.randint(-(2**62), 2**62, (words.shape[1],), generator=generator(0, "row-hashes"))
+    parts = torch.split(words, max(1, _CHUNK // words.shape[1]))
     return torch.cat([(part.to(torch.int64) * weights).sum(1) for part in parts])

@@ -1,8 +1,9 @@
 """Which outputs of the network a task uses, for the three kinds of heads.
 
 With outputs [0, O) and n_k outputs of task k, block k is [Σ_{j<k} n_j, Σ_{j<=k} n_j). `shared`: every task uses
-[0, n), or all of [0, O) where O was given: then tasks may lack classes. `multi`: task k uses block k. `growing`: task k uses [0, end of the last block seen), and its labels are moved
-to block k. Outputs beyond those used get no gradient: training is that of a network without them.
+[0, n); or all of [0, O) where O was given, and then tasks may lack classes. `multi`: task k uses block k. `growing`:
+task k uses [0, end of the last block seen), and its labels are moved to block k. Outputs beyond those used get no
+gradient: training is that of a network without them.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class TaskBook:
         data = self._data[index]
         try:
             described, warnings = self._described(data)
-        except Exception as error:  # a diagnostic must not end a job
+        except Exception as error:  # noqa: BLE001 a diagnostic must not end a job
             message = f"the data cannot be described: {type(error).__name__}: {error}; they are used all the same"
             return TaskRead(data.source.digests, None, (DataWarning("data_not_described", message),))
         return TaskRead(data.source.digests, described, warnings)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from ewc_core.specs import JOB_SPEC, JobSpec, LearningSpec, ReinforcementSpec
+from ewc_core.specs.stored import lifted_job
 from store.job_states import DesiredState, JobStatus
 from store.records import JobRecord
 
@@ -44,6 +45,6 @@ def new_job_row(job_id: str, spec: JobSpec, owner: str, request_id: str | None) 
 def job_record(row: RowMapping) -> JobRecord:
     """A row as the record that callers see, with its spec parsed."""
     fields = {name: value for name, value in row.items() if name not in ("woken_at", "num_wake_ups")}
-    fields["spec"] = JOB_SPEC.validate_python(fields["spec"])
+    fields["spec"] = JOB_SPEC.validate_python(lifted_job(fields["spec"]))
     fields["status"] = JobStatus(fields["status"])
     return JobRecord(**fields)

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, func, insert, literal, select, tuple_, update
 
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import Scalar, SweepSpec
+from ewc_core.specs.stored import lifted_sweep
 from store.base import UtcTime
 from store.ids import new_id
 from store.job_states import JobStatus
@@ -134,4 +135,4 @@ class Sweeps(Repository):
 
 
 def _record(row: RowMapping) -> SweepRecord:
-    return SweepRecord(**{**row, "spec": SweepSpec.model_validate(row["spec"])})
+    return SweepRecord(**{**row, "spec": SweepSpec.model_validate(lifted_sweep(row["spec"]))})
