@@ -30,9 +30,9 @@ class TaskRow(Base):
     num_visits: Mapped[int]
     num_examples_seen: Mapped[int]
     checkpoint_id: Mapped[str | None] = mapped_column(Text)
-    data: Mapped[dict[str, Any] | None] = mapped_column(JSON_VALUE)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSON_VALUE)
 
 
 class SwitchRow(Base):
