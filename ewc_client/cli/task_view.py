@@ -56,10 +56,8 @@ def _data(data: Body | None) -> Iterator[tuple[str, object]]:
         if num_examples:
             yield split, f"{num_examples} examples" + _per_class(read["num_of_class"].get(split))
     if read["num_constant_columns"]:
-        yield (
-            "constant",
-            f"{read['num_constant_columns']} columns: {_listed(read['constant_columns'], read['num_constant_columns'])}",
-        )
+        num_constant = read["num_constant_columns"]
+        yield "constant", f"{num_constant} columns: {_listed(read['constant_columns'], num_constant)}"
     for merged in read["merged_columns"]:
         yield "merged", f"column {merged['column']}: {merged['num_stored']} values become {merged['num_read']} as float32"
     if read["left_out_columns"]:

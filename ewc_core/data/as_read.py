@@ -125,14 +125,11 @@ def in_a_line(read: DataAsRead) -> str:
     """The most important of it for people."""
     size = "x".join(map(str, read.input_shape))
     counts = " and ".join(f"{num} {_PARTS[split]}" for split, num in read.num_examples.items() if num)
-    kind = (
-        f"{read.num_outputs} classes"
-        if read.likelihood == LikelihoodName.CATEGORICAL
-        else f"{read.num_outputs} {read.likelihood}"
-    )
+    what = "class" if read.likelihood == LikelihoodName.CATEGORICAL else f"{read.likelihood} target"
+    kind = what if read.num_outputs == 1 else f"{what}es" if what == "class" else f"{what}s"
     left_out = f", left out {', '.join(map(repr, read.left_out_columns))}" if read.left_out_columns else ""
     span = f"from {read.inputs.smallest:.3g} to {read.inputs.largest:.3g}"
-    return f"{counts} examples of {size} ({read.dtype} {read.scaling}, {span}), {kind}{left_out}"
+    return f"{counts} examples of {size} ({read.dtype} {read.scaling}, {span}), {read.num_outputs} {kind}{left_out}"
 
 
 def _scaling(largest: int | None, is_unit_range: bool) -> str:
