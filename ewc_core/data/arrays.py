@@ -15,14 +15,17 @@ from ewc_core.data.safetensors_file import read_safetensors
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable
 from ewc_core.specs import ArraysDataset
+from ewc_core.specs.supervised import NEWEST_VERSION
 
 _READERS: dict[str, Callable[[bytes, str], dict[str, Any]]] = {".npz": read_npz, ".safetensors": read_safetensors}
 
 
 def load_arrays(
-    dataset: ArraysDataset, data_dir: Path | None, reading: Reading | None = None, *, by_class: bool = True
+    dataset: ArraysDataset, data_dir: Path | None, reading: Reading | None = None, *, spec_version: int = NEWEST_VERSION
 ) -> DataSource:
     """The data source in a `.npz`, `.safetensors` or `.parquet` file; names, types and values as in `checked_source`.
+
+    `spec_version` as in `Sources`.
 
     Raises:
         DatasetUnavailable: the file is not there, or cannot be opened.
@@ -38,8 +41,10 @@ def load_arrays(
         )
     data = (reading or Reading()).file(path, dataset.path, field=FILE_FIELD)
     if path.suffix == ".parquet":
-        arrays, stored = read_parquet(data, dataset.path)
+        arrays, stored = read_parquet(data, dataset.path, keep_index=spec_version == 1)
     else:
         arrays, stored = _READERS[path.suffix](data, dataset.path), None
     del data  # as much memory as the arrays take, which are about to be copied
-    return checked_source(arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD, by_class=by_class, stored=stored)
+    return checked_source(
+        arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD, by_class=spec_version > 1, stored=stored
+    )

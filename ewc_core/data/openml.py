@@ -19,13 +19,14 @@ from ewc_core.data.layout import require_bearable_size
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable, SpecError, StateFormatError
 from ewc_core.specs import LikelihoodName, OpenMLDataset
+from ewc_core.specs.supervised import NEWEST_VERSION
 
 _FIELD = "dataset.name"
 _TIMEOUT_SECONDS = 60.0
 
 
 def load_openml(
-    dataset: OpenMLDataset, data_dir: Path | None, reading: Reading | None = None, *, by_class: bool = True
+    dataset: OpenMLDataset, data_dir: Path | None, reading: Reading | None = None, *, spec_version: int = NEWEST_VERSION
 ) -> DataSource:
     """The data set, inputs float32 [n, features], of which a fixed fifth is the test set.
 
@@ -49,7 +50,9 @@ def load_openml(
     arrays = {"inputs": _features(bunch.data, where), "targets": _labels(bunch.target, where)}
     columns = tuple(map(str, bunch.feature_names))
     stored = AsStored(str(bunch.data.dtype), columns, merged=_merged(bunch.data), unit_range=True)
-    source = checked_source(arrays, LikelihoodName.CATEGORICAL, where=where, field=_FIELD, by_class=by_class, stored=stored)
+    source = checked_source(
+        arrays, LikelihoodName.CATEGORICAL, where=where, field=_FIELD, by_class=spec_version > 1, stored=stored
+    )
     if reading is not None:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         reading.arrays(tensors, where, kind=LikelihoodName.CATEGORICAL.value, version=None)

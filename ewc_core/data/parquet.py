@@ -36,13 +36,13 @@ class _Columns:
     targets_dtype: np.dtype[Any]
 
 
-def read_parquet(data: bytes, where: str) -> tuple[dict[str, np.ndarray[Any, Any]], AsStored]:
+def read_parquet(data: bytes, where: str, *, keep_index: bool = False) -> tuple[dict[str, np.ndarray[Any, Any]], AsStored]:
     """The table's examples as arrays, in the order of its rows, and what is known of its columns.
 
     Column `target`, or `target_0`, `target_1`, ... are the targets, [n] or [n, columns]. An optional column `split` says
     "train" or "test". Every other column, in the table's order, is a feature: inputs [n, features], uint8 if all columns
     are, else float32. Left out are the columns that the file's pandas metadata name as index, and those by which known
-    writers note where a row stood. `where` is the file's name in messages.
+    writers note where a row stood; none with `keep_index`. `where` is the file's name in messages.
 
     Raises:
         StateFormatError: not a parquet file, or damaged.
@@ -53,7 +53,7 @@ def read_parquet(data: bytes, where: str) -> tuple[dict[str, np.ndarray[Any, Any
 
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
-        columns = _columns(file.schema_arrow, where)
+        columns = _columns(file.schema_arrow, where, keep_index)
         num_rows = file.metadata.num_rows
         sizes = {
             "features": num_rows * len(columns.features) * columns.inputs_dtype.itemsize,
@@ -65,7 +65,7 @@ def read_parquet(data: bytes, where: str) -> tuple[dict[str, np.ndarray[Any, Any
         raise StateFormatError(f"{where}: not a readable parquet file: {error}") from error
 
 
-def _columns(schema: Any, where: str) -> _Columns:
+def _columns(schema: Any, where: str, keep_index: bool) -> _Columns:
     from pyarrow import types
 
     names: list[str] = schema.names
@@ -73,7 +73,8 @@ def _columns(schema: Any, where: str) -> _Columns:
         raise SpecError(f"{where}: column names are not unique: {names}", field=FILE_FIELD)
     targets = _target_columns(names, where)
     others = [name for name in names if name != _SPLIT and name not in targets]
-    left_out = [name for name in others if name in _pandas_index(schema.metadata or {}) or _TECHNICAL.fullmatch(name)]
+    index = _pandas_index(schema.metadata or {})
+    left_out = [] if keep_index else [name for name in others if name in index or _TECHNICAL.fullmatch(name)]
     features = [name for name in others if name not in left_out]
     if not features:
         raise SpecError(

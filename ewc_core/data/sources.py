@@ -34,22 +34,23 @@ from ewc_core.specs import (
     TaskSpec,
     dataset_title,
 )
+from ewc_core.specs.supervised import NEWEST_VERSION
 
 
 class Sources:
     """The data sets of one job: tasks on the same data set share its tensors."""
 
     def __init__(
-        self, data_dir: Path | None, *, known_digests: Mapping[str, str] | None = None, hold_out_by_class: bool = True
+        self, data_dir: Path | None, *, known_digests: Mapping[str, str] | None = None, spec_version: int = NEWEST_VERSION
     ) -> None:
         """`data_dir` is the folder of data sets; only the digits and plug-ins do without one.
 
-        `known_digests`, by name, are those of data that were read before. `hold_out_by_class` says how examples are held out
-        (see `held_out`).
+        `known_digests`, by name, are those of data that were read before. `spec_version` 1 reads data as jobs did before specs
+        had versions: examples are held out whatever their class, and a table's index is a feature.
         """
         self._data_dir = data_dir
         self._known = dict(known_digests or {})
-        self._by_class = hold_out_by_class
+        self._spec_version = spec_version
         self._sources: dict[str, DataSource] = {}
         self._changed: dict[str, DataChanged] = {}
         self._facts: dict[int, InputFacts] = {}
@@ -102,7 +103,7 @@ class Sources:
 
     def _load(self, dataset: DatasetSpec, reading: Reading) -> DataSource:
         try:
-            source = _load(dataset, self._data_dir, reading, by_class=self._by_class)
+            source = _load(dataset, self._data_dir, reading, self._spec_version)
         except EwcError:
             reading.require_unchanged(field="dataset")  # what new content lacks is no matter where it must be the old one
             raise
@@ -124,19 +125,19 @@ class Sources:
             )
         key = id(source), num_validation_examples
         if key not in self._training_rows:  # shared, because a job may have a thousand tasks
-            classes = classes_of(targets, source.likelihood) if self._by_class else None
+            classes = classes_of(targets, source.likelihood) if self._spec_version > 1 else None
             self._training_rows[key] = split_off_validation(*sizes, classes)
         train, validation = self._training_rows[key]
         return {"train": Part(inputs, targets, train), "validation": Part(inputs, targets, validation), "test": test}
 
 
-def _load(dataset: DatasetSpec, data_dir: Path | None, reading: Reading, *, by_class: bool) -> DataSource:
+def _load(dataset: DatasetSpec, data_dir: Path | None, reading: Reading, spec_version: int) -> DataSource:
     if isinstance(dataset, DatasetName):
         return load_builtin(dataset, data_dir, reading)
     if isinstance(dataset, ArraysDataset):
-        return load_arrays(dataset, data_dir, reading, by_class=by_class)
+        return load_arrays(dataset, data_dir, reading, spec_version=spec_version)
     if isinstance(dataset, OpenMLDataset):
-        return load_openml(dataset, data_dir, reading, by_class=by_class)
+        return load_openml(dataset, data_dir, reading, spec_version=spec_version)
     return load_plugin_source(dataset, reading)
 
 

@@ -19,6 +19,7 @@ Control = Literal["naive", "joint"]
 JobName = Annotated[str, Field(min_length=1, max_length=128)]
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 MAX_TASKS = 1000
+NEWEST_VERSION = 2
 
 
 class SupervisedSpec(Spec):
@@ -29,12 +30,12 @@ class SupervisedSpec(Spec):
     The same spec and seed give the same bits for one `num_threads` on one type of CPU.
 
     `spec_version` is what the spec means: in version 2 examples are held out class by class, so that no class loses its
-    last training example, and tasks of a shared head with `num_outputs` may lack classes. Version 1 (jobs stored without a
-    version) holds out examples whatever their class.
+    last training example; the index of a table is no feature; and tasks of a shared head with `num_outputs` may lack
+    classes. Version 1 is what jobs mean that were stored without a version.
     """
 
     kind: Literal["supervised"] = "supervised"
-    spec_version: Literal[1, 2] = 2
+    spec_version: Literal[1, 2] = NEWEST_VERSION
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     num_threads: int = Field(default=1, ge=1, le=64)

@@ -33,7 +33,7 @@ class TaskBook:
             StateFormatError: a file is damaged.
         """
         self._spec = spec
-        self._sources = Sources(data_dir, known_digests=known_digests, hold_out_by_class=spec.spec_version > 1)
+        self._sources = Sources(data_dir, known_digests=known_digests, spec_version=spec.spec_version)
         self._specs: list[TaskSpec] = []
         self._data: list[TaskData] = []
         loaded: list[TaskData] = []

@@ -12,8 +12,9 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from ewc_core.data.arrays import load_arrays
 from ewc_core.errors import SpecError, StateFormatError
-from ewc_core.specs import LikelihoodName
+from ewc_core.specs import ArraysDataset, LikelihoodName
 from tests.ewc_core.data.arrays_of import load
 
 
@@ -190,3 +191,13 @@ def test_a_table_of_nothing_but_an_index_has_no_feature(tmp_path: Path) -> None:
 def test_metadata_of_another_form_name_no_index(tmp_path: Path, pandas: str) -> None:
     _write(tmp_path, {"x": [1.0, 2.0], "target": [0, 1]}, metadata={"pandas": pandas})
     assert load(tmp_path, "own.parquet").stored.left_out == ()
+
+
+def test_for_a_job_of_before_specs_had_versions_the_index_is_the_feature_that_it_was(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        {"x": [0.5, 1.5, 2.5], "target": [0, 1, 0], "__index_level_0__": [7, 8, 9]},
+        metadata=_pandas("__index_level_0__"),
+    )
+    source = load_arrays(ArraysDataset(path="own.parquet"), tmp_path, spec_version=1)
+    assert (source.stored.columns, source.stored.left_out) == (("x", "__index_level_0__"), ())

@@ -173,7 +173,7 @@ def test_a_split_without_an_example_in_some_part_is_refused(tmp_path: Path, num_
     test_targets = np.zeros(3, int) if part == "test" else np.array([0, 1, 2])
     dataset, sources = (
         _arrays(tmp_path, train_targets=targets, test_targets=test_targets),
-        Sources(tmp_path, hold_out_by_class=False),
+        Sources(tmp_path, spec_version=1),
     )
     with pytest.raises(SpecError, match=rf"the {part} part of 'own' has no example of classes \[1, 2\]") as error:
         _task("split", classes=[1, 2], dataset=dataset, sources=sources, num_validation=num_validation)
