@@ -19,7 +19,7 @@ Control = Literal["naive", "joint"]
 JobName = Annotated[str, Field(min_length=1, max_length=128)]
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 MAX_TASKS = 1000
-NEWEST_VERSION = 2
+NEWEST_VERSION: Literal[1, 2] = 2
 
 
 class SupervisedSpec(Spec):
