@@ -125,8 +125,7 @@ def test_an_open_stream_that_waited_does_not_go_on_with_other_data(database, set
     assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
     with database.write() as work:
         task = work.tasks.add(fence.job_id, PlainTask.model_validate(_tasks("a")[0]))
-        work.switches.append(fence.job_id, action="append", task_index=task.task_index, origin="tests", now=False)
-        work.leases.release(fence)
+        work.switches.append(fence.job_id, action="append", task_index=task.task_index, origin="tests")
     _requeue(database, fence, "task_announced")
     _save(tmp_path, "a", scale=2.0)
     _, job = _run_again(database, settings, claim, fence)
