@@ -59,9 +59,9 @@ def _data(data: Body | None) -> Iterator[tuple[str, object]]:
         num_constant = read["num_constant_columns"]
         yield "constant", f"{num_constant} columns: {_listed(read['constant_columns'], num_constant)}"
     for merged in read["merged_columns"]:
-        yield "merged", f"column {merged['column']}: {merged['num_stored']} values become {merged['num_read']} as float32"
+        yield "merged", f"column {merged['column']!r}: {merged['num_stored']} values become {merged['num_read']} as float32"
     if read["left_out_columns"]:
-        yield "left out", ", ".join(read["left_out_columns"])
+        yield "left out", _listed(read["left_out_columns"], len(read["left_out_columns"]))
 
 
 def _numbers(numbers: Mapping[str, Any]) -> str:
@@ -76,8 +76,11 @@ def _of_targets(targets: Mapping[str, Any] | None) -> str:
 
 
 def _per_class(counts: Sequence[int] | None) -> str:
-    return "" if not counts else f", per class {_listed([str(count) for count in counts[:_CLASSES_IN_A_LINE]], len(counts))}"
+    if not counts:
+        return ""
+    more = f" and {len(counts) - _CLASSES_IN_A_LINE} more" if len(counts) > _CLASSES_IN_A_LINE else ""
+    return f", per class {', '.join(map(str, counts[:_CLASSES_IN_A_LINE]))}{more}"
 
 
 def _listed(names: Sequence[str], num_in_all: int) -> str:
-    return ", ".join(names) + (f" and {num_in_all - len(names)} more" if num_in_all > len(names) else "")
+    return ", ".join(map(repr, names)) + (f" and {num_in_all - len(names)} more" if num_in_all > len(names) else "")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 NUMBERS_COMPARED = 2**22
+_KEPT = 0.99
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A column whose values differ as they are stored, and not all of them as float32: distinct values of each."""
+    """A column whose values differ as they are stored, and many of them no longer as float32: distinct values of each."""
 
     column: int
     num_stored: int
@@ -44,9 +45,10 @@ def merged_columns(numbers: np.ndarray[Any, Any]) -> tuple[Merged, ...]:
 
 
 def merged_column(values: np.ndarray[Any, Any], index: int) -> Merged | None:
-    """What float32 makes of one column's distinct values; None where it keeps them apart."""
+    """What float32 makes of one column's distinct values; None where it keeps nearly all of them apart, as it does with
+    numbers of full precision that are spread out."""
     num_stored, num_read = len(np.unique(values)), len(np.unique(as_float32(values)))
-    return Merged(index, num_stored, num_read) if num_read < num_stored else None
+    return Merged(index, num_stored, num_read) if num_read < _KEPT * num_stored else None
 
 
 def as_float32(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

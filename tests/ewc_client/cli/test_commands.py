@@ -305,9 +305,9 @@ def test_show_task_prints_what_was_read(ewc: Ewc, here: Service, client: EWCClie
         f"a.npz sha256 {'ab' * 32}",
         "3, double as they are, 0 to 2e+04",
         "train 32 examples, per class 30, 2",
-        "30 columns: still and 29 more",
-        "column time: 40 values become 1",
-        "left out __index_level_0__",
+        "30 columns: 'still' and 29 more",
+        "column 'time': 40 values become 1",
+        "left out '__index_level_0__'",
         "warning: 40 become 1 (columns_merged)",
     ):
         assert part in shown
