@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from pydantic import TypeAdapter
 from ewc_core.data import Sources, TaskData
 from ewc_core.data.layout import MAX_FILE_BYTES
 from ewc_core.errors import DataChanged, DatasetUnavailable, SpecError
-from ewc_core.specs import TaskSpec
+from ewc_core.specs import DATASETS, DatasetName, TaskSpec
 from tests.ewc_core.data.arrays_of import train_and_test
+from tests.ewc_core.data.conftest import Install
+from tests.ewc_core.data.openml_site import COLUMNS, ROWS, answers, write_cache
+from tests.ewc_core.data.test_builtin import write_idx
 from tests.ewc_core.data.test_parquet import write_table
 
 _TASK: TypeAdapter[TaskSpec] = TypeAdapter(TaskSpec)
@@ -95,3 +100,44 @@ def test_a_file_that_cannot_be_read_is_named_without_the_folder_that_it_is_in(tm
         with pytest.raises(DatasetUnavailable, match=f"'{path}'") as caught:
             _load(tmp_path, _own(path))
         assert str(tmp_path) not in str(caught.value)
+
+
+def test_each_of_the_files_of_a_built_in_data_set_is_compared(tmp_path: Path) -> None:
+    write_idx(tmp_path)
+    digests = _load(tmp_path, "mnist").source.digests
+    assert [digest.name for digest in digests] == list(DATASETS[DatasetName.MNIST].files)
+    known = {digest.name: digest.sha256 for digest in digests}
+    (tmp_path / "mnist").rename(tmp_path / "before")
+    write_idx(tmp_path, labels=(7, 1, 9))
+    with pytest.raises(DataChanged) as caught:
+        _load(tmp_path, "mnist", known)
+    assert sorted(caught.value.changed) == [name for name in sorted(known) if "labels" in name]
+
+
+def test_a_plug_in_that_gives_other_arrays_is_a_change_and_a_new_version_that_gives_the_same_is_none(install: Install) -> None:
+    install({"own": "tests.ewc_core.data.test_plugin:as_mapping", "other": "tests.ewc_core.data.test_digests:nine"})
+    dataset = {"kind": "plugin", "name": "own", "options": {"value": 2}}
+    (digest,) = _load(None, dataset).source.digests
+    assert (digest.name, digest.version) == ("task source 'own' with options {\"value\": 2}", "offered 1.0")
+    assert _load(None, dataset, {digest.name: digest.sha256}).source.digests == (digest,)
+    (same,) = _load(None, {**dataset, "options": {"value": 2.0}}).source.digests
+    (nine,) = _load(None, {"kind": "plugin", "name": "other"}).source.digests
+    assert same.sha256 == digest.sha256 != nine.sha256
+    with pytest.raises(DataChanged, match="data have changed"):
+        _load(None, dataset, {digest.name: nine.sha256})
+
+
+def nine(_: Mapping[str, Any]) -> dict[str, Any]:
+    """A task source."""
+    return train_and_test(train_inputs=np.full((6, 2), 9.0))
+
+
+def test_a_data_set_of_openml_has_the_digest_of_its_examples(tmp_path: Path) -> None:
+    dataset = {"kind": "openml", "name": "made-up"}
+    write_cache(tmp_path, answers("made-up"))
+    (digest,) = _load(tmp_path, dataset).source.digests
+    assert _load(tmp_path, dataset, {digest.name: digest.sha256}).source.digests == (digest,)
+    shutil.rmtree(tmp_path / "openml")
+    write_cache(tmp_path, answers("made-up", COLUMNS, [row.replace("7.5", "7") for row in ROWS]))
+    with pytest.raises(DataChanged):
+        _load(tmp_path, dataset, {digest.name: digest.sha256})
