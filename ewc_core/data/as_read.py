@@ -105,7 +105,7 @@ def data_as_read(data: TaskData, facts: InputFacts) -> DataAsRead:
         num_of_class=counts,
         targets=_numbers(source.train_targets) if data.likelihood is LikelihoodName.GAUSSIAN else None,
         num_constant_columns=len(facts.constant),
-        constant_columns=column_names(stored.columns, facts.constant),
+        constant_columns=column_names(stored.columns, facts.constant[:MOST_NAMED].tolist()),
         merged_columns=tuple(merged),
         left_out_columns=column_names(stored.left_out, range(len(stored.left_out))),
     )

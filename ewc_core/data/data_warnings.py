@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+from torch import Tensor
+
 from ewc_core.data.as_read import MOST_NAMED, DataAsRead, DataWarning, column_name, column_names
 from ewc_core.data.input_facts import InputFacts
 from ewc_core.data.source import DataSource
@@ -54,8 +57,8 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
             "inputs_far_from_unit_scale",
             f"the largest input is {largest:.3g}; scale inputs to about 1, or the network hardly sees them",
         )
-    far = [index for index, value in enumerate(facts.largest_of_column) if value > FAR]
-    if far:
+    far = (facts.largest_of_column > FAR).nonzero().flatten()
+    if len(far):
         yield (
             "inputs_far_from_unit_scale",
             f"inputs of size {largest:.3g} in {_columns(names, far)}; scale them to about 1 (subtract the mean and divide by the "
@@ -70,11 +73,12 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
         )
     lost = [merged for merged in source.stored.merged if merged.num_read < _LOST * merged.num_stored]
     if lost:
+        where = _columns(names, torch.tensor([merged.column for merged in lost]))
         worst = min(lost, key=lambda merged: merged.num_read / merged.num_stored)
         yield (
             "columns_merged",
             f"as float32, {worst.num_stored} distinct values of column {column_name(names, worst.column)!r} become "
-            f"{worst.num_read}; this is so in {_columns(names, [merged.column for merged in lost])}: subtract an offset (of "
+            f"{worst.num_read}; this is so in {where}: subtract an offset (of "
             "times the first one) before storing, and leave out identifiers",
         )
     if 2 * len(facts.constant) > source.num_features:
@@ -82,7 +86,7 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
             "constant_columns",
             f"{len(facts.constant)} of {source.num_features} inputs have one value in all training examples, and tell nothing",
         )
-    if facts.row_numbers:
+    if len(facts.row_numbers):
         yield (
             "row_numbers",
             f"{_columns(names, facts.row_numbers)} only number the examples; leave them out",
@@ -107,8 +111,8 @@ def _about_targets(data: TaskData) -> Iterator[tuple[str, str]]:
                 "(subtract the mean and divide by the standard deviation of the training examples)",
             )
     elif data.likelihood is LikelihoodName.BERNOULLI:
-        never = (data.source.train_targets.amax(0) == 0).nonzero().flatten().tolist()
-        if never:
+        never = (data.source.train_targets.amax(0) == 0).nonzero().flatten()
+        if len(never):
             yield ("class_missing", f"no training example has target 1 in {_columns((), never)}; nothing can be learned of it")
     elif data.likelihood is LikelihoodName.CATEGORICAL:
         yield from _about_classes(data)
@@ -138,8 +142,8 @@ def _is_channels_last(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] <= _MOST_CHANNELS and min(shape[:2]) >= _SMALLEST_PICTURE
 
 
-def _columns(names: tuple[str, ...], indices: list[int] | tuple[int, ...]) -> str:
-    return _listed("column", [repr(name) for name in column_names(names, indices)], len(indices))
+def _columns(names: tuple[str, ...], indices: Tensor) -> str:
+    return _listed("column", [repr(name) for name in column_names(names, indices[:MOST_NAMED].tolist())], len(indices))
 
 
 def _classes(indices: list[int]) -> str:

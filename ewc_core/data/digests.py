@@ -71,7 +71,8 @@ class Reading:
             if self._known.get(digest.name, digest.sha256) != digest.sha256
         }
         if changed:
-            raise DataChanged("data have changed", field=field, changed=changed)
+            what = "; ".join(f"{name}: {change}" for name, change in changed.items())
+            raise DataChanged(f"data have changed: {what}", field=field, changed=changed)
 
     def _note(self, digest: Digest) -> None:
         self.digests.append(digest)

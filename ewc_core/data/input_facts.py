@@ -30,8 +30,9 @@ class InputFacts:
     """Over `num_examples` training examples, evenly spaced, as tasks read them (after a division); mean and standard
     deviation over fewer of them.
 
-    `constant`, `row_numbers` and `largest_of_column` are by feature, in the order of flattened inputs. `row_numbers` are
-    features that number all examples without a gap. `repeats` is None where data are too many to compare.
+    `largest_of_column` float64 [features] is the largest size in each feature of the flattened inputs. `constant` and
+    `row_numbers` int64 [n] are the features with one value, and those that number all examples without a gap. `repeats` is
+    None where data are too many to compare.
     """
 
     num_examples: int
@@ -39,9 +40,9 @@ class InputFacts:
     largest: float
     mean: float
     standard_deviation: float
-    largest_of_column: tuple[float, ...]
-    constant: tuple[int, ...]
-    row_numbers: tuple[int, ...]
+    largest_of_column: Tensor
+    constant: Tensor
+    row_numbers: Tensor
     repeats: Repeats | None
 
     @classmethod
@@ -57,9 +58,9 @@ class InputFacts:
             largest=float(largest.max()) / scale,
             mean=float(averaged.mean()),
             standard_deviation=float(averaged.std(correction=0)),
-            largest_of_column=tuple((torch.maximum(largest.double().abs(), smallest.double().abs()) / scale).tolist()),
-            constant=tuple((smallest == largest).nonzero().flatten().tolist()),
-            row_numbers=_row_numbers(train, test) if len(rows) == len(train) else (),
+            largest_of_column=torch.maximum(largest.double().abs(), smallest.double().abs()) / scale,
+            constant=(smallest == largest).nonzero().flatten(),
+            row_numbers=_row_numbers(train, test) if len(rows) == len(train) else torch.empty(0, dtype=torch.int64),
             repeats=_repeats(train, test),
         )
 
@@ -69,10 +70,10 @@ def _spaced(rows: Tensor, num_numbers: int) -> Tensor:
     return rows[:: -(-rows.numel() // num_numbers)]
 
 
-def _row_numbers(train: Tensor, test: Tensor) -> tuple[int, ...]:
+def _row_numbers(train: Tensor, test: Tensor) -> Tensor:
     num_rows = len(train) + len(test)
     if num_rows < _FEWEST_ROWS_TO_COUNT:
-        return ()
+        return torch.empty(0, dtype=torch.int64)
     both = (train, test)
     span = torch.stack([part.amax(0) for part in both]).amax(0).double() - torch.stack([part.amin(0) for part in both]).amin(0)
     found = []
@@ -80,7 +81,7 @@ def _row_numbers(train: Tensor, test: Tensor) -> tuple[int, ...]:
         values = torch.cat([train[:, column], test[:, column]]).double().sort().values
         if bool((values.diff() == 1.0).all()):
             found.append(column)
-    return tuple(found)
+    return torch.tensor(found, dtype=torch.int64)
 
 
 def _repeats(train: Tensor, test: Tensor) -> Repeats | None:

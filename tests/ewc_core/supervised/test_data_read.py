@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ewc_core.data import input_facts
-from ewc_core.errors import DataChanged, SpecError
+from ewc_core.errors import DataChanged, DatasetUnavailable, SpecError
 from ewc_core.events import DataRead, Evaluated, Event, Visit, VisitFinished, Warned
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import SupervisedSpec
@@ -90,6 +90,15 @@ class TestDigests:
             _restored(spec, tmp_path, point)
         (tmp_path / "a.npz").write_bytes(content)
         assert _restored(spec, tmp_path, point).step == 2
+
+    def test_data_that_are_gone_are_named_and_can_be_put_back(self, tmp_path: Path) -> None:
+        _save(tmp_path, "a")
+        spec = _spec("a")
+        point = _stopped_in_the_first_visit(spec, tmp_path)
+        (tmp_path / "a.npz").unlink()
+        with pytest.raises(DatasetUnavailable, match=r"'a\.npz'") as caught:
+            _restored(spec, tmp_path, point)
+        assert (caught.value.field, caught.value.retryable) == ("tasks.0.dataset.path", True)
 
     def test_a_point_of_before_there_were_digests_says_what_it_reads(self, tmp_path: Path) -> None:
         _save(tmp_path, "a")
