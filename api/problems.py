@@ -48,6 +48,14 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "The data set is known, but its files are not in the folder that the service's variable EWC_DATA_DIR names. "
             "Put them there, or choose a data set that GET /v1/catalogue lists as available.",
         ),
+        _of(
+            core.DataChanged,
+            422,
+            "Data have changed",
+            "Data that the job has read before are not what they were: a file was overwritten, or a plug-in gave other arrays. "
+            "The message names them, with the tasks that are made of them and both digests. A job never goes on with other data: "
+            "put the old ones back and retry it (it goes on where it was), or submit a new job for the new ones.",
+        ),
         _of(core.ParameterMismatch, 500, "Stored parameters do not fit", "Stored tensors do not fit the network of their job."),
         _of(core.NonFiniteError, 500, "Not a finite number", "A computation gave NaN or infinity."),
         _of(core.StateFormatError, 500, "Stored state is malformed", "Stored bytes are not what they claim to be."),

@@ -70,7 +70,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a job and how far it is. `weight` is how often its constraint counts; None while it has none."""
+    """A task of a job and how far it is. `weight` is how often its constraint counts; None while it has none.
+
+    `data` is what the service knows of the task's data: `digests`, `as_read` and `warnings`; None before they were loaded,
+    and for games.
+    """
 
     task_index: int
     name: str
@@ -78,6 +82,7 @@ class Task:
     num_visits: int
     checkpoint_id: str | None
     weight: float | None
+    data: Body | None
     raw: Body = field(repr=False)
 
     @classmethod
@@ -90,6 +95,7 @@ class Task:
             num_visits=int(body.get("num_visits", 0)),
             checkpoint_id=body.get("checkpoint_id"),
             weight=(body.get("constraint") or {}).get("weight"),
+            data=body.get("data"),
             raw=body,
         )
 

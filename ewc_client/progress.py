@@ -50,6 +50,8 @@ class Narrator:
             self.visit = VisitState(int(data["visit_index"]), str(data["task"]), int(data["num_steps"]), int(data.get("step", 0)))
         elif event.type == "visit.finished":
             return [self._finished(event)]
+        elif event.type == "data.read":
+            return [str(line) for line in data.get("lines") or [event.message]]
         elif event.type == "job.warning":
             return [f"warning: {event.message} ({data.get('code')})"]
         elif event.type == "job.progress" and self.visit is None:

@@ -2,7 +2,8 @@
 
 EwcError
 ├── SpecError                 a job spec or a value in one that cannot be run; `field` says which
-│   └── DatasetUnavailable    a data set whose files are not there
+│   ├── DatasetUnavailable    a data set whose files are not there
+│   └── DataChanged           data that a job has read before, and that are no longer the same
 ├── ParameterMismatch         tensors that do not fit the network (names, shapes or dtypes)
 ├── NonFiniteError            NaN or infinity where a number was expected
 ├── StateFormatError          stored bytes that are not what they claim to be
@@ -22,12 +23,13 @@ EwcError
 └── StoreUnavailable          database unreachable, or its schema is not the one this version needs
     └── StoreDamaged          a database file, page or index that is not as it was written
 
-`code` is stable and public: it appears in problem documents and in a failed job's `error.code`.
+`code` is stable and public: it appears in problem documents and in a failed job's `error.code`. `retryable` says whether
+the same job can go on once what the message names has been put right outside of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -35,6 +37,7 @@ class EwcError(Exception):
     """Base of the tree."""
 
     code: ClassVar[str] = "ewc_error"
+    retryable: ClassVar[bool] = False
 
 
 class SpecError(EwcError):
@@ -51,6 +54,18 @@ class DatasetUnavailable(SpecError):
     """A known data set whose files are not in the data directory."""
 
     code = "dataset_unavailable"
+    retryable = True
+
+
+class DataChanged(SpecError):
+    """Data that a job has read before are not what they were; `changed` says for each name what has changed."""
+
+    code = "data_changed"
+    retryable = True
+
+    def __init__(self, message: str, *, field: str = "", changed: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, field=field)
+        self.changed = dict(changed or {})
 
 
 class ParameterMismatch(EwcError):

@@ -1,11 +1,11 @@
 """What training loops yield. The order within one visit:
 
-VisitStarted, ZeroShot (once per method, only at a task's first visit), then per step Stepped (with StepLogged every few
-steps and at the last one planned, and ScoresLogged every `evaluate_every` steps, before it: a resume point taken at a
-Stepped has everything logged behind it; in reinforcement learning EpisodesLogged as well, and before a Stepped
-TaskRecognised with the FisherProgress that it causes), then FisherProgress while examples are gone through, Consolidated (methods
-with a constraint only), Evaluated (once per method), VisitFinished. Warned may come anywhere between the first and the
-last of these.
+VisitStarted, DataRead (supervised, when data were loaded), ZeroShot (once per method, only at a task's first visit),
+then per step Stepped (with StepLogged every few steps and at the last one planned, and ScoresLogged every
+`evaluate_every` steps, before it: a resume point taken at a Stepped has everything logged behind it; in reinforcement
+learning EpisodesLogged as well, and before a Stepped TaskRecognised with the FisherProgress that it causes), then
+FisherProgress while examples are gone through, Consolidated (methods with a constraint only), Evaluated (once per
+method), VisitFinished. Warned may come anywhere between the first and the last of these.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ewc_core.consolidation.constraint import Constraint
+    from ewc_core.data.as_read import TaskRead
     from ewc_core.metrics import ScoreName
     from ewc_core.specs.any_task import AnyTaskSpec
 
@@ -37,6 +38,14 @@ class VisitStarted:
     visit: Visit
     step: int
     num_steps: int
+
+
+@dataclass(frozen=True)
+class DataRead:
+    """Data have been loaded, by task index: at first those of all tasks that are known, later those of a new one."""
+
+    visit: Visit
+    tasks: Mapping[int, TaskRead]
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ class VisitFinished:
 
 Event = (
     VisitStarted
+    | DataRead
     | ZeroShot
     | Stepped
     | StepLogged

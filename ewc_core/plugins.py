@@ -30,6 +30,12 @@ def load_plugin(group: str, name: str, *, field: str) -> Any:
         ) from error
 
 
+def package_of(group: str, name: str) -> str | None:
+    """Name and version of the package that offers the entry point; None where it belongs to none."""
+    packages = (entry_point.dist for entry_point in entry_points(group=group, name=name))
+    return next((f"{package.name} {package.version}" for package in packages if package is not None), None)
+
+
 def _source(entry_point: EntryPoint) -> str:
     package = entry_point.dist.name if entry_point.dist is not None else "unknown package"
     return f"{entry_point.value} of {package}"

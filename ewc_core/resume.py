@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -18,16 +20,19 @@ class ResumePoint:
     """Where a run stands, and its parameters and optimiser state.
 
     At a visit boundary `visit_index` is that of the next visit and `step` is 0. Random state is not in it: every
-    generator derives from the job's seed and these counters.
+    generator derives from the job's seed and these counters. `digests` are those of the data read so far, by name.
     """
 
     visit_index: int
     step: int
     tensors: dict[str, Tensor]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Safetensors bytes; the same point always gives the same bytes."""
         metadata = {"version": _VERSION, "visit_index": str(self.visit_index), "step": str(self.step)}
+        if self.digests:
+            metadata["digests"] = json.dumps(dict(self.digests), sort_keys=True)
         return tensor_file.encode(self.tensors, metadata, kind=_KIND)
 
     @classmethod
@@ -40,7 +45,7 @@ class ResumePoint:
         tensors, metadata = tensor_file.decode(data, kind=_KIND)
         if metadata.get("version") != _VERSION:
             raise StateFormatError(f"resume point has version {metadata.get('version')!r}, expected {_VERSION!r}")
-        return cls(_count(metadata, "visit_index"), _count(metadata, "step"), tensors)
+        return cls(_count(metadata, "visit_index"), _count(metadata, "step"), tensors, _digests(metadata))
 
 
 def _count(metadata: dict[str, str], key: str) -> int:
@@ -48,3 +53,13 @@ def _count(metadata: dict[str, str], key: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise StateFormatError(f"resume point: {key} is {text!r}, expected a whole number")
     return int(text)
+
+
+def _digests(metadata: dict[str, str]) -> dict[str, str]:
+    try:
+        digests = json.loads(metadata.get("digests", "{}"))
+    except ValueError as error:
+        raise StateFormatError(f"resume point: digests cannot be read: {error}") from error
+    if not isinstance(digests, dict) or not all(isinstance(value, str) for value in digests.values()):
+        raise StateFormatError("resume point: digests are no texts by name")
+    return digests

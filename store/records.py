@@ -137,7 +137,11 @@ class TransitionRecord:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """`status` is pending, training, estimating_fisher, evaluating, completed or failed."""
+    """`status` is pending, training, estimating_fisher, evaluating, completed or failed.
+
+    `data` is what is known of the task's data since they were first loaded: `digests` (name, sha256, version), `as_read` and
+    `warnings`; None before, and for games.
+    """
 
     id: str
     job_id: str
@@ -148,6 +152,7 @@ class TaskRecord:
     num_visits: int
     num_examples_seen: int
     checkpoint_id: str | None
+    data: Mapping[str, Any] | None
     created_at: datetime
     completed_at: datetime | None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ewc_core.events import (
+    DataRead,
     EpisodesLogged,
     ScoresLogged,
     StepLogged,
@@ -20,6 +21,7 @@ from ewc_core.resume import ResumePoint
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint
 from store.unit_of_work import Database, Work
+from worker.announced_data import lines_of
 from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE
 from worker.left_by_visit import LeftByVisit
@@ -69,6 +71,19 @@ class Recorder:
                     "num_steps": num_steps,
                 },
             )
+
+    def data_read(self, event: DataRead) -> None:
+        """Keep what is known of data that were loaded, and say it where it is new."""
+        with self._database.fenced(self._fence) as work:
+            new = work.tasks.note_data(self._fence.job_id, {task: asdict(read) for task, read in event.tasks.items()})
+            if new:
+                lines = lines_of({task: event.tasks[task] for task in new})
+                work.events.append(
+                    self._fence.job_id,
+                    type="data.read",
+                    message="; ".join(lines),
+                    data={"visit_index": event.visit.index, "task_indices": new, "lines": lines},
+                )
 
     def zero_shot(self, event: ZeroShot) -> None:
         """Write the scores of a task before it is first trained."""

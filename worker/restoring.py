@@ -25,7 +25,8 @@ def restore_training(database: Database, settings: WorkerSettings, fence: Fence,
         ResumePointDamaged: the resume point is damaged; or the replay's files are not there, because the job ran on another
             host or they were deleted.
         CheckpointDamaged: so is the checkpoint of a constraint.
-        SpecError: a task's data or environment have changed and no longer fit.
+        DataChanged: a task's data are not what they were when they were first loaded.
+        SpecError: a task's data are not there, or its environment has changed and no longer fits.
     """
     with database.read() as work:
         saved = work.resume_points.get(job.id)
@@ -41,8 +42,10 @@ def remove_replays(settings: WorkerSettings, job_id: str) -> None:
 
 
 def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *, data_dir: Path | None) -> SupervisedRun:
+    with database.read() as work:
+        digests = work.tasks.digests(job.id)
     if point is None:
-        return SupervisedRun(job.supervised, data_dir=data_dir)
+        return SupervisedRun(job.supervised, data_dir=data_dir, digests=digests)
     num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)
     with database.read() as work:
         num_seen = len(set(work.switches.tasks_visited(job.id, num_visits=num_visits_begun)))
@@ -55,6 +58,7 @@ def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *
         tasks=seen,
         constraints=[stored_constraint(database, checkpoint) for checkpoint in checkpoints],
         point=point,
+        digests=digests,
     )
 
 

@@ -15,6 +15,7 @@ from ewc_core.computation import Computation
 from ewc_core.errors import EwcError, RecordError, RowDamaged, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
+    DataRead,
     EpisodesLogged,
     Evaluated,
     FisherProgress,
@@ -169,6 +170,8 @@ class JobRunner:
             match event:
                 case VisitStarted():
                     self._recorder.start_visit(visit, step=event.step, num_steps=event.num_steps)
+                case DataRead():
+                    self._recorder.data_read(event)
                 case ZeroShot():
                     self._recorder.zero_shot(event)
                 case Stepped():
@@ -270,9 +273,9 @@ class JobRunner:
             raise _Rest(Outcome.SETTLED)
 
     def _fail(self, error: EwcError) -> None:
-        """The job itself is at fault (its spec, its data, a diverging loss): no attempt can help."""
+        """The job itself is at fault (its spec, its data, a diverging loss): no attempt can help before somebody acts."""
         log.warning("job %s failed: %s", self._fence.job_id, error)
-        details = {"code": error.code, "message": str(error), "retryable": False}
+        details = {"code": error.code, "message": str(error), "retryable": error.retryable}
         with self._database.fenced(self._fence) as work:
             job = work.jobs.summary(self._fence.job_id, lock=True)
             if job.status == JobStatus.CANCELLING:

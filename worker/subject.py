@@ -27,6 +27,7 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         checkpoint = work.checkpoints.latest(job.id, visit_index=wanted, method=method)
         records = work.constraints.list(job.id)
         consolidated = work.checkpoints.of_constraints(job.id)
+        digests = work.tasks.digests(job.id)
         own = {}
         if checkpoint is not None:
             own = work.checkpoints.latest_of_tasks(job.id, method=method, up_to_visit=checkpoint.visit_index)
@@ -49,5 +50,6 @@ def load_subject(database: Database, spec: AnalysisSpec, *, owner: str, data_dir
         constraints=constraints,
         weights=weights,
         data_dir=data_dir,
+        digests=digests,
         constraint_weights={record.task_index: record.weight for record in records if record.weight != 1.0},
     )

@@ -136,8 +136,10 @@ def _carry_out(work: Work, sweep: SweepRecord, plan: _Plan) -> list[str]:
     for number, score in plan.settled.items():
         work.sweeps.settle_trial(sweep.id, number, score=score)
     queued = []
+    known = _data_of_trials(work, sweep.id)
     for number, (parameters, spec) in plan.started.items():
         job = work.jobs.create(_labelled(spec, sweep, number), owner=sweep.owner, request_id=sweep.request_id)
+        work.tasks.note_data(job.id, known)
         work.sweeps.add_trial(sweep.id, number=number, job_id=job.id, parameters=parameters)
         queued.append(job.id)
     if plan.outcome is not None:
@@ -147,6 +149,13 @@ def _carry_out(work: Work, sweep: SweepRecord, plan: _Plan) -> list[str]:
         work.sweeps.finish(sweep.id, plan.outcome, error=error)
         log.info("sweep %s %s", sweep.id, plan.outcome)
     return queued
+
+
+def _data_of_trials(work: Work, sweep_id: str) -> dict[int, Mapping[str, Any]]:
+    """What the first trial that has begun read, by task: scores on other data could not be compared with its own."""
+    trials = sorted(work.sweeps.trials(sweep_id), key=lambda trial: trial.number)
+    noted = (work.tasks.noted_data(trial.job_id) for trial in trials)
+    return next((data for data in noted if data), {})
 
 
 def _labelled(spec: SupervisedSpec, sweep: SweepRecord, number: int) -> SupervisedSpec:

@@ -19,6 +19,7 @@ from ewc_client.cli.output import (
     result_console,
     say,
 )
+from ewc_client.cli.task_view import show_task
 from ewc_client.job import Job
 from ewc_client.models import Task
 from ewc_client.score_tables import score_view
@@ -41,10 +42,19 @@ def list_jobs(
     print_table(("id", "name", "status", "progress", "created (UTC)"), rows, empty="No jobs. `ewc submit FILE` makes one.")
 
 
-def show(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show one job and its tasks."""
+def show(
+    job: JobArgument,
+    task: Annotated[int | None, typer.Option(min=0, help="show this task, with its data as they were read")] = None,
+    url: UrlOption = None,
+    api_key: KeyOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show one job and its tasks, or one of its tasks."""
     with connect(url, api_key) as client:
         found = client.jobs.get(job)
+        if task is not None:
+            show_task(found, task, output)
+            return
         if output is Output.JSON:
             print_json(found.raw)
             return

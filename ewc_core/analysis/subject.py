@@ -26,7 +26,8 @@ class AnalysisSubject:
     """A job as its record stands: `tasks` by index (those of the spec and those announced since), one constraint per
     consolidated task, and the network's parameters `weights` after the visit in question.
 
-    `constraint_weights` are those of re-weighted and forgotten tasks, by task index.
+    `constraint_weights` are those of re-weighted and forgotten tasks, by task index; `digests`, by name, those of the data
+    that the job learned from.
     """
 
     spec: SupervisedSpec
@@ -35,6 +36,7 @@ class AnalysisSubject:
     weights: Mapping[str, Tensor]
     data_dir: Path | None
     constraint_weights: Mapping[int, float] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def quadratic(self, parameters: FlatParameters) -> Quadratic | None:
         """The penalty that the next task would meet, with every constraint in force."""
@@ -60,10 +62,11 @@ class OpenedSubject:
 
         Raises:
             SpecError: the tasks cannot be loaded (DatasetUnavailable: files are missing).
+            DataChanged: their data are not what the job learned from.
             ParameterMismatch: the weights do not fit the spec's network.
         """
         self.subject = subject
-        self._book = TaskBook(subject.spec, data_dir=subject.data_dir)
+        self._book = TaskBook(subject.spec, data_dir=subject.data_dir, known_digests=subject.digests)
         for index, task in enumerate(subject.tasks):
             self._book.require(index, task)
         self.network: nn.Module = build_network(

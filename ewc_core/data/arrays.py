@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ewc_core.data.checked import checked_source
+from ewc_core.data.digests import Reading
 from ewc_core.data.layout import FILE_FIELD
 from ewc_core.data.npz import read_npz
 from ewc_core.data.parquet import read_parquet
@@ -14,16 +15,17 @@ from ewc_core.data.safetensors_file import read_safetensors
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable
 from ewc_core.specs import ArraysDataset
+from ewc_core.specs.supervised import NEWEST_VERSION
 
-_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    ".npz": read_npz,
-    ".safetensors": read_safetensors,
-    ".parquet": read_parquet,
-}
+_READERS: dict[str, Callable[[bytes, str], dict[str, Any]]] = {".npz": read_npz, ".safetensors": read_safetensors}
 
 
-def load_arrays(dataset: ArraysDataset, data_dir: Path | None) -> DataSource:
+def load_arrays(
+    dataset: ArraysDataset, data_dir: Path | None, reading: Reading | None = None, *, spec_version: int = NEWEST_VERSION
+) -> DataSource:
     """The data source in a `.npz`, `.safetensors` or `.parquet` file; names, types and values as in `checked_source`.
+
+    `spec_version` as in `Sources`.
 
     Raises:
         DatasetUnavailable: the file is not there, or cannot be opened.
@@ -34,13 +36,15 @@ def load_arrays(dataset: ArraysDataset, data_dir: Path | None) -> DataSource:
     if path is None or not path.is_file():
         raise DatasetUnavailable(
             f"the file {dataset.path!r} is not in the data directory"
-            f"{'' if data_dir is not None else ' (none is set)'}; the service takes it from EWC_DATA_DIR",
+            f"{' (none is set)' if data_dir is None else ''}; the service takes it from EWC_DATA_DIR",
             field=FILE_FIELD,
         )
-    try:
-        arrays = _READERS[path.suffix](path)
-    except OSError as error:
-        raise DatasetUnavailable(
-            f"the file {dataset.path!r} cannot be read: {error.strerror or error}", field=FILE_FIELD
-        ) from error
-    return checked_source(arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD)
+    data = (reading or Reading()).file(path, dataset.path, field=FILE_FIELD)
+    if path.suffix == ".parquet":
+        arrays, stored = read_parquet(data, dataset.path, keep_index=spec_version == 1)
+    else:
+        arrays, stored = _READERS[path.suffix](data, dataset.path), None
+    del data  # as much memory as the arrays take, which are about to be copied
+    return checked_source(
+        arrays, dataset.likelihood, where=dataset.path, field=FILE_FIELD, by_class=spec_version > 1, stored=stored
+    )

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ewc_core.data.as_stored import AsStored
+from ewc_core.data.digests import Reading
 from ewc_core.data.idx import read_idx
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable, StateFormatError
@@ -14,29 +16,31 @@ from ewc_core.seeding import generator
 from ewc_core.specs import DATASETS, DatasetInfo, DatasetName, LikelihoodName, dataset_files_missing
 
 
-def load_builtin(name: DatasetName, data_dir: Path | None) -> DataSource:
+def load_builtin(name: DatasetName, data_dir: Path | None, reading: Reading | None = None) -> DataSource:
     """Load a built-in data set, uint8 images [n, 1, height, width]; `data_dir` is needed only by those that have files.
 
     Raises:
         DatasetUnavailable: files are missing; the message names them.
         StateFormatError: a file is damaged or is not what its name says.
     """
-    info = DATASETS[name]
+    info, reading = DATASETS[name], reading or Reading()
     if not info.files:
-        return _digits(info)
+        return _digits(info, reading)
     missing = dataset_files_missing(name, data_dir)
     if data_dir is None or missing:
         raise DatasetUnavailable(
             f"data set {name.value!r} needs {', '.join(missing)} in the data directory"
-            f"{'' if data_dir is not None else ' (none is set)'}; the service takes it from EWC_DATA_DIR",
+            f"{' (none is set)' if data_dir is None else ''}; the service takes it from EWC_DATA_DIR",
             field="dataset",
         )
-    train_inputs, train_labels, test_inputs, test_labels = (data_dir / file for file in info.files)
-    train, test = _idx_pair(train_inputs, train_labels, info), _idx_pair(test_inputs, test_labels, info)
-    return DataSource(*train, *test, LikelihoodName.CATEGORICAL, info.num_classes, largest=255)
+    contents = [(file, reading.file(data_dir / file, file, field="dataset")) for file in info.files]
+    train_images, train_labels, test_images, test_labels = contents
+    train, test = _idx_pair(train_images, train_labels, info), _idx_pair(test_images, test_labels, info)
+    return DataSource(*train, *test, LikelihoodName.CATEGORICAL, info.num_classes, largest=255, stored=AsStored("uint8"))
 
 
-def _digits(info: DatasetInfo) -> DataSource:
+def _digits(info: DatasetInfo, reading: Reading) -> DataSource:
+    import sklearn
     from sklearn.datasets import load_digits  # here: the import takes a second, and MNIST jobs do not need it
 
     bunch = load_digits()
@@ -44,20 +48,28 @@ def _digits(info: DatasetInfo) -> DataSource:
     labels = torch.from_numpy(bunch.target).to(torch.int64)
     order = torch.randperm(len(labels), generator=generator(0, "digits", "split"))
     train, test = order[: info.num_training_examples], order[info.num_training_examples :]
-    return DataSource(
-        inputs[train], labels[train], inputs[test], labels[test], LikelihoodName.CATEGORICAL, info.num_classes, largest=16
+    source = DataSource(
+        inputs[train],
+        labels[train],
+        inputs[test],
+        labels[test],
+        LikelihoodName.CATEGORICAL,
+        info.num_classes,
+        largest=16,
+        stored=AsStored("float64"),
     )
+    reading.arrays(source.tensors(), info.name.value, kind=source.likelihood.value, version=f"scikit-learn {sklearn.__version__}")
+    return source
 
 
-def _idx_pair(images_path: Path, labels_path: Path, info: DatasetInfo) -> tuple[Tensor, Tensor]:
-    images = read_idx(images_path, num_dimensions=3).unsqueeze(1)
-    labels = read_idx(labels_path, num_dimensions=1).to(torch.int64)
+def _idx_pair(images_file: tuple[str, bytes], labels_file: tuple[str, bytes], info: DatasetInfo) -> tuple[Tensor, Tensor]:
+    (images_name, images_data), (labels_name, labels_data) = images_file, labels_file
+    images = read_idx(images_data, name=images_name, num_dimensions=3).unsqueeze(1)
+    labels = read_idx(labels_data, name=labels_name, num_dimensions=1).to(torch.int64)
     if images.shape[1:] != info.input_shape:
-        raise StateFormatError(
-            f"{images_path.name}: images of {list(images.shape[2:])} pixels, expected {list(info.input_shape[1:])}"
-        )
+        raise StateFormatError(f"{images_name}: images of {list(images.shape[2:])} pixels, expected {list(info.input_shape[1:])}")
     if len(images) != len(labels):
-        raise StateFormatError(f"{images_path.name} has {len(images)} images, {labels_path.name} has {len(labels)} labels")
+        raise StateFormatError(f"{images_name} has {len(images)} images, {labels_name} has {len(labels)} labels")
     if int(labels.max()) >= info.num_classes:
-        raise StateFormatError(f"{labels_path.name}: label {int(labels.max())} found, expected 0 to {info.num_classes - 1}")
+        raise StateFormatError(f"{labels_name}: label {int(labels.max())} found, expected 0 to {info.num_classes - 1}")
     return images, labels

@@ -9,33 +9,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ewc_core.data.held_out import split_off_test
+from ewc_core.data.as_stored import AsStored, merged_columns
+from ewc_core.data.held_out import classes_of, split_off_test
 from ewc_core.data.layout import require_layout
 from ewc_core.data.source import DataSource
 from ewc_core.errors import SpecError
 from ewc_core.specs import LikelihoodName
 from ewc_core.specs.heads import MAX_OUTPUTS
 
+_WIDE = (torch.float64, torch.int64, torch.int32)  # dtypes with numbers that float32 does not hold
 
-def checked_source(arrays: Mapping[str, Any], likelihood: LikelihoodName, *, where: str, field: str) -> DataSource:
+
+def checked_source(
+    arrays: Mapping[str, Any],
+    likelihood: LikelihoodName,
+    *,
+    where: str,
+    field: str,
+    by_class: bool = True,
+    stored: AsStored | None = None,
+) -> DataSource:
     """The data source in numpy arrays or tensors with the names of one of `LAYOUTS`.
 
     Inputs [n, ...]: uint8 stay bytes and are read as x/255; floats, other integers and booleans become float32 as they are.
-    Targets: integers [n] that use every label from 0 to the largest (categorical), 0 or 1 (Bernoulli) or any finite
-    numbers (Gaussian), both [n] or [n, outputs]. Without test arrays a fixed fifth of the examples becomes the test set.
-    `where` names the origin in messages.
+    Targets: integers [n], labels from 0 on (categorical), 0 or 1 (Bernoulli) or any finite numbers (Gaussian), both [n]
+    or [n, outputs]. Without test arrays a fixed fifth of the examples becomes the test set, of each class where
+    `by_class`. `where` names the origin in messages; `stored` is what a reader of columns knows of them.
 
     Raises:
         SpecError: at `field`: names, types, shapes or values are not as said here.
     """
     require_layout(set(arrays), where=where, field=field)
     try:
-        return _source({name: _as_tensor(name, value) for name, value in arrays.items()}, likelihood)
+        tensors = {name: _as_tensor(name, value) for name, value in arrays.items()}
+        return _source(tensors, likelihood, by_class, stored or _as_stored(tensors))
     except ValueError as error:
         raise SpecError(f"{where}: {error}", field=field) from error
 
 
-def _source(tensors: dict[str, Tensor], likelihood: LikelihoodName) -> DataSource:
+def _source(tensors: dict[str, Tensor], likelihood: LikelihoodName, by_class: bool, stored: AsStored) -> DataSource:
     prefix = "" if "inputs" in tensors else "train_"
     train = _part(tensors, prefix, likelihood)
     if "test_inputs" in tensors:
@@ -44,12 +56,19 @@ def _source(tensors: dict[str, Tensor], likelihood: LikelihoodName) -> DataSourc
     else:
         if len(train[0]) < 2:
             raise ValueError(f"{len(train[0])} example cannot be parted into a training and a test set")
-        rows = split_off_test(len(train[0]))
+        rows = split_off_test(len(train[0]), classes_of(train[1], likelihood) if by_class else None)
         train, test = ((train[0][part], train[1][part]) for part in rows)
     largest = 255 if train[0].dtype == torch.uint8 else None
     is_labels = likelihood is LikelihoodName.CATEGORICAL
     num_outputs = _num_classes(torch.cat([train[1], test[1]])) if is_labels else train[1].shape[1]
-    return DataSource(*train, *test, likelihood, num_outputs, largest)
+    return DataSource(*train, *test, likelihood, num_outputs, largest, stored)
+
+
+def _as_stored(tensors: dict[str, Tensor]) -> AsStored:
+    name = "inputs" if "inputs" in tensors else "train_inputs"
+    inputs = tensors[name]
+    dtype = str(inputs.dtype).removeprefix("torch.")
+    return AsStored(dtype, merged=merged_columns(inputs.numpy()) if inputs.dtype in _WIDE and inputs.dim() > 1 else ())
 
 
 def _part(tensors: dict[str, Tensor], prefix: str, likelihood: LikelihoodName) -> tuple[Tensor, Tensor]:
@@ -105,9 +124,6 @@ def _num_classes(labels: Tensor) -> int:
     smallest, largest = int(labels.min()), int(labels.max())
     if smallest < 0 or largest >= MAX_OUTPUTS:
         raise ValueError(f"labels from {smallest} to {largest} found, expected 0 to K-1 with at most {MAX_OUTPUTS} classes")
-    unused = (labels.bincount() == 0).nonzero().flatten()
-    if len(unused):
-        raise ValueError(f"labels must be 0 to K-1: the largest is {largest}, but no example has label {int(unused[0])}")
     return largest + 1
 
 

@@ -7,9 +7,9 @@ number, then the values, last dimension fastest.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -20,17 +20,17 @@ _UNSIGNED_BYTE = 0x08
 _MAX_VALUES = 2**31
 
 
-def read_idx(path: Path, *, num_dimensions: int) -> Tensor:
-    """The uint8 tensor in a gzipped IDX file.
+def read_idx(data: bytes, *, name: str, num_dimensions: int) -> Tensor:
+    """The uint8 tensor in the bytes of a gzipped IDX file; `name` is the file's in messages.
 
     Raises:
         StateFormatError: not gzip, not IDX of unsigned bytes with `num_dimensions` dimensions, too short or too long.
     """
     try:
-        with gzip.open(path, "rb") as stream:
-            return _read(stream, path.name, num_dimensions)
+        with gzip.open(io.BytesIO(data)) as stream:
+            return _read(stream, name, num_dimensions)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise StateFormatError(f"{path.name}: not a complete gzip file: {error}") from error
+        raise StateFormatError(f"{name}: not a complete gzip file: {error}") from error
 
 
 def _read(stream: gzip.GzipFile, name: str, num_dimensions: int) -> Tensor:

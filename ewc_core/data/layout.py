@@ -8,6 +8,7 @@ from ewc_core.errors import SpecError
 
 FILE_FIELD = "dataset.path"  # what an error about a user's file is about
 MAX_BYTES = 4 * 2**30
+MAX_FILE_BYTES = 2 * MAX_BYTES  # a table may hold numbers of 8 bytes, which take 4 in memory
 ALL_ARRAYS = ("train_inputs", "train_targets", "test_inputs", "test_targets")
 LAYOUTS = (frozenset(ALL_ARRAYS), frozenset(ALL_ARRAYS[:2]), frozenset({"inputs", "targets"}))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 import zlib
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,23 +17,22 @@ from ewc_core.errors import SpecError, StateFormatError
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays in an `.npz` file by name.
+def read_npz(data: bytes, where: str) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays in the bytes of an `.npz` file by name; `where` is the file's in messages.
 
     Raises:
-        OSError: the file cannot be opened.
         StateFormatError: not a zip archive of `.npy` files, or damaged.
         SpecError: other arrays than a data source has, arrays of Python objects, or more than 4 GiB of numbers.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            require_layout(set(members), where=path.name, field=FILE_FIELD)
-            sizes = {name: _announced_size(archive, member, path.name) for name, member in members.items()}
-            require_bearable_size(sizes, where=path.name, field=FILE_FIELD)
+            require_layout(set(members), where=where, field=FILE_FIELD)
+            sizes = {name: _announced_size(archive, member, where) for name, member in members.items()}
+            require_bearable_size(sizes, where=where, field=FILE_FIELD)
             return {name: _read(archive, member) for name, member in members.items()}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError) as error:
-        raise StateFormatError(f"{path.name}: not a readable .npz file: {error}") from error
+        raise StateFormatError(f"{where}: not a readable .npz file: {error}") from error
 
 
 def _announced_size(archive: zipfile.ZipFile, member: str, where: str) -> int:

@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from ewc_core.data.as_stored import NUMBERS_COMPARED, AsStored, Merged, merged_columns
 from ewc_core.data.checked import checked_source
+from ewc_core.data.digests import Reading
 from ewc_core.data.layout import require_bearable_size
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable, SpecError, StateFormatError
 from ewc_core.specs import LikelihoodName, OpenMLDataset
+from ewc_core.specs.supervised import NEWEST_VERSION
 
 _FIELD = "dataset.name"
 _TIMEOUT_SECONDS = 60.0
 
 
-def load_openml(dataset: OpenMLDataset, data_dir: Path | None) -> DataSource:
+def load_openml(
+    dataset: OpenMLDataset, data_dir: Path | None, reading: Reading | None = None, *, spec_version: int = NEWEST_VERSION
+) -> DataSource:
     """The data set, inputs float32 [n, features], of which a fixed fifth is the test set.
 
     Files lie in `openml` of the data directory, where scikit-learn keeps them; nothing is fetched twice. Each feature is
@@ -43,7 +49,14 @@ def load_openml(dataset: OpenMLDataset, data_dir: Path | None) -> DataSource:
         )
     bunch = _fetch(dataset, data_dir, where)
     arrays = {"inputs": _features(bunch.data, where), "targets": _labels(bunch.target, where)}
-    source = checked_source(arrays, LikelihoodName.CATEGORICAL, where=where, field=_FIELD)
+    columns = tuple(map(str, bunch.feature_names))
+    stored = AsStored(str(bunch.data.dtype), columns, merged=_merged(bunch.data), unit_range=True)
+    source = checked_source(
+        arrays, LikelihoodName.CATEGORICAL, where=where, field=_FIELD, by_class=spec_version > 1, stored=stored
+    )
+    if reading is not None:
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        reading.arrays(tensors, where, kind=LikelihoodName.CATEGORICAL.value, version=None)
     _scale(source)
     return source
 
@@ -88,8 +101,16 @@ def _patience() -> Iterator[None]:
 
 def _features(data: Any, where: str) -> np.ndarray[Any, Any]:
     require_bearable_size({"inputs": 4 * data.shape[0] * data.shape[1]}, where=where, field=_FIELD)
-    dense = data if isinstance(data, np.ndarray) else data.toarray()
-    return np.asarray(dense, dtype=np.float32)
+    return np.asarray(_dense(data), dtype=np.float32)
+
+
+def _merged(data: Any) -> tuple[Merged, ...]:
+    return merged_columns(_dense(data[: max(1, NUMBERS_COMPARED // data.shape[1])]))
+
+
+def _dense(data: Any) -> np.ndarray[Any, Any]:
+    dense: np.ndarray[Any, Any] = data if isinstance(data, np.ndarray) else data.toarray()
+    return dense
 
 
 def _labels(target: Any, where: str) -> np.ndarray[Any, Any]:

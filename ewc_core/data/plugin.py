@@ -9,6 +9,7 @@ resumed asks again.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,16 +17,17 @@ import numpy as np
 from torch import Tensor
 
 from ewc_core.data.checked import checked_source
+from ewc_core.data.digests import Reading
 from ewc_core.data.layout import ALL_ARRAYS
 from ewc_core.data.source import DataSource
 from ewc_core.errors import DatasetUnavailable, SpecError
-from ewc_core.plugins import load_plugin
+from ewc_core.plugins import load_plugin, package_of
 from ewc_core.specs import LikelihoodName, PluginDataset
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 
 
-def load_plugin_source(dataset: PluginDataset) -> DataSource:
+def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -> DataSource:
     """The data source that a plug-in makes of the spec's options, checked like a user's file.
 
     Raises:
@@ -49,7 +51,17 @@ def load_plugin_source(dataset: PluginDataset) -> DataSource:
     if missing:
         raise SpecError(f"{where} returned {type(made).__name__} without {', '.join(missing)}", field="dataset.name")
     likelihood = _likelihood(values.pop("likelihood"), where)
-    return checked_source({name: _own(value) for name, value in values.items()}, likelihood, where=where, field="dataset.name")
+    own = {name: _own(value) for name, value in values.items()}
+    source = checked_source(own, likelihood, where=where, field="dataset.name")
+    if reading is not None:
+        options = json.dumps(dataset.options, sort_keys=True)
+        reading.arrays(
+            source.tensors(),
+            f"task source {dataset.name!r} with options {options}",
+            kind=likelihood.value,
+            version=package_of(TASK_SOURCE_PLUGINS, dataset.name),
+        )
+    return source
 
 
 def _value(made: Any, name: str) -> Any:

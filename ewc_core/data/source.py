@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ewc_core.data.as_stored import AsStored
+from ewc_core.data.digests import Digest
+from ewc_core.data.layout import ALL_ARRAYS
 from ewc_core.specs import LikelihoodName
 
 
@@ -14,8 +17,9 @@ from ewc_core.specs import LikelihoodName
 class DataSource:
     """Inputs [n, *input_shape], contiguous: uint8 (divided by `largest` when a task reads them) or float32 (as they are).
 
-    Targets are int64 [n], labels 0 to num_outputs - 1 (categorical), or float32 [n, num_outputs] (Bernoulli: 0 or 1;
-    Gaussian: finite). `largest` is None for float32 inputs. Whoever makes one has checked all of this.
+    Targets are int64 [n], labels 0 to num_outputs - 1 of which some may have no example (categorical), or float32
+    [n, num_outputs] (Bernoulli: 0 or 1; Gaussian: finite). `largest` is None for float32 inputs. Whoever makes one has
+    checked all of this. `digests` are those of everything that it was read from.
     """
 
     train_inputs: Tensor
@@ -25,6 +29,12 @@ class DataSource:
     likelihood: LikelihoodName
     num_outputs: int
     largest: int | None
+    stored: AsStored
+    digests: tuple[Digest, ...] = ()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Inputs and targets by name."""
+        return {name: getattr(self, name) for name in ALL_ARRAYS}
 
     @property
     def input_shape(self) -> tuple[int, ...]:

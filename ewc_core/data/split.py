@@ -21,7 +21,8 @@ def label_table(source: DataSource, classes: Sequence[int]) -> Tensor:
     """
     if source.likelihood is not LikelihoodName.CATEGORICAL:
         raise SpecError(f"a split task needs classes; the data set's likelihood is {source.likelihood.value!r}", field="dataset")
-    missing = [label for label in classes if not 0 <= label < source.num_outputs]
+    used = torch.cat([source.train_targets, source.test_targets]).bincount(minlength=source.num_outputs) > 0
+    missing = [label for label in classes if not (0 <= label < source.num_outputs and used[label])]
     if missing:
         raise SpecError(
             f"classes {missing} do not exist: the data set has classes 0 to {source.num_outputs - 1}", field="classes"

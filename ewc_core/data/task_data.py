@@ -41,6 +41,7 @@ class TaskData:
     ) -> None:
         """`transform` maps inputs float32 [n, features] to new ones; `labels` int64 [classes] gives each class of the
         source its label in the task, and `num_outputs` is then their number."""
+        self.source = source
         self.likelihood = source.likelihood
         self.num_outputs = source.num_outputs if num_outputs is None else num_outputs
         self.input_shape = source.input_shape
@@ -52,6 +53,14 @@ class TaskData:
     def num_examples(self, split: SplitName) -> int:
         """Size of a split; 0 for a validation part that was not asked for."""
         return len(self._parts[split])
+
+    def label_counts(self, split: SplitName) -> Tensor:
+        """Examples of each class in a split, int64 [num_outputs]; categorical targets only."""
+        part = self._parts[split]
+        targets = part.targets if part.rows is None else part.targets.index_select(0, part.rows)
+        if self._labels is not None:
+            targets = self._labels.index_select(0, targets)
+        return targets.bincount(minlength=self.num_outputs)
 
     def read(self, split: SplitName, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs float32 [n, *input_shape] and targets (int64 [n], or float32 [n, num_outputs]) of the examples `indices`

@@ -35,10 +35,11 @@ class ArraysDataset(Spec):
     """The user's own arrays: a file in the data directory, with a path relative to it.
 
     `.npz` and `.safetensors` hold `train_inputs` and `train_targets`, and `test_inputs` and `test_targets`; or `inputs`
-    and `targets`, of which a fixed fifth becomes the test set. `.parquet` holds one example a row: columns `target` (or
-    `target_0`, `target_1`, ...), optionally `split` ("train" or "test"), and every other column is a feature. Inputs of
-    type uint8 are divided by 255; other numbers are taken as they are. Targets are labels 0 to K-1 (categorical), 0 or 1
-    (Bernoulli) or real numbers (Gaussian); the latter two may have several columns. At most 4 GiB are read.
+    and `targets`, of which a fixed fifth of each class becomes the test set. `.parquet` holds one example a row: columns
+    `target` (or `target_0`, `target_1`, ...), optionally `split` ("train" or "test"), and every other column is a feature,
+    but for the index that pandas wrote with it. Inputs of type uint8 are divided by 255; other numbers are taken as they
+    are. Targets are labels 0 to K-1 (categorical), 0 or 1 (Bernoulli) or real numbers (Gaussian); the latter two may have
+    several columns. At most 4 GiB are read. A job never goes on with another content than it has read first.
     """
 
     kind: Literal["arrays"] = "arrays"
@@ -59,7 +60,7 @@ class ArraysDataset(Spec):
 class OpenMLDataset(Spec):
     """A classification data set of openml.org by name, fetched once into the data directory.
 
-    A fixed fifth of the examples is the test set, and each feature is scaled to [0, 1] by the training examples.
+    A fixed fifth of each class is the test set, and each feature is scaled to [0, 1] by the training examples.
     """
 
     kind: Literal["openml"] = "openml"

@@ -27,7 +27,8 @@ class HeadSpec(Spec):
 
     Outputs of tasks still to come exist from the start and are masked, which trains the same network as adding them
     later. `num_outputs` reserves them: None means what the tasks of the spec need, which leaves no room for tasks that
-    are announced later with `multi` or `growing` heads.
+    are announced later with `multi` or `growing` heads. For a `shared` head it is the number of classes: every task uses
+    all of these outputs, and may lack any of the classes.
     """
 
     kind: HeadKind = HeadKind.SHARED

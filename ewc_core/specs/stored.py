@@ -24,7 +24,7 @@ _NO_SCHEMAS = frozenset({"cls", "default", "members", "metadata", "serialization
 
 def job_spec_from_stored(document: Mapping[str, Any]) -> JobSpec:
     """The spec of a job as it was stored, even if a rule of today would refuse it."""
-    spec: JobSpec = _reader(JOB_SPEC).validate_python(document)
+    spec: JobSpec = _reader(JOB_SPEC).validate_python(lifted_job(document))
     return spec
 
 
@@ -36,8 +36,18 @@ def task_spec_from_stored(document: Mapping[str, Any]) -> AnyTaskSpec:
 
 def sweep_spec_from_stored(document: Mapping[str, Any]) -> SweepSpec:
     """The spec of a sweep as it was stored, even if a rule of today would refuse it."""
-    spec: SweepSpec = _reader(_SWEEP_SPEC).validate_python(document)
+    spec: SweepSpec = _reader(_SWEEP_SPEC).validate_python({**document, "job": lifted_job(document["job"])})
     return spec
+
+
+def lifted_job(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored job spec in the terms of this version: one of before supervised specs had versions is of version 1.
+
+    New specs are stored with their version, so whatever lacks one was stored before.
+    """
+    if stored.get("kind", "supervised") != "supervised":
+        return dict(stored)
+    return {"spec_version": 1, **stored}
 
 
 @cache

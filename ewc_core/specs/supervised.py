@@ -20,6 +20,7 @@ Control = Literal["naive", "joint"]
 JobName = Annotated[str, Field(min_length=1, max_length=128)]
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 MAX_TASKS = 1000
+NEWEST_VERSION: Literal[1, 2] = 2
 
 
 class SupervisedSpec(Spec):
@@ -28,9 +29,14 @@ class SupervisedSpec(Spec):
     `controls` are trained beside the method on the same minibatches, so that its scores never stand alone.
     With `stream` "open" more tasks may be announced while the job runs; a closed stream ends after the last task.
     The same spec and seed give the same bits for one `num_threads` on one type of CPU.
+
+    `spec_version` is what the spec means: in version 2 examples are held out class by class, so that no class loses its
+    last training example; the index of a table is no feature; and tasks of a shared head with `num_outputs` may lack
+    classes. Version 1 is what jobs mean that were stored without a version.
     """
 
     kind: Literal["supervised"] = "supervised"
+    spec_version: Literal[1, 2] = NEWEST_VERSION
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     num_threads: int = Field(default=1, ge=1, le=64)
@@ -62,7 +68,7 @@ class SupervisedSpec(Spec):
             # Of a thousand tasks that came before, only those with a class in common can be in the way.
             rivals = [other for label in classes for other in with_class[label]]
             if index > 0:
-                _require_fit(self.heads, [first, *rivals], task, f"tasks.{index}")
+                _require_fit(self, [first, *rivals], task, f"tasks.{index}")
             if self.heads.kind is HeadKind.GROWING:
                 for label in classes:
                     with_class[label].append(task)
@@ -115,7 +121,7 @@ def check_next_task(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSp
     if len(seen) >= MAX_TASKS:
         raise SpecError(f"the job has {len(seen)} tasks; at most {MAX_TASKS} are allowed", field="task")
     try:
-        _require_fit(spec.heads, seen, task, "task")
+        _require_fit(spec, seen, task, "task")
         reserved = num_outputs_needed(spec.heads, spec.tasks)
         if reserved is not None:
             num_outputs_needed(HeadSpec(kind=spec.heads.kind, num_outputs=reserved), [*seen, task])
@@ -123,14 +129,19 @@ def check_next_task(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSp
         raise SpecError(str(error), field="task.dataset") from error
 
 
-def _require_fit(heads: HeadSpec, seen: Sequence[TaskSpec], task: TaskSpec, field: str) -> None:
+def _require_fit(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSpec, field: str) -> None:
+    heads, may_lack_classes = spec.heads, spec.heads.num_outputs is not None and spec.spec_version > 1
     first, shape = task_shape(seen[0]), task_shape(task)
     if first is not None and shape is not None:
-        differs = first[0] != shape[0] or (heads.kind is HeadKind.SHARED and first[1] != shape[1])
+        is_of_one_size = heads.kind is HeadKind.SHARED and not may_lack_classes
+        differs = first[0] != shape[0] or (is_of_one_size and first[1] != shape[1])
         if differs:
+            hint = (
+                "; give heads.num_outputs where labels mean the same in all tasks and some lack classes" if is_of_one_size else ""
+            )
             raise ValueError(
                 f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, the first task "
-                f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]}; one network learns them all"
+                f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]}; one network learns them all{hint}"
             )
     if heads.kind is HeadKind.GROWING and isinstance(task, SplitTask):
         for other in seen:

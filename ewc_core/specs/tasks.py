@@ -68,7 +68,7 @@ class SplitTask(_Task):
     """Classify some classes of a data set; class `classes[i]` becomes label i of the task."""
 
     kind: Literal["split"]
-    classes: list[ClassLabel] = Field(min_length=2, max_length=1000)
+    classes: list[ClassLabel] = Field(min_length=1, max_length=1000)
 
     def _suffix(self) -> str:
         return "-classes-" + "-".join(map(str, self.classes))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ewc_core.capacity import NEARLY_USED, Capacity, capacity_warning
 from ewc_core.consolidation import Quadratic
 from ewc_core.consolidation.stability import explicit_step_limit
+from ewc_core.data.as_read import TaskRead
 from ewc_core.specs import (
     EwcMethod,
     HeadKind,
     JointMethod,
     L2Method,
+    LikelihoodName,
     MasMethod,
     MethodSpec,
     OnlineEwcMethod,
@@ -20,8 +23,10 @@ from ewc_core.specs import (
     SiMethod,
     SupervisedSpec,
 )
+from ewc_core.supervised.heads import HeadView
 
 SMALLEST_SHARE = 1e-3
+_MOST_MESSAGES = 3
 PENALISED = (EwcMethod, OnlineEwcMethod, L2Method, SiMethod, MasMethod)
 
 
@@ -38,6 +43,27 @@ def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, quadratic: Q
     is_new = visit_index == 0 or num_seen == 2
     found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, quadratic)]
     return [guard for guard in found if guard is not None]
+
+
+def about_data(reads: Mapping[int, TaskRead]) -> list[Guard]:
+    """What is suspicious about data, by task index: one warning a code, with the tasks that it is about."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for task, read in reads.items():
+        for warning in read.warnings:
+            found.setdefault(warning.code, {}).setdefault(warning.message, []).append(task)
+    return [Guard(code, _of_tasks(messages)) for code, messages in found.items()]
+
+
+def one_output(task_index: int, view: HeadView, likelihood: LikelihoodName) -> Guard | None:
+    """A softmax over one output is 1 whatever the network does."""
+    if likelihood is not LikelihoodName.CATEGORICAL or view.stop - view.start > 1:
+        return None
+    return Guard(
+        "one_class_learns_nothing",
+        f"task {task_index} has one class and one output, whose probability is always 1: its loss is 0, nothing is learned, and "
+        "its accuracy is always 1. With heads.kind 'growing' it competes with other tasks' classes, with 'shared' and "
+        "heads.num_outputs with those that it lacks",
+    )
 
 
 def class_incremental(spec: SupervisedSpec, num_tasks: int) -> Guard | None:
@@ -97,6 +123,15 @@ def nearly_full(used: Capacity) -> Guard | None:
     """
     message = capacity_warning(used) if used.overall > NEARLY_USED else None
     return None if message is None else Guard("capacity_nearly_used", message)
+
+
+def _of_tasks(messages: Mapping[str, list[int]]) -> str:
+    parts = []
+    for message, tasks in list(messages.items())[:_MOST_MESSAGES]:
+        more = f" and {len(tasks) - 5} more" if len(tasks) > 5 else ""
+        parts.append(f"task{'s' if len(tasks) > 1 else ''} {', '.join(map(str, tasks[:5]))}{more}: {message}")
+    rest = len(messages) - len(parts)
+    return "; ".join(parts) + (f"; and so on, in {rest} more" if rest > 0 else "")
 
 
 def _strength(method: MethodSpec) -> str:

@@ -1,8 +1,9 @@
 """Which outputs of the network a task uses, for the three kinds of heads.
 
 With outputs [0, O) and n_k outputs of task k, block k is [Σ_{j<k} n_j, Σ_{j<=k} n_j). `shared`: every task uses
-[0, n). `multi`: task k uses block k. `growing`: task k uses [0, end of the last block seen), and its labels are moved
-to block k. Outputs beyond those used get no gradient: training is that of a network without them.
+[0, n); or all of [0, O) where O was given, and then tasks may lack classes. `multi`: task k uses block k. `growing`:
+task k uses [0, end of the last block seen), and its labels are moved to block k. Outputs beyond those used get no
+gradient: training is that of a network without them.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ class HeadView:
 class HeadPlan:
     """Gives outputs to tasks in the order of their indices."""
 
-    def __init__(self, spec: HeadSpec, sizes: Sequence[int]) -> None:
-        """`sizes`: outputs of each task of the job's spec, which all get room.
+    def __init__(self, spec: HeadSpec, sizes: Sequence[int], *, shares_all: bool = False) -> None:
+        """`sizes`: outputs of each task of the job's spec, which all get room. With `shares_all` every task of a shared head
+        uses all outputs.
 
         Raises:
             SpecError: the tasks need more outputs than `spec.num_outputs`.
         """
         self.kind = spec.kind
+        self._shares_all = shares_all
         needed = max(sizes) if spec.kind is HeadKind.SHARED else sum(sizes)
         self.num_outputs = spec.num_outputs or needed
         self._sizes: list[int] = []
@@ -61,13 +64,14 @@ class HeadPlan:
         """Give outputs to the next task.
 
         Raises:
-            SpecError: there are not enough left, or a shared head has another size.
+            SpecError: there are not enough left, or a shared head of a size that was not given has another size.
         """
         if self.kind is HeadKind.SHARED:
-            if self._sizes and size != self._sizes[0]:
+            if self._sizes and size != self._sizes[0] and not self._shares_all:
                 raise SpecError(
                     f"task {len(self._sizes)} has {size} outputs, the first task {self._sizes[0]}; a shared head needs the same "
-                    "number for all (heads.kind 'multi' gives each task its own)",
+                    "number for all, or heads.num_outputs where labels mean the same in all tasks and some lack classes "
+                    "(heads.kind 'multi' gives each task outputs of its own)",
                     field=f"tasks.{len(self._sizes)}.dataset",
                 )
             end = size
@@ -89,7 +93,7 @@ class HeadPlan:
     def view(self, task_index: int, *, num_seen: int | None = None) -> HeadView:
         """The outputs of a task when the tasks 0..num_seen-1 have been seen (None: all that have outputs)."""
         if self.kind is HeadKind.SHARED:
-            return HeadView(0, self._sizes[task_index], self.num_outputs)
+            return HeadView(0, self.num_outputs if self._shares_all else self._sizes[task_index], self.num_outputs)
         start = sum(self._sizes[:task_index])
         if self.kind is HeadKind.MULTI:
             return HeadView(start, start + self._sizes[task_index], self.num_outputs)

@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 
 from ewc_core.consolidation import Quadratic
+from ewc_core.data.as_read import TaskRead
 from ewc_core.diagnostics import Diagnostics
 from ewc_core.events import Event, ScoresLogged, StepLogged, Visit, Warned, ZeroShot
 from ewc_core.specs import SupervisedSpec
@@ -17,6 +18,7 @@ from ewc_core.supervised.consolidate import EndOfVisit
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.guards import Guard
+from ewc_core.supervised.heads import HeadView
 from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.learners import fresh_network
 from ewc_core.supervised.task_book import TaskBook
@@ -44,6 +46,23 @@ class Informing:
             if task in current and task in untrained:
                 data = self._tasks.data(task)
                 yield ZeroShot(visit, kind, current[task], untrained[task], data.num_examples(self._split), metric_of(data))
+        yield from self._failures(visit)
+
+    def about_data(self, visit: Visit, reads: Mapping[int, TaskRead]) -> Iterator[Event]:
+        """Warnings about data that were read for the first time."""
+        found = self._diagnostics.make("the warnings about data", partial(guards.about_data, reads))
+        for guard in found or []:
+            yield self._warned(visit, guard)
+        yield from self._failures(visit)
+
+    def one_output(self, visit: Visit, view: HeadView) -> Iterator[Event]:
+        """A warning before a task whose head cannot be wrong."""
+        likelihood = self._tasks.data(visit.task_index).likelihood
+        guard = self._diagnostics.make(
+            "the check of a head's outputs", partial(guards.one_output, visit.task_index, view, likelihood)
+        )
+        if guard is not None:
+            yield self._warned(visit, guard)
         yield from self._failures(visit)
 
     def at_start(self, visit: Visit, num_seen: int, quadratic: Quadratic | None) -> Iterator[Event]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from ewc_core.data import Sources, SplitName, TaskData
-from ewc_core.errors import SpecError
+from ewc_core.data.as_read import SPLITS, DataAsRead, DataWarning, TaskRead, data_as_read
+from ewc_core.data.data_warnings import data_warnings, scales_differ
+from ewc_core.errors import DataChanged, SpecError
 from ewc_core.seeding import PathPart
-from ewc_core.specs import AtariTask, GymnasiumTask, SupervisedSpec, TaskSpec
+from ewc_core.specs import AtariTask, GymnasiumTask, HeadKind, LikelihoodName, SupervisedSpec, TaskSpec
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.evaluate import score
@@ -21,41 +24,63 @@ from ewc_core.supervised.learner import Segment
 class TaskBook:
     """Data and outputs by task index. Tasks of the spec are loaded and checked at once, announced ones when they come."""
 
-    def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None) -> None:
-        """Load the data of the spec's tasks.
+    def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None, known_digests: Mapping[str, str] | None = None) -> None:
+        """Load the data of the spec's tasks; `known_digests`, by name, are those of data that were read before.
 
         Raises:
             SpecError: tasks do not fit together; `field` says which (DatasetUnavailable: files are missing).
+            DataChanged: data are not what they were; all of them are named.
             StateFormatError: a file is damaged.
         """
         self._spec = spec
-        self._sources = Sources(data_dir)
+        self._sources = Sources(data_dir, known_digests=known_digests, spec_version=spec.spec_version)
         self._specs: list[TaskSpec] = []
         self._data: list[TaskData] = []
+        loaded: list[TaskData] = []
+        changed: dict[int, DataChanged] = {}
         for index, task in enumerate(spec.tasks):
-            self._load(index, task)
-        self.heads = HeadPlan(spec.heads, [data.num_outputs for data in self._data])
+            try:
+                loaded.append(self._load(index, task))
+            except DataChanged as error:
+                changed[index] = error
+        if changed:
+            raise _all_changed({index: spec.tasks[index] for index in changed}, changed)
+        for index, (task, data) in enumerate(zip(spec.tasks, loaded, strict=True)):
+            self._add(index, task, data)
+        self.heads = HeadPlan(spec.heads, [data.num_outputs for data in self._data], shares_all=self._shares_all)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 by name of everything that was read."""
+        return self._sources.digests
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input, the same for all tasks."""
         return self._data[0].input_shape
 
-    def require(self, index: int, task: AnyTaskSpec) -> None:
-        """Know `task` under `index`: the next one, or one known already.
+    def require(self, index: int, task: AnyTaskSpec) -> bool:
+        """Know `task` under `index`: the next one, or one known already. Whether its data were loaded by this call.
 
         Raises:
             SpecError: `index` is another task's or not the next; or the task does not fit.
+            DataChanged: its data are not what they were.
         """
         if isinstance(task, AtariTask | GymnasiumTask):
             raise SpecError(f"task {index} is the game {task.title!r}; this job learns from data", field="task")
         if index > len(self._specs):
             raise SpecError(f"task {index} cannot come now: {len(self._specs)} tasks are known")
-        if index == len(self._specs):
-            self._load(index, task)
-            self.heads.add(self._data[index].num_outputs)
+        is_new = index == len(self._specs)
+        if is_new:
+            try:
+                data = self._load(index, task)
+            except DataChanged as error:
+                raise _all_changed({index: task}, {index: error}) from error
+            self.heads.add(data.num_outputs)
+            self._add(index, task, data)
         if self._specs[index] != task:
             raise SpecError(f"task {index} is {self._specs[index].title!r}, got {task.title!r}")
+        return is_new
 
     def data(self, index: int) -> TaskData:
         """The examples of a task."""
@@ -86,17 +111,79 @@ class TaskBook:
         others = [task for task in sorted(visited) if task != index]
         return [(task, self.batches(task, "joint", visit_index, task)) for task in others]
 
-    def _load(self, index: int, task: TaskSpec) -> None:
+    def read(self, index: int) -> TaskRead:
+        """What is known of a task's data. Describing them never fails: what cannot be described is a warning."""
+        data = self._data[index]
         try:
-            data = self._sources.task(task, num_validation_examples=self._spec.training.num_validation_examples)
+            described, warnings = self._described(data)
+        except Exception as error:  # noqa: BLE001 a diagnostic must not end a job
+            message = f"the data cannot be described: {type(error).__name__}: {error}; they are used all the same"
+            return TaskRead(data.source.digests, None, (DataWarning("data_not_described", message),))
+        return TaskRead(data.source.digests, described, warnings)
+
+    def _described(self, data: TaskData) -> tuple[DataAsRead, tuple[DataWarning, ...]]:
+        facts = self._sources.input_facts(data.source)
+        described, warnings = data_as_read(data, facts), list(data_warnings(data, facts))
+        first = self._data[0]
+        if data.source is not first.source:
+            apart = scales_differ(data_as_read(first, self._sources.input_facts(first.source)), described)
+            warnings += [] if apart is None else [apart]
+        return described, tuple(warnings)
+
+    @property
+    def _shares_all(self) -> bool:
+        """Whether tasks may lack classes of a shared head. Jobs of before specs had versions mask what a task has not."""
+        heads, is_labels = self._spec.heads, self._data[0].likelihood is LikelihoodName.CATEGORICAL
+        return heads.kind is HeadKind.SHARED and heads.num_outputs is not None and is_labels and self._spec.spec_version > 1
+
+    def _load(self, index: int, task: TaskSpec) -> TaskData:
+        try:
+            return self._sources.task(task, num_validation_examples=self._spec.training.num_validation_examples)
         except SpecError as error:
-            error.field = f"tasks.{index}.{error.field or 'dataset'}"
+            field = f"tasks.{index}.{error.field or 'dataset'}"
+            if isinstance(error, DataChanged):  # one error for all tasks on a data set
+                raise DataChanged(str(error), field=field, changed=error.changed) from error
+            error.field = field
             raise
+
+    def _add(self, index: int, task: TaskSpec, data: TaskData) -> None:
         check_head(self._spec.heads.kind, data.likelihood, index)
         if self._data:
             _require_like_first(index, task, data, self._data[0])
         self._specs.append(task)
         self._data.append(data)
+        if not self._shares_all:
+            _require_all_classes(index, task, data)
+
+
+def _all_changed(tasks: Mapping[int, TaskSpec], errors: Mapping[int, DataChanged]) -> DataChanged:
+    """One error that names every change with the tasks that it is in."""
+    changed = {name: what for error in errors.values() for name, what in error.changed.items()}
+    parts = []
+    for name, what in changed.items():
+        its = [f"{index} ({tasks[index].title!r})" for index, error in errors.items() if name in error.changed]
+        more = f" and {len(its) - 5} more" if len(its) > 5 else ""
+        parts.append(f"{name} of task{'s' if len(its) > 1 else ''} {', '.join(its[:5])}{more}: {what}")
+    return DataChanged(
+        f"data are no longer what this job has read before: {'; '.join(parts)}. Put the old data back (new ones "
+        "belong under another name) and retry the job, or submit a new job for the new data",
+        field=next(iter(errors.values())).field,
+        changed=changed,
+    )
+
+
+def _require_all_classes(index: int, task: TaskSpec, data: TaskData) -> None:
+    if data.likelihood is not LikelihoodName.CATEGORICAL:
+        return
+    counts = torch.stack([data.label_counts(split) for split in SPLITS]).sum(0)
+    unused = (counts == 0).nonzero().flatten()
+    if len(unused):
+        raise SpecError(
+            f"task {index} ({task.title!r}): labels must be 0 to K-1: the largest is {data.num_outputs - 1}, but no example has "
+            f"label {int(unused[0])}. Where labels mean the same in all tasks and some lack classes, give the number of classes "
+            "as heads.num_outputs with heads.kind 'shared'",
+            field=f"tasks.{index}.dataset",
+        )
 
 
 def _require_like_first(index: int, task: TaskSpec, data: TaskData, first: TaskData) -> None:

@@ -11,6 +11,7 @@ from ewc_core.consolidation import Constraint, Quadratic
 from ewc_core.errors import NonFiniteError, SpecError
 from ewc_core.events import (
     Consolidated,
+    DataRead,
     Evaluated,
     Event,
     FisherProgress,
@@ -45,18 +46,20 @@ class SupervisedRun:
     restored. Global torch state (threads, determinism, generators) is the caller's and is not touched.
     """
 
-    def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None) -> None:
-        """Load the data of the spec's tasks and make the networks.
+    def __init__(self, spec: SupervisedSpec, *, data_dir: Path | None, digests: Mapping[str, str] | None = None) -> None:
+        """Load the data of the spec's tasks and make the networks; `digests`, by name, are those of data read before.
 
         Raises:
             SpecError: the tasks or the network do not fit together; `field` says which.
+            DataChanged: data are not what they were.
             StateFormatError: a data file is damaged.
         """
         self.spec = spec
         self.visit_index = 0
         self.step = 0
         self.can_capture = True
-        self._tasks = TaskBook(spec, data_dir=data_dir)
+        self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
+        self._untold = list(range(len(spec.tasks)))
         self._visited: list[int] = []
         self._constraints = ConstraintBook(spec.method)
         self._largest_share: float | None = None
@@ -74,17 +77,21 @@ class SupervisedRun:
         tasks: Sequence[TaskSpec],
         constraints: Sequence[Constraint],
         point: ResumePoint,
+        digests: Mapping[str, str] | None = None,
     ) -> SupervisedRun:
-        """Continue from `point`: `tasks` seen so far by index, `constraints` as they were consolidated.
+        """Continue from `point`: `tasks` seen so far by index, `constraints` as they were consolidated. Data must be those of
+        the digests in the point, and of `digests`.
 
         Raises:
             StateFormatError: the point is not one of a job with this spec.
             ParameterMismatch: its tensors, or a constraint's, do not fit the network.
-            SpecError: a task's data have changed and no longer fit.
+            DataChanged: data are not what they were.
+            SpecError: a task's data are not there, or (from a point without digests) no longer fit.
         """
-        run = cls(spec, data_dir=data_dir)
+        run = cls(spec, data_dir=data_dir, digests={**point.digests, **(digests or {})})
         for index, task in enumerate(tasks):
             run._tasks.require(index, task)
+        run._untold = [] if point.digests else list(range(max(len(tasks), len(spec.tasks))))
         run.visit_index, run.step = point.visit_index, point.step
         state = RunState.from_tensors(point.tensors, num_tasks=len(tasks), methods=spec.methods)
         run._visited = state.visited
@@ -113,7 +120,8 @@ class SupervisedRun:
             learners={kind: learner.state(in_visit=in_visit) for kind, learner in self._learners.items()},
             stopping=self._stopping.state() if in_visit and self._stopping is not None else {},
         )
-        return ResumePoint(visit_index=self.visit_index, step=self.step, tensors=state.to_tensors())
+        digests = self._tasks.digests
+        return ResumePoint(visit_index=self.visit_index, step=self.step, tensors=state.to_tensors(), digests=digests)
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one network's parameters."""
@@ -138,6 +146,7 @@ class SupervisedRun:
 
         Raises:
             SpecError: another visit or task is due, or the data set is unavailable.
+            DataChanged: the data of a task that was announced are not what they were.
             NonFiniteError: a network diverged.
         """
         self._expect(visit)
@@ -148,12 +157,16 @@ class SupervisedRun:
         if visit.max_steps is not None:
             num_steps = min(num_steps, visit.max_steps)
         yield VisitStarted(visit, self.step, num_steps)
+        yield from self._data_read(visit)
         if self.step == 0:
             self._start(visit)
             if visit.task_index not in self._visited:
                 yield from self._informing.zero_shot(visit)
         quadratic = self._set_penalty(visit)
         if self.step == 0:
+            if visit.task_index not in self._visited:
+                view = self._tasks.view(visit.task_index, seen=self._seen(visit))
+                yield from self._informing.one_output(visit, view)
             yield from self._informing.at_start(visit, len(self._seen(visit)), quadratic)
         yield from self._train(visit, batches, num_steps)
         if self._stopping is not None and self._stopping.best_values is not None:
@@ -167,6 +180,14 @@ class SupervisedRun:
             self._visited.append(visit.task_index)
         self.visit_index, self.step = visit.index + 1, 0
         yield finished
+
+    def _data_read(self, visit: Visit) -> Iterator[Event]:
+        reads = {task: self._tasks.read(task) for task in self._untold}
+        self._untold = []
+        if reads:
+            yield DataRead(visit, reads)
+        if self.step == 0 and visit.task_index not in self._visited:
+            yield from self._informing.about_data(visit, reads)
 
     def _start(self, visit: Visit) -> None:
         for learner in self._learners.values():
@@ -271,7 +292,8 @@ class SupervisedRun:
     def _expect(self, visit: Visit) -> None:
         if visit.index != self.visit_index:
             raise SpecError(f"visit {visit.index} cannot be learned now: visit {self.visit_index} is due")
-        self._tasks.require(visit.task_index, visit.task)
+        if self._tasks.require(visit.task_index, visit.task):
+            self._untold.append(visit.task_index)
 
     def _seen(self, visit: Visit) -> list[int]:
         return sorted({*self._visited, visit.task_index})

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from ewc_core.errors import NonFiniteError
-from ewc_core.events import Evaluated
+from ewc_core.events import DataRead, Evaluated
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.supervised import run
 from ewc_core.sweep.proposer import Trial, best, next_number, propose
@@ -49,14 +49,16 @@ def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequen
 
     Raises:
         SpecError: a data set is unavailable, or values that are valid alone make no valid job together.
+        DataChanged: data are not what the first of these trials learned from, so that scores could not be compared.
     """
     trials = list(finished)
+    digests: dict[str, str] = {}
     while (parameters := propose(spec, trials, ())) is not None:
         number = next_number(trials)
         job = spec.trial_job(parameters)
         yield TrialStarted(number, parameters, job)
         try:
-            score, error = validation_score(job, data_dir=data_dir), None
+            score, error = validation_score(job, data_dir=data_dir, digests=digests), None
         except NonFiniteError as diverged:
             score, error = None, str(diverged)
         trials.append(Trial(number, parameters, score))
@@ -65,15 +67,21 @@ def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequen
     yield SweepFinished(trials, winner, None if winner is None else spec.final_job(winner.parameters))
 
 
-def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None) -> float:
+def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None, digests: dict[str, str] | None = None) -> float:
     """Train a trial's job; the mean over its tasks of the method's score after the last visit, where it is defined.
+
+    Data must be those of `digests`, by name; those of what is read for the first time are added.
 
     Raises:
         SpecError: a data set is unavailable.
+        DataChanged: data are not those of `digests`.
         NonFiniteError: training diverged, or no task has a score (R² of constant targets).
     """
     score = math.nan
-    for event in run(job, data_dir=data_dir):
+    known = {} if digests is None else digests
+    for event in run(job, data_dir=data_dir, digests=known):
+        if isinstance(event, DataRead):
+            known.update({digest.name: digest.sha256 for read in event.tasks.values() for digest in read.digests})
         if isinstance(event, Evaluated) and event.method == job.method.kind:
             score = fmean(event.scores.values()) if event.scores else math.nan
     if not math.isfinite(score):

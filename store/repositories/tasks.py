@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -106,6 +106,25 @@ class Tasks(Repository):
             completed_at=self._now,
             **changes,
         )
+
+    def note_data(self, job_id: str, data: Mapping[int, Mapping[str, Any]]) -> builtins.list[int]:
+        """Keep, by task index, what is known of data that were loaded; what was noted first stays. The tasks that had nothing."""
+        query = select(TaskRow.task_index).where(TaskRow.job_id == job_id, TaskRow.data.is_(None), TaskRow.task_index.in_(data))
+        found = sorted(self._connection.execute(query).scalars())
+        if found:
+            statement = update(TaskRow).where(TaskRow.job_id == job_id, TaskRow.task_index == bindparam("of_task"))
+            rows = [{"of_task": index, "its_data": dict(data[index])} for index in found]
+            self._connection.execute(statement.values(data=bindparam("its_data")), rows)
+        return found
+
+    def noted_data(self, job_id: str) -> dict[int, Mapping[str, Any]]:
+        """By task index, what is known of data that were loaded."""
+        query = select(TaskRow.task_index, TaskRow.data).where(TaskRow.job_id == job_id, TaskRow.data.is_not(None))
+        return {row.task_index: row.data for row in self._connection.execute(query)}
+
+    def digests(self, job_id: str) -> dict[str, str]:
+        """SHA-256 by name of all data that the job's tasks were first read from."""
+        return {digest["name"]: digest["sha256"] for data in self.noted_data(job_id).values() for digest in data["digests"]}
 
     def _update(self, job_id: str, task_index: int, **changes: Any) -> None:
         statement = update(TaskRow).where(TaskRow.job_id == job_id, TaskRow.task_index == task_index).values(**changes)

@@ -32,6 +32,7 @@ class TaskRow(Base):
     checkpoint_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSON_VALUE)
 
 
 class SwitchRow(Base):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from itertools import islice
+
 import pytest
 
+from ewc_core.events import DataRead, Visit
+from ewc_core.specs import SupervisedSpec
+from ewc_core.supervised import SupervisedRun
 from store.job_states import JobStatus
-from tests.api.lives import ASSOCIATION, bring_to, finish_visit
+from tests.api.lives import ASSOCIATION, SPEC, bring_to, finish_visit
 
 
 @pytest.fixture
@@ -114,3 +120,16 @@ def test_a_job_without_tasks_and_another_owner_have_nothing_to_weigh(client, cal
     assert caller().post(f"/v1/jobs/{job_id}/tasks/0/forget").json()["code"] == "not_found"
     reader = caller(scopes=["jobs:read"])
     assert reader.post(f"/v1/jobs/{job_id}/tasks/0/forget").json()["code"] == "scope_missing"
+
+
+def test_data_are_null_until_they_are_loaded_and_then_stand_with_the_task(client, database, job_id):
+    assert [task["data"] for task in _tasks(client, job_id)] == [None, None]
+    read = SupervisedRun(SupervisedSpec.model_validate(SPEC), data_dir=None)
+    (told,) = [event for event in islice(read.learn(Visit(0, 0, read.spec.tasks[0])), 2) if isinstance(event, DataRead)]
+    with database.write() as work:
+        assert work.tasks.note_data(job_id, {task: asdict(its) for task, its in told.tasks.items()}) == [0, 1]
+        assert work.tasks.note_data(job_id, {0: {"digests": []}}) == []
+    data = _tasks(client, job_id)[1]["data"]
+    assert [(digest["name"], len(digest["sha256"])) for digest in data["digests"]] == [("digits", 64)]
+    assert (data["as_read"]["input_shape"], data["as_read"]["scaling"], data["warnings"]) == ([1, 8, 8], "divided by 16", [])
+    assert sum(data["as_read"]["num_of_class"]["train"]) == data["as_read"]["num_examples"]["train"] == 1437

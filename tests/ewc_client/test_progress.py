@@ -106,3 +106,8 @@ def test_lines_are_the_same_with_and_without_a_terminal(terminal: bool) -> None:
     assert isinstance(file, io.StringIO)
     assert "visit 0  digits-permutation-0  mean accuracy over 1 task: ewc 97.0 %  naive 96.0 %" in file.getvalue()
     assert ("\x1b" in file.getvalue()) is terminal
+
+
+def test_what_was_read_is_told_in_a_line_for_each_kind_of_data() -> None:
+    lines = ["data of tasks 0-2: 32 training examples", "data of task 3: 8 training examples"]
+    assert Narrator().take(event(1, "data.read", "; ".join(lines), lines=lines)) == lines

@@ -254,3 +254,16 @@ def test_a_worker_without_sweeps_loads_neither_optuna_nor_torch():
     program = "import worker.sweeps, worker.__main__, sys; print([m for m in ('torch', 'optuna') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_later_trial_is_held_to_the_data_of_the_first(database, wake_ups):
+    start(database, sweep(num_trials=2, max_parallel=1))
+    [first] = advance(database, wake_ups)
+    read = {task: {"digests": [{"name": "digits", "sha256": "ab" * 32}]} for task in range(2)}
+    with database.write() as work:
+        assert work.tasks.digests(first) == {}
+        work.tasks.note_data(first, read)
+    end_job(database, first, scores={0: 0.5, 1: 0.75})
+    [second] = advance(database, wake_ups)
+    with database.read() as work:
+        assert work.tasks.noted_data(second) == read

@@ -279,3 +279,38 @@ def test_ctrl_c_detaches_and_leaves_the_job_alone(here: Service, client: EWCClie
     assert out == ""
     assert f"Detached. The job goes on. Come back with: ewc watch {job.id}" in err
     assert client.jobs.get(job.id).status == "queued"
+
+
+def test_show_task_prints_what_was_read(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    assert "not loaded yet" in ewc("show", job.id, "--task", "1").out
+    numbers = {"smallest": 0.0, "largest": 2e4, "mean": 10.0, "standard_deviation": 3.0}
+    as_read = {
+        "input_shape": [3], "dtype": "double", "scaling": "as they are",
+        "num_examples": {"train": 32, "validation": 0, "test": 8},
+        "num_examples_looked_at": 32, "inputs": numbers, "likelihood": "categorical", "num_outputs": 2,
+        "num_of_class": {"train": [30, 2], "test": [8, 0]}, "targets": None, "num_constant_columns": 30,
+        "constant_columns": ["still"], "merged_columns": [{"column": "time", "num_stored": 40, "num_read": 1}],
+        "left_out_columns": ["__index_level_0__"],
+    }  # fmt: skip
+    data = {
+        "digests": [{"name": "a.npz", "sha256": "ab" * 32, "version": None}],
+        "as_read": as_read,
+        "warnings": [{"code": "columns_merged", "message": "40 become 1"}],
+    }
+    with here.database.write() as work:
+        work.tasks.note_data(job.id, {1: data})
+    shown = " ".join(ewc("show", job.id, "--task", "1").out.split())
+    for part in (
+        f"a.npz sha256 {'ab' * 32}",
+        "3, double as they are, 0 to 2e+04",
+        "train 32 examples, per class 30, 2",
+        "30 columns: 'still' and 29 more",
+        "column 'time': 40 values become 1",
+        "left out '__index_level_0__'",
+        "warning: 40 become 1 (columns_merged)",
+    ):
+        assert part in shown
+    assert json.loads(ewc("show", job.id, "--task", "1", "-o", "json").out)["data"] == data
+    refused = ewc("show", job.id, "--task", "7")
+    assert (refused.status, "has 2 tasks, and no task 7" in refused.err) == (2, True)

@@ -15,9 +15,10 @@ from ewc_core.specs import DATASETS, DatasetName, LikelihoodName
 _IDX = (DatasetName.MNIST, DatasetName.FASHION_MNIST)
 
 
-def _write_idx(
+def write_idx(
     folder: Path, *, name: DatasetName = DatasetName.MNIST, images: int = 3, labels: tuple[int, ...] = (7, 0, 9), side: int = 28
 ) -> None:
+    """The four files of a data set, with the same images in both parts."""
     (folder / name.value).mkdir()
     for file in DATASETS[name].files:
         if "images" in file:
@@ -48,7 +49,7 @@ def test_the_split_of_the_digits_is_fixed() -> None:
 
 @pytest.mark.parametrize("name", _IDX)
 def test_idx_files_are_read_from_the_folder_of_the_data_set(tmp_path: Path, name: DatasetName) -> None:
-    _write_idx(tmp_path, name=name)
+    write_idx(tmp_path, name=name)
     source = load_builtin(name, tmp_path)
     assert source.train_inputs.shape == (3, 1, 28, 28)
     assert source.train_inputs.dtype == torch.uint8
@@ -58,7 +59,7 @@ def test_idx_files_are_read_from_the_folder_of_the_data_set(tmp_path: Path, name
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    _write_idx(tmp_path)
+    write_idx(tmp_path)
     (tmp_path / "mnist/t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DatasetUnavailable, match=r"needs mnist/t10k-labels-idx1-ubyte\.gz in the data directory") as error:
         load_builtin(DatasetName.MNIST, tmp_path)
@@ -78,6 +79,6 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_do_not_fit_are_refused(tmp_path: Path, images: int, labels: tuple[int, ...], side: int, message: str) -> None:
-    _write_idx(tmp_path, images=images, labels=labels, side=side)
+    write_idx(tmp_path, images=images, labels=labels, side=side)
     with pytest.raises(StateFormatError, match=message):
         load_builtin(DatasetName.MNIST, tmp_path)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from ewc_core.data.idx import read_idx
 from ewc_core.errors import StateFormatError
@@ -17,15 +17,13 @@ def _idx(shape: list[int], body: bytes, *, magic: bytes | None = None) -> bytes:
     return head + b"".join(size.to_bytes(4, "big") for size in shape) + body
 
 
-def _file(folder: Path, content: bytes) -> Path:
-    path = folder / "values.gz"
-    path.write_bytes(gzip.compress(content))
-    return path
+def _read(content: bytes, num_dimensions: int = 1) -> Tensor:
+    return read_idx(content, name="values.gz", num_dimensions=num_dimensions)
 
 
-def test_values_are_read_in_order(tmp_path: Path) -> None:
+def test_values_are_read_in_order() -> None:
     values = bytes(range(250, 256)) + bytes(range(6))
-    tensor = read_idx(_file(tmp_path, _idx([2, 3, 2], values)), num_dimensions=3)
+    tensor = _read(gzip.compress(_idx([2, 3, 2], values)), 3)
     assert tensor.dtype == torch.uint8
     assert tensor.tolist() == [[[250, 251], [252, 253], [254, 255]], [[0, 1], [2, 3], [4, 5]]]
 
@@ -43,20 +41,17 @@ def test_values_are_read_in_order(tmp_path: Path) -> None:
         (_idx([2**32 - 1], b"ab"), "at most"),
     ],
 )
-def test_a_file_that_lies_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_lies_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(StateFormatError, match=message):
-        read_idx(_file(tmp_path, content), num_dimensions=1)
+        _read(gzip.compress(content))
 
 
-def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
-    path = _file(tmp_path, _idx([100], bytes(range(100))))
-    path.write_bytes(path.read_bytes()[:-20])
+def test_a_truncated_gzip_file_is_refused() -> None:
+    content = gzip.compress(_idx([100], bytes(range(100))))[:-20]
     with pytest.raises(StateFormatError, match=r"values\.gz: not a complete gzip file"):
-        read_idx(path, num_dimensions=1)
+        _read(content)
 
 
-def test_a_file_that_is_not_gzip_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "values.gz"
-    path.write_bytes(_idx([2], b"ab"))
+def test_a_file_that_is_not_gzip_is_refused() -> None:
     with pytest.raises(StateFormatError, match="not a complete gzip file"):
-        read_idx(path, num_dimensions=1)
+        _read(_idx([2], b"ab"))

@@ -47,7 +47,7 @@ def _load(data_dir: Path | None, name: str = "made-up", version: int = 1) -> Dat
 def test_cached_files_need_no_network(tmp_path: Path) -> None:
     write_cache(tmp_path, answers("made-up"))
     source = _load(tmp_path)
-    assert (len(source.train_targets), len(source.test_targets)) == (8, 2)
+    assert (len(source.train_targets), len(source.test_targets)) == (7, 3)  # one of each class is held out
     assert (source.num_outputs, source.input_shape, source.largest) == (3, (2,), None)
     assert torch.equal(_load(tmp_path).train_inputs, source.train_inputs)
 

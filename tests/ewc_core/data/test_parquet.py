@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,19 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from ewc_core.data.arrays import load_arrays
 from ewc_core.errors import SpecError, StateFormatError
-from ewc_core.specs import LikelihoodName
+from ewc_core.specs import ArraysDataset, LikelihoodName
 from tests.ewc_core.data.arrays_of import load
 
 
+def write_table(path: Path, columns: dict[str, Any], *, metadata: dict[str, str] | None = None, **options: Any) -> None:
+    """A table file with these columns, and with `metadata` of its schema."""
+    parquet.write_table(pyarrow.table(columns).replace_schema_metadata(metadata), path, **options)
+
+
 def _write(folder: Path, columns: dict[str, Any], **options: Any) -> None:
-    parquet.write_table(pyarrow.table(columns), folder / "own.parquet", **options)
+    write_table(folder / "own.parquet", columns, **options)
 
 
 def test_columns_become_features_in_their_order_and_rows_examples(tmp_path: Path) -> None:
@@ -134,3 +141,63 @@ def test_flipped_bits_are_noticed_where_pages_have_checksums(tmp_path: Path) -> 
     (tmp_path / "own.parquet").write_bytes(damaged)
     with pytest.raises(StateFormatError, match=r"not a readable parquet file.*CRC"):
         load(tmp_path, "own.parquet")
+
+
+def _pandas(*index_columns: object) -> dict[str, str]:
+    return {"pandas": json.dumps({"index_columns": list(index_columns), "columns": [], "pandas_version": "2.2.0"})}
+
+
+@pytest.mark.parametrize(
+    ("index", "metadata"),
+    [
+        (["__index_level_0__"], _pandas("__index_level_0__")),
+        (["__index_level_0__", "__index_level_1__"], _pandas("__index_level_0__", "__index_level_1__")),
+        (["day", "sensor"], _pandas("day", "sensor")),
+        ([], _pandas({"kind": "range", "name": None, "start": 0, "stop": 6, "step": 1})),
+        (["__index_level_0__"], None),
+        (["__null_dask_index__"], _pandas("__null_dask_index__")),
+        (["__null_dask_index__"], None),
+        (["__fragment_index", "__batch_index", "__last_in_fragment"], None),
+    ],
+)
+def test_the_index_of_a_frame_is_left_out_and_told(tmp_path: Path, index: list[str], metadata: dict[str, str] | None) -> None:
+    columns = {"x": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], "target": [0, 1, 0, 1, 0, 1]}
+    _write(tmp_path, {**columns, **{name: [7, 3, 9, 1, 4, 2] for name in index}}, metadata=metadata)
+    source = load(tmp_path, "own.parquet")
+    assert (source.input_shape, source.stored.columns, source.stored.left_out) == ((1,), ("x",), tuple(index))
+
+
+def test_an_index_of_text_or_dates_is_no_obstacle(tmp_path: Path) -> None:
+    days = pyarrow.array([1, 2, 3, 4], pyarrow.timestamp("ns"))
+    columns = {"x": [1.0, 2.0, 3.0, 4.0], "target": [0, 1, 0, 1], "day": days, "who": ["a", "b", "c", "d"]}
+    _write(tmp_path, columns, metadata=_pandas("day", "who"))
+    assert load(tmp_path, "own.parquet").stored.left_out == ("day", "who")
+
+
+def test_targets_and_the_split_keep_their_meaning_where_they_were_the_index(tmp_path: Path) -> None:
+    columns = {"x": [1.0, 2.0, 3.0], "target": [0, 1, 0], "split": ["train", "train", "test"]}
+    _write(tmp_path, columns, metadata=_pandas("target", "split"))
+    source = load(tmp_path, "own.parquet")
+    assert (source.train_targets.tolist(), source.test_targets.tolist(), source.stored.left_out) == ([0, 1], [0], ())
+
+
+def test_a_table_of_nothing_but_an_index_has_no_feature(tmp_path: Path) -> None:
+    _write(tmp_path, {"target": [0, 1], "__index_level_0__": [5, 6]}, metadata=_pandas("__index_level_0__"))
+    with pytest.raises(SpecError, match=r"has no feature: .*'__index_level_0__'"):
+        load(tmp_path, "own.parquet")
+
+
+@pytest.mark.parametrize("pandas", ["", "[]", "null", "{}", '{"index_columns": 3}', '{"index_columns": [["x"], null]}', "{"])
+def test_metadata_of_another_form_name_no_index(tmp_path: Path, pandas: str) -> None:
+    _write(tmp_path, {"x": [1.0, 2.0], "target": [0, 1]}, metadata={"pandas": pandas})
+    assert load(tmp_path, "own.parquet").stored.left_out == ()
+
+
+def test_for_a_job_of_before_specs_had_versions_the_index_is_the_feature_that_it_was(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        {"x": [0.5, 1.5, 2.5], "target": [0, 1, 0], "__index_level_0__": [7, 8, 9]},
+        metadata=_pandas("__index_level_0__"),
+    )
+    source = load_arrays(ArraysDataset(path="own.parquet"), tmp_path, spec_version=1)
+    assert (source.stored.columns, source.stored.left_out) == (("x", "__index_level_0__"), ())

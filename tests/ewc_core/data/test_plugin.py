@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,26 +19,11 @@ from ewc_core.specs import LikelihoodName, PlainTask, PluginDataset
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 from tests.ewc_core.data.arrays_of import train_and_test
+from tests.ewc_core.data.conftest import Install
 
 _EXAMPLE = Path(__file__).parents[3] / "examples" / "plugin"
-Install = Callable[[Mapping[str, str]], None]
 _kept = train_and_test()
 _calls: list[Any] = []
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Makes a package with entry points of the group, as an installer would leave it."""
-
-    def _install(entry_points: Mapping[str, str]) -> None:
-        info = tmp_path / "installed" / "offered-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offered\nVersion: 1.0\n")
-        lines = [f"{name} = {target}" for name, target in entry_points.items()]
-        (info / "entry_points.txt").write_text("\n".join([f"[{TASK_SOURCE_PLUGINS}]", *lines]))
-        monkeypatch.syspath_prepend(str(info.parent))
-
-    return _install
 
 
 def as_mapping(options: Mapping[str, Any]) -> dict[str, Any]:

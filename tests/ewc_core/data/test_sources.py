@@ -105,7 +105,7 @@ def test_validation_examples_are_never_training_examples(kind: str, fields: dict
     train, validation = _all(parted)[0], _all(parted, "validation")[0]
     rows = [image.numpy().tobytes() for image in torch.cat([train, validation])]
     assert sorted(rows) == sorted(image.numpy().tobytes() for image in _all(whole)[0])
-    assert len(validation) == (200 if kind != "split" else 65)
+    assert len(validation) == (200 if kind != "split" else 61)
 
 
 def test_all_tasks_of_a_data_set_hold_out_the_same_examples() -> None:
@@ -171,7 +171,10 @@ def test_a_split_without_an_example_in_some_part_is_refused(tmp_path: Path, num_
     targets = np.array([1, 2, 1, 2, 1, 2])
     targets[validation if part == "validation" else train[:1]] = 0
     test_targets = np.zeros(3, int) if part == "test" else np.array([0, 1, 2])
-    dataset = _arrays(tmp_path, train_targets=targets, test_targets=test_targets)
+    dataset, sources = (
+        _arrays(tmp_path, train_targets=targets, test_targets=test_targets),
+        Sources(tmp_path, spec_version=1),
+    )
     with pytest.raises(SpecError, match=rf"the {part} part of 'own' has no example of classes \[1, 2\]") as error:
-        _task("split", classes=[1, 2], dataset=dataset, sources=Sources(tmp_path), num_validation=num_validation)
+        _task("split", classes=[1, 2], dataset=dataset, sources=sources, num_validation=num_validation)
     assert error.value.field == "classes"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ewc_core.data import DataSource, TaskData
+from ewc_core.data.as_stored import AsStored
 from ewc_core.data.task_data import Part
 from ewc_core.specs import LikelihoodName
 
@@ -15,7 +16,7 @@ _LABELS = torch.tensor([1, 0, 2, 1])
 
 
 def _source(inputs: Tensor = _BYTES, *, largest: int | None = 8) -> DataSource:
-    return DataSource(inputs, _LABELS, inputs[:1], _LABELS[:1], LikelihoodName.CATEGORICAL, 3, largest)
+    return DataSource(inputs, _LABELS, inputs[:1], _LABELS[:1], LikelihoodName.CATEGORICAL, 3, largest, AsStored("uint8"))
 
 
 def _task(source: DataSource, rows: Tensor | None = None, **options: object) -> TaskData:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from ewc_core.specs import JOB_SPEC, ReinforcementSpec, SupervisedSpec, SweepSpec
-from ewc_core.specs.stored import job_spec_from_stored, sweep_spec_from_stored, task_spec_from_stored
+from ewc_core.specs.stored import job_spec_from_stored, lifted_job, sweep_spec_from_stored, task_spec_from_stored
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.json"))
 JOB = {"method": {"kind": "ewc", "ewc_lambda": 1.0}, "tasks": [{"dataset": "digits"}]}
@@ -71,3 +71,23 @@ def test_a_field_that_is_newer_than_the_document_has_its_default():
     stored = JOB_SPEC.validate_python(JOB).model_dump(mode="json")
     del stored["training"]["batch_size"], stored["heads"]
     assert job_spec_from_stored(stored) == JOB_SPEC.validate_python(JOB)
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": "supervised"}])
+def test_a_stored_job_without_a_version_is_of_version_1_and_a_new_one_of_the_newest(kind):
+    old = job_spec_from_stored({**kind, **JOB})
+    assert isinstance(old, SupervisedSpec)
+    assert old.spec_version == 1
+    new = SupervisedSpec.model_validate({**kind, **JOB})
+    assert new.spec_version == 2
+    assert job_spec_from_stored(new.model_dump(mode="json")) == new
+
+
+def test_the_job_of_a_stored_sweep_is_lifted_too():
+    assert sweep_spec_from_stored(SWEEP).job.spec_version == 1
+
+
+def test_other_kinds_of_jobs_are_as_they_were_stored():
+    stored = {"kind": "association", "rules": [{"kind": "gd"}]}
+    assert lifted_job(stored) == stored
+    assert job_spec_from_stored(stored).kind == "association"

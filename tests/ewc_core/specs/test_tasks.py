@@ -66,7 +66,7 @@ def test_shapes_are_known_before_loading_for_built_in_data_only(fields: dict[str
         ({"square": 9}, r"square 9 is larger than an image of 'digits', \(8, 8\)"),
         ({"kind": "split", "classes": [1, 10]}, r"classes \[1, 10\]: 'digits' has classes 0 to 9"),
         ({"kind": "split", "classes": [1, 1]}, "must differ from each other"),
-        ({"kind": "split", "classes": [1]}, "at least 2 items"),
+        ({"kind": "split", "classes": []}, "at least 1 item"),
         ({"kind": "rotated", "degrees": 361}, "less than or equal to 360"),
         ({"kind": "rotated", "degrees": float("nan")}, "finite number"),
         ({"kind": "shuffled"}, "a task's 'kind' is 'permuted'"),

@@ -11,6 +11,7 @@ from ewc_core.consolidation import merge, weights_sha256
 from ewc_core.errors import NonFiniteError, SpecError
 from ewc_core.events import (
     Consolidated,
+    DataRead,
     Evaluated,
     Event,
     FisherProgress,
@@ -30,7 +31,7 @@ def test_the_events_of_a_visit_come_in_their_order() -> None:
     first = _types(events, visit=0)
     steps = [Stepped] * (STEPS_PER_VISIT - 1) + [StepLogged, Stepped]
     tail = [FisherProgress, Consolidated, Evaluated, Evaluated, Evaluated, VisitFinished]
-    assert first == [VisitStarted, ZeroShot, ZeroShot, ZeroShot, *steps, *tail]
+    assert first == [VisitStarted, DataRead, ZeroShot, ZeroShot, ZeroShot, *steps, *tail]
     revisit = _types(events, visit=2)
     assert revisit == [VisitStarted, *steps, *tail]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ewc_core.data import TaskData
-from ewc_core.errors import DatasetUnavailable
+from ewc_core.errors import DataChanged, DatasetUnavailable
 from ewc_core.events import Evaluated
 from ewc_core.specs import SweepSpec
 from ewc_core.supervised import run
@@ -68,6 +68,17 @@ def test_another_test_set_changes_no_score(tmp_path: Path):
         tasks = [{"kind": "plain", "dataset": {"kind": "arrays", "path": "numbers.npz"}}]
         scores.append(finished_trials(sweep(FEW, num_trials=2, job={"tasks": tasks}), data_dir=tmp_path / name))
     assert scores[0] == scores[1]
+
+
+def test_trials_on_other_data_than_the_first_are_refused(tmp_path: Path):
+    inputs = np.random.default_rng(5).random((300, 4), np.float32)
+    np.savez(tmp_path / "numbers.npz", inputs=inputs, targets=np.arange(300) % 2)
+    tasks = [{"kind": "plain", "dataset": {"kind": "arrays", "path": "numbers.npz"}}]
+    events = run_sweep(sweep(FEW, num_trials=2, job={"tasks": tasks}), data_dir=tmp_path)
+    assert [type(next(events)) for _ in range(2)] == [TrialStarted, TrialFinished]
+    np.savez(tmp_path / "numbers.npz", inputs=2 * inputs, targets=np.arange(300) % 2)
+    with pytest.raises(DataChanged, match=r"numbers\.npz of task 0"):
+        list(events)
 
 
 def test_a_sweep_is_repeatable_and_goes_on_behind_the_trials_that_are_done():
