@@ -86,7 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: ApiSettings = app.state.settings
     database = Database(settings.database_url)
     try:
-        await run_in_threadpool(_prepare, database, settings)
+        await run_in_threadpool(prepare, database, settings)
         services = Services(settings, database, WakeUps(settings.broker_url, settings.broker_dir), EventFeed(database))
         app.state.services = services
         feed = asyncio.create_task(services.events.run())
@@ -105,7 +105,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         database.close()
 
 
-def _prepare(database: Database, settings: ApiSettings) -> None:
+def prepare(database: Database, settings: ApiSettings) -> None:
+    """Check that the service can work, and make its first key.
+
+    Raises:
+        StoreUnavailable: the database is not there, or not migrated.
+        OSError: the key file or the broker's folders cannot be written.
+    """
     require_schema(database)
     if settings.bootstrap_key_file is not None:
         make_bootstrap_key(database, settings.bootstrap_key_file)
+    WakeUps(settings.broker_url, settings.broker_dir).close()

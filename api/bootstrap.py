@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.api_key_format import new_key
+from api.api_key_format import new_key, parse_key
 from api.security import Scope
-from store.unit_of_work import Database
+from store.unit_of_work import Database, Work
 
 OWNER = "default"
 _NAME = "bootstrap"
@@ -17,10 +17,24 @@ def make_bootstrap_key(database: Database, file: Path) -> bool:
     """Write a key with every scope to `file` (mode 0600) when there is no key yet, or no file.
 
     The file comes before the row is committed: a crash in between leaves a key that does not work and is replaced, because
-    there is still no key; never a key that nobody has. Returns whether a key was made.
+    there is still no key; never a key that nobody has. A key that an earlier version made is given the scopes that have
+    come since. Returns whether a key was made.
+
+    Raises:
+        OSError: the file cannot be read or written.
     """
+    try:
+        return _make_key(database, file)
+    except OSError as error:
+        raise OSError(
+            f"EWC_BOOTSTRAP_KEY_FILE {file} cannot be used: {error.strerror}; name a file in a folder of its own"
+        ) from error
+
+
+def _make_key(database: Database, file: Path) -> bool:
     with database.write() as work:
         if work.api_keys.count() > 0 and file.exists():
+            _complete(work, file.read_bytes())
             return False
         made = new_key()
         work.api_keys.create(
@@ -28,6 +42,20 @@ def make_bootstrap_key(database: Database, file: Path) -> bool:
         )
         _write_private(file, made.text + "\n")
     return True
+
+
+def _complete(work: Work, content: bytes) -> None:
+    key = parse_key(content.decode("ascii", "replace").strip())
+    record = None if key is None else work.api_keys.find(key.prefix)
+    if (
+        key is None
+        or record is None
+        or record.secret_sha256 != key.secret_sha256
+        or (record.owner, record.name) != (OWNER, _NAME)
+    ):
+        return  # a key of somebody else's choice, or of another database
+    if record.revoked_at is None and set(record.scopes) < set(Scope):
+        work.api_keys.set_scopes(record.id, [scope.value for scope in Scope])
 
 
 def _write_private(file: Path, text: str) -> None:

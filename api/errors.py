@@ -52,8 +52,9 @@ class ScopeMissing(ApiError):
 
     code = "scope_missing"
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"this API key lacks the scope {scope!r}", members={"missing_scope": scope})
+    def __init__(self, scope: str, purpose: str | None = None) -> None:
+        lacks = f"this API key lacks the scope {scope!r}"
+        super().__init__(lacks if purpose is None else f"{lacks}, {purpose}", members={"missing_scope": scope})
 
 
 class BodyTooLarge(ApiError):

@@ -25,11 +25,12 @@ _NO_DIGEST = "0" * 64
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """What a key may do. `operator` widens `keys:admin` to the keys of all owners; it shows nobody's jobs."""
 
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     KEYS_ADMIN = "keys:admin"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Caller:
     def actor(self) -> str:
         """How the job's history names the caller."""
         return f"api:{self.key_id}"
+
+    def require(self, scope: Scope, purpose: str | None = None) -> None:
+        """Raises ScopeMissing when the key lacks the scope; `purpose` says what needs it."""
+        if scope.value not in self.scopes:
+            raise ScopeMissing(scope.value, purpose)
 
 
 def authenticate(database: Database, authorization: str | None) -> Caller:
@@ -107,8 +113,7 @@ def caller_with(scope: Scope) -> Callable[..., Caller]:
 
     def caller(request: Request, _documented: Annotated[object, Depends(_bearer)]) -> Caller:
         known: Caller = request.state.caller
-        if scope.value not in known.scopes:
-            raise ScopeMissing(scope.value)
+        known.require(scope)
         return known
 
     return caller
