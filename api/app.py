@@ -19,6 +19,7 @@ from api.checkpoints.routes import router as checkpoints
 from api.evaluations.routes import router as evaluations
 from api.events.feed import EventFeed
 from api.events.routes import router as events
+from api.head_as_get import HeadAsGet
 from api.jobs.routes import router as jobs
 from api.metrics.routes import router as metrics
 from api.openapi import TAGS, document
@@ -68,14 +69,16 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=_lifespan,
+        redirect_slashes=False,  # a redirect would name the host that the request names, and lose a body
     )
     app.state.settings = settings
     for router in _ROUTERS:
         app.include_router(router)
     install(app)
     # The last one added is the outermost: every answer, 413 included, gets its request id and its line in the log.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, root_path=settings.api_root_path)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI documents this way
     return app
 

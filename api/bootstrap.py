@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from api.api_key_format import new_key, parse_key
-from api.security import Scope
+from api.caller import Scope
 from store.unit_of_work import Database, Work
 
 OWNER = "default"

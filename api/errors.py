@@ -85,13 +85,13 @@ class InvalidHeader(ApiError):
 
 
 class RangeNotSatisfiable(ApiError):
-    """The Range header names bytes that the content of `size` bytes does not have, or more than one range."""
+    """The Range header names bytes that the content of `size` bytes does not have, or is malformed."""
 
     code = "range_not_satisfiable"
 
     def __init__(self, header: str, size: int) -> None:
         super().__init__(
-            f"Range {header!r} does not name one range of bytes within the {size} bytes of this content",
+            f"Range {header!r} does not name a range of bytes within the {size} bytes of this content",
             members={"size": size},
             headers={"Content-Range": f"bytes */{size}"},
         )

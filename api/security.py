@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -15,41 +13,14 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from api.api_key_format import parse_key
-from api.errors import ScopeMissing, Unauthorized, UnsupportedMediaType
+from api.caller import Caller, Scope
+from api.errors import Unauthorized, UnsupportedMediaType
 from api.services import services_of
 from api.storable_text import CarefulRequest, require_storable_parameters
 from store.unit_of_work import Database
 
 _TOUCH_EVERY = timedelta(minutes=1)
 _NO_DIGEST = "0" * 64
-
-
-class Scope(StrEnum):
-    """What a key may do. `operator` widens `keys:admin` to the keys of all owners; it shows nobody's jobs."""
-
-    JOBS_READ = "jobs:read"
-    JOBS_WRITE = "jobs:write"
-    KEYS_ADMIN = "keys:admin"
-    OPERATOR = "operator"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The owner behind a request's key. Everything that a request reads or writes belongs to `owner`."""
-
-    owner: str
-    key_id: str
-    scopes: frozenset[str]
-
-    @property
-    def actor(self) -> str:
-        """How the job's history names the caller."""
-        return f"api:{self.key_id}"
-
-    def require(self, scope: Scope, purpose: str | None = None) -> None:
-        """Raises ScopeMissing when the key lacks the scope; `purpose` says what needs it."""
-        if scope.value not in self.scopes:
-            raise ScopeMissing(scope.value, purpose)
 
 
 def authenticate(database: Database, authorization: str | None) -> Caller:

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 
 from api.api_key_format import new_key
 from api.api_keys.schemas import KEY_EXAMPLES, ApiKey, ApiKeyRequest, NewApiKey, api_key_body
+from api.caller import Scope
 from api.idempotency import EffectsDep, Outcome
 from api.schemas import ListOf, list_of
-from api.security import Administrator, AuthenticatedRoute, Scope
+from api.security import Administrator, AuthenticatedRoute
 from api.services import ServicesDep
 from store.unit_of_work import Work
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from api.caller import Scope
 from api.schemas import Body, Record
-from api.security import Scope
 from store.records import ApiKeyRecord
 
 

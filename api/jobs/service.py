@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.analyses.checks import analysed_job, require_answerable
+from api.caller import Caller
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
-from api.security import Caller
+from api.root_path import public_path
 from ewc_core.specs import AnalysisSpec, JobSpec, LearningSpec, SupervisedSpec
 from store.job_states import HELD
 from store.records import EventRecord, JobRecord, SwitchRecord
@@ -72,7 +73,7 @@ def job_body(work: Work, job: JobRecord) -> Job:
 
 def _links(job: JobRecord) -> dict[str, str]:
     parts = _PARTS_OF_LEARNING if isinstance(job.spec, LearningSpec) else _PARTS_OF_OTHERS
-    path = f"/v1/jobs/{job.id}"
+    path = public_path(f"/v1/jobs/{job.id}")
     return {"self": path, **{name: f"{path}/{part}" for name, part in parts.items()}}
 
 

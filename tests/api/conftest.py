@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from api.api_key_format import new_key
 from api.app import create_app
-from api.security import Scope
+from api.caller import Scope
 from api.server import Server
 from api.settings import ApiSettings
 from store.unit_of_work import Database

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from api.bootstrap import OWNER, make_bootstrap_key
-from api.security import Scope
+from api.caller import Scope
 from store.unit_of_work import Database
 from tests.api.conftest import make_key
 

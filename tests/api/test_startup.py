@@ -35,7 +35,11 @@ def test_a_service_that_cannot_start_says_why_and_exits(tmp_path, case):
     assert process.returncode == 1
     assert stderr.startswith("the API cannot start: ")
     assert "Traceback" not in stderr
-    expected = {"not migrated": "run: python -m migrations upgrade", "not there": "unable to open", "not a port": "EWC_API_PORT is '70000'"}
+    expected = {
+        "not migrated": "run: python -m migrations upgrade",
+        "not there": "unable to open",
+        "not a port": "EWC_API_PORT is '70000'",
+    }
     assert expected[case] in stderr
 
 
