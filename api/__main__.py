@@ -66,10 +66,9 @@ def _listen(settings: ApiSettings) -> socket.socket:
     host, port = settings.api_host, settings.api_port
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise OSError(
-            f"EWC_API_HOST {host!r}, EWC_API_PORT {port} cannot be listened on: {error.strerror}; choose another"
-        ) from error
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no name"
+        raise OSError(f"EWC_API_HOST {host!r}, EWC_API_PORT {port} cannot be listened on: {why}; choose another") from error
 
 
 if __name__ == "__main__":

@@ -58,9 +58,11 @@ def require_service(url: str | None = None, api_key: str | None = None) -> Servi
 def is_locked(directory: Path) -> bool:
     """Whether an `ewc up` holds this state directory. Only a live process holds a lock, whatever files say."""
     try:
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR)
-    except FileNotFoundError:
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise _unreadable(directory / LOCK_FILE, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -78,8 +80,27 @@ def _local_service(directory: Path) -> ServiceLocation | None:
         url = str(json.loads(file.read_text(encoding="utf-8"))["url"])
     except FileNotFoundError:  # it is starting or stopping
         return None
+    except OSError as error:
+        raise _unreadable(file, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{file} is not readable as a service file: {error!r}") from error
     key = directory / KEY_FILE
-    api_key = key.read_text(encoding="utf-8").strip() if key.exists() else None
-    return ServiceLocation(url.rstrip("/"), api_key or None, str(file))
+    return ServiceLocation(url.rstrip("/"), read_key(key) if key.exists() else None, str(file))
+
+
+def read_key(file: Path) -> str | None:
+    """The API key in a file, or None when it is empty.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} holds no API key, but bytes that are no text") from error
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{file} cannot be read: {error.strerror}; EWC_STATE_DIR names its folder")

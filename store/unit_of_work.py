@@ -21,7 +21,7 @@ from datetime import datetime
 from functools import cached_property
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from ewc_core.errors import StoreUnavailable
 from store.base import db_now
@@ -195,6 +195,11 @@ def _driver_errors_translated() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
             raise
         raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        # SQLite's word for a file that is no database, or is damaged.
+        raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
 
 
 _UNDEFINED_TABLE = "42P01"
