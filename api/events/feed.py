@@ -21,6 +21,8 @@ from api.errors import ScopeMissing, Unauthorized
 from store.unit_of_work import Database
 
 _log = logging.getLogger("api")
+SECONDS_BETWEEN_KEY_CHECKS = 30.0
+"""A stream ends within a minute of its key's end; a poll that fails meanwhile is made up for by the next one."""
 
 
 class Watch:
@@ -35,10 +37,9 @@ class Watch:
 class EventFeed:
     """Wakes the subscribers of jobs that have new events. To be used from one event loop."""
 
-    def __init__(self, database: Database, *, poll_seconds: float = 0.2, seconds_between_key_checks: float = 30.0) -> None:
+    def __init__(self, database: Database, *, poll_seconds: float = 0.2) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._seconds_between_key_checks = seconds_between_key_checks
         self._watches: dict[str, Watch] = {}
         self._num_streams: Counter[str] = Counter()
         """How many streams each key has open."""
@@ -89,7 +90,7 @@ class EventFeed:
         while True:
             await self._anyone_watches.wait()
             try:
-                if loop.time() - keys_checked_at >= self._seconds_between_key_checks:
+                if loop.time() - keys_checked_at >= SECONDS_BETWEEN_KEY_CHECKS:
                     keys_checked_at = loop.time()
                     self._refuse(await run_in_threadpool(self._read_refusals, list(self._num_streams)))
                 self._tell(await run_in_threadpool(self._read_last_seqs, list(self._watches)))

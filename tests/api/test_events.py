@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from api.events import stream
+from api.events import feed, stream
 from api.events.feed import EventFeed
 from store.job_states import JobStatus
 from tests.api.conftest import listening, make_key, settings_for, speaking_to
@@ -122,10 +122,10 @@ def test_a_stopping_server_ends_open_streams_without_done(database_url, database
 
 
 @pytest.fixture
-def vigilant(database_url, database, tmp_path, owner):
+def vigilant(database_url, database, tmp_path, owner, monkeypatch):
     """A service that looks at the keys of its streams all the time, and a caller of the test's owner."""
+    monkeypatch.setattr(feed, "SECONDS_BETWEEN_KEY_CHECKS", 0.0)
     with listening(settings_for(database_url, tmp_path)) as server, speaking_to(server, database, owner) as client:
-        server.config.app.state.services.events._seconds_between_key_checks = 0.0
         yield client
 
 
@@ -158,11 +158,10 @@ def test_a_stream_ends_with_the_problem_when_its_key_may_read_no_longer(vigilant
 
 
 def test_one_statement_asks_for_the_keys_of_all_streams(database):
-    feed = EventFeed(database)
     key_ids = [f"key_{number}" for number in range(50)]
     statements: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    assert set(feed._read_refusals(key_ids)) == set(key_ids)
+    assert set(EventFeed(database)._read_refusals(key_ids)) == set(key_ids)
     assert len([statement for statement in statements if "api_keys" in statement]) == 1
 
 
