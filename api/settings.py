@@ -31,6 +31,8 @@ class ApiSettings(StoreSettings):
     def _a_path_that_is_not_ours(cls, value: str) -> str:
         if value and not _ROOT_PATH.fullmatch(value):
             raise ValueError("expected a path such as /tools/ewc: letters, digits and -._~ between slashes, none at the end")
-        if value.split("/")[1:2] and value.split("/")[1] in _OWN_PATHS:
-            raise ValueError(f"the service has a path /{value.split('/')[1]} itself; choose a prefix that begins otherwise")
+        segments = value.split("/")[1:]
+        if segments and (segments[0] in _OWN_PATHS or segments[-1] == "v1"):
+            # A proxy may strip it or not, and clients take /v1 at the end of a URL away: both must stay possible to tell.
+            raise ValueError(f"the service has such a path itself; choose one that begins and ends otherwise than {value!r}")
         return value

@@ -25,8 +25,15 @@ class ServiceLocation:
 
 
 def state_dir() -> Path:
-    """`EWC_STATE_DIR`, or `.ewc` in the working directory; absolute."""
-    return Path(os.environ.get("EWC_STATE_DIR") or ".ewc").absolute()
+    """`EWC_STATE_DIR`, or `.ewc` in the working directory; absolute.
+
+    Raises:
+        ConfigurationError: the working directory was removed.
+    """
+    try:
+        return Path(os.environ.get("EWC_STATE_DIR") or ".ewc").absolute()
+    except FileNotFoundError as error:
+        raise ConfigurationError("the working directory does not exist any more; go to another one") from error
 
 
 def find_service(url: str | None = None, api_key: str | None = None) -> ServiceLocation | None:
@@ -35,11 +42,13 @@ def find_service(url: str | None = None, api_key: str | None = None) -> ServiceL
     The key in the state directory belongs to the service that runs there and is sent to no other URL.
     """
     given_key = api_key or os.environ.get("EWC_API_KEY") or None
-    local = _local_service(state_dir())
     wanted, source = (url, "--url") if url else (os.environ.get("EWC_URL") or None, "EWC_URL")
+    if wanted and given_key:
+        return ServiceLocation(wanted, given_key, source)
+    local = _local_service(state_dir())
     if wanted:
         local_key = local.api_key if local is not None and local.url == wanted.rstrip("/") else None
-        return ServiceLocation(wanted, given_key or local_key, source)
+        return ServiceLocation(wanted, local_key, source)
     if local is None:
         return None
     return ServiceLocation(local.url, given_key or local.api_key, local.source)

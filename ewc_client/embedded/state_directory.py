@@ -83,7 +83,8 @@ class StateDirectory:
     def release(self) -> None:
         """Let the directory go. Without effect for who does not hold it."""
         if self._owner_lock is not None:
-            self.service_file.unlink(missing_ok=True)
+            with suppress(OSError):  # an address that nobody holds a lock for is not believed anyway
+                self.service_file.unlink(missing_ok=True)
             self._close_locks()
 
     def announce(self, url: str) -> None:

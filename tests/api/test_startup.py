@@ -100,6 +100,7 @@ def test_a_wrong_setting_is_said_on_one_line(wrong, monkeypatch, capsys):
         ("http://host/x", False),
         ("/v1", False),
         ("/docs/ewc", False),
+        ("/api/v1", False),
         ("/v1x", True),
     ],
 )
