@@ -9,11 +9,12 @@ import sys
 
 from pydantic import ValidationError
 
-from api.app import create_app
-from api.readiness import SchemaMismatch, require_schema
-from api.server import Server
+from api.app import create_app, prepare
+from api.readiness import SchemaMismatch
+from api.server import Server, raise_descriptor_limit
 from api.settings import ApiSettings
 from ewc_core.errors import StoreDamaged, StoreUnavailable
+from store.settings import refused_settings
 from store.termination import heed_sigterm
 from store.unit_of_work import Database
 
@@ -32,25 +33,27 @@ def main() -> int:
     try:
         settings = ApiSettings()
         _check(settings)
-    except SchemaMismatch as error:
+        listener = _listen(settings) if arguments.socket is None else socket.socket(fileno=arguments.socket)
+    except ValidationError as error:
+        return _refuse(refused_settings(error))
+    except (SchemaMismatch, OSError) as error:
         return _refuse(str(error))
     except StoreDamaged as error:
         return _refuse(f"{error}; restore it from a backup (EWC_DATABASE_URL says where it is)")
     except StoreUnavailable as error:
         return _refuse(f"{error} (EWC_DATABASE_URL says where it is; python -m migrations upgrade makes it)")
-    except ValidationError as error:
-        return _refuse(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # The filesystem broker has no host, and kombu warns about that.
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)
+    raise_descriptor_limit()
     server = Server(create_app(settings), host=settings.api_host, port=settings.api_port)
-    server.run(None if arguments.socket is None else [socket.socket(fileno=arguments.socket)])
+    server.run([listener])
     return 0 if server.started else 1
 
 
 def _refuse(why: str) -> int:
-    sys.stderr.write(f"the API cannot start: {why}\n")
+    sys.stderr.write(f"the API cannot start: {' '.join(why.split())}\n")
     return 1
 
 
@@ -58,9 +61,18 @@ def _check(settings: ApiSettings) -> None:
     """Checked here as well as at the app's start, which could only tell of it in a traceback."""
     database = Database(settings.database_url)
     try:
-        require_schema(database)
+        prepare(database, settings)
     finally:
         database.close()
+
+
+def _listen(settings: ApiSettings) -> socket.socket:
+    host, port = settings.api_host, settings.api_port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no name"
+        raise OSError(f"EWC_API_HOST {host!r}, EWC_API_PORT {port} cannot be listened on: {why}; choose another") from error
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from api.checkpoints.routes import router as checkpoints
 from api.evaluations.routes import router as evaluations
 from api.events.feed import EventFeed
 from api.events.routes import router as events
+from api.head_as_get import HeadAsGet
 from api.jobs.routes import router as jobs
 from api.metrics.routes import router as metrics
 from api.openapi import TAGS, document
@@ -70,14 +71,16 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=_lifespan,
+        redirect_slashes=False,  # a redirect would name the host that the request names, and lose a body
     )
     app.state.settings = settings
     for router in _ROUTERS:
         app.include_router(router)
     install(app)
     # The last one added is the outermost: every answer, 413 included, gets its request id and its line in the log.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, root_path=settings.api_root_path)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI documents this way
     return app
 
@@ -88,7 +91,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: ApiSettings = app.state.settings
     database = Database(settings.database_url)
     try:
-        await run_in_threadpool(_prepare, database, settings)
+        await run_in_threadpool(prepare, database, settings)
         services = Services(settings, database, WakeUps(settings.broker_url, settings.broker_dir), EventFeed(database))
         app.state.services = services
         feed = asyncio.create_task(services.events.run())
@@ -107,7 +110,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         database.close()
 
 
-def _prepare(database: Database, settings: ApiSettings) -> None:
+def prepare(database: Database, settings: ApiSettings) -> None:
+    """Check that the service can work, and make its first key.
+
+    Raises:
+        StoreUnavailable: the database is not there, or not migrated.
+        OSError: the key file or the broker's folders cannot be written.
+    """
     require_schema(database)
     if settings.bootstrap_key_file is not None:
         make_bootstrap_key(database, settings.bootstrap_key_file)
+    WakeUps(settings.broker_url, settings.broker_dir).close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.api_key_format import new_key, parse_key
-from api.security import Scope
-from store.unit_of_work import Database
+from api.api_key_format import ParsedKey, new_key, parse_key
+from api.caller import Scope
+from store.unit_of_work import Database, Work
 
 OWNER = "default"
 _NAME = "bootstrap"
@@ -17,10 +17,25 @@ def make_bootstrap_key(database: Database, file: Path) -> bool:
     """Write a key with every scope to `file` (mode 0600) when there is no key yet, or no file with a whole key in it.
 
     The file comes before the row is committed: a crash in between leaves a key that does not work and is replaced, because
-    there is still no key; never a key that nobody has. Returns whether a key was made.
+    there is still no key; never a key that nobody has. A key that an earlier version made is given the scopes that have
+    come since. Returns whether a key was made.
+
+    Raises:
+        OSError: the file cannot be read or written.
     """
+    try:
+        return _make_key(database, file)
+    except OSError as error:
+        raise OSError(
+            f"EWC_BOOTSTRAP_KEY_FILE {file} cannot be used: {error.strerror}; name a file in a folder of its own"
+        ) from error
+
+
+def _make_key(database: Database, file: Path) -> bool:
     with database.write() as work:
-        if work.api_keys.count() > 0 and _holds_a_key(file):
+        content = _content_of(file)
+        if work.api_keys.count() > 0 and content is not None and (key := parse_key(content)) is not None:
+            _complete(work, key)
             return False
         made = new_key()
         work.api_keys.create(
@@ -30,12 +45,19 @@ def make_bootstrap_key(database: Database, file: Path) -> bool:
     return True
 
 
-def _holds_a_key(file: Path) -> bool:
-    """Keys carry a checksum, so that one of which a crash or a full disk has left only a part is told from a whole one."""
+def _content_of(file: Path) -> str | None:
     try:
-        return parse_key(file.read_text(encoding="utf-8").strip()) is not None
-    except (FileNotFoundError, UnicodeDecodeError):
-        return False
+        return file.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _complete(work: Work, key: ParsedKey) -> None:
+    record = work.api_keys.find(key.prefix)
+    if record is None or record.secret_sha256 != key.secret_sha256 or (record.owner, record.name) != (OWNER, _NAME):
+        return  # a key of somebody else's choice, or of another database
+    if record.revoked_at is None and set(record.scopes) < set(Scope):
+        work.api_keys.set_scopes(record.id, [scope.value for scope in Scope])
 
 
 def _write_private(file: Path, text: str) -> None:

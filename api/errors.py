@@ -52,8 +52,9 @@ class ScopeMissing(ApiError):
 
     code = "scope_missing"
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"this API key lacks the scope {scope!r}", members={"missing_scope": scope})
+    def __init__(self, scope: str, purpose: str | None = None) -> None:
+        lacks = f"this API key lacks the scope {scope!r}"
+        super().__init__(lacks if purpose is None else f"{lacks}, {purpose}", members={"missing_scope": scope})
 
 
 class BodyTooLarge(ApiError):
@@ -84,13 +85,13 @@ class InvalidHeader(ApiError):
 
 
 class RangeNotSatisfiable(ApiError):
-    """The Range header names bytes that the content of `size` bytes does not have, or more than one range."""
+    """The Range header names bytes that the content of `size` bytes does not have, or is malformed."""
 
     code = "range_not_satisfiable"
 
     def __init__(self, header: str, size: int) -> None:
         super().__init__(
-            f"Range {header!r} does not name one range of bytes within the {size} bytes of this content",
+            f"Range {header!r} does not name a range of bytes within the {size} bytes of this content",
             members={"size": size},
             headers={"Content-Range": f"bytes */{size}"},
         )

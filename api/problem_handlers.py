@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from api.json_pointers import pointer_of_field, problem_item
 from api.problems import (
@@ -22,7 +23,7 @@ from api.problems import (
     type_of,
 )
 from api.request_context import request_id_of
-from ewc_core.errors import EwcError, SpecError, StoreUnavailable
+from ewc_core.errors import EwcError, SpecError
 
 _log = logging.getLogger("api")
 _RETRY_AFTER_SECONDS = 5
@@ -43,7 +44,7 @@ def problem_of(error: EwcError, *, instance: str, request_id: str) -> JSONRespon
     items: list[ProblemItem] = []
     if isinstance(error, SpecError):
         items = [ProblemItem(pointer=pointer_of_field(error.field), code=error.code, detail=detail)]
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error, StoreUnavailable):
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request %s failed with %s: %s", request_id, type(error).__name__, " ".join(detail.split()))
@@ -79,16 +80,39 @@ def _where_reading_stopped(text: str, position: int, why: str) -> str:
     return f"the body is not JSON: {why} at line {line}, column {column} (character {position})"
 
 
-def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+def _on_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(f"registered for HTTPException, called with {type(error).__name__}")
     if isinstance(error.__cause__, EwcError):
         # A middleware cannot raise an EwcError through FastAPI's body reader, which turns it into a 400: it comes wrapped.
         return problem_of(error.__cause__, instance=request.url.path, request_id=request_id_of(request))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _on_other_method(request)
     phrase = HTTPStatus(error.status_code).phrase
     problem = OF_STATUS.get(error.status_code) or ProblemType("http_error", error.status_code, phrase, phrase)
     detail = problem.explanation if error.detail == phrase else str(error.detail)
     return _answer(request, problem, detail, headers=dict(error.headers or {}))
+
+
+def _on_other_method(request: Request) -> Response:
+    """What the path has instead; that is also the whole answer to OPTIONS."""
+    methods = _methods_of(request)
+    headers = {"Allow": ", ".join(methods)}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    problem = OF_STATUS[HTTPStatus.METHOD_NOT_ALLOWED]
+    return _answer(request, problem, problem.explanation, members={"allowed_methods": methods}, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Every method of the request's path. Each method is a route of its own, and a router tells of one only."""
+    routes: list[BaseRoute] = request.app.routes
+    found = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    }
+    return sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set()))
 
 
 def _answer(
@@ -97,8 +121,15 @@ def _answer(
     detail: str,
     *,
     items: list[ProblemItem] | None = None,
+    members: dict[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     return problem_response(
-        problem, detail, instance=request.url.path, request_id=request_id_of(request), items=items or [], headers=headers
+        problem,
+        detail,
+        instance=request.url.path,
+        request_id=request_id_of(request),
+        items=items or [],
+        members=members,
+        headers=headers,
     )

@@ -1,6 +1,7 @@
 """Every error as an RFC 9457 problem document: the one table from error class to HTTP status, and the document itself.
 
-The `type` of a problem is the path `/problems/{code}`, which the service answers with the explanation given here.
+The `type` of a problem is the path `/problems/{code}` (below `EWC_API_ROOT_PATH`), which the service answers with the
+explanation given here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import errors as http
+from api.root_path import public_path
 from ewc_core import errors as core
 
 MEDIA_TYPE = "application/problem+json"
@@ -151,7 +153,7 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             http.RangeNotSatisfiable,
             416,
             "Range not satisfiable",
-            "Ask for one range within the content: `bytes=0-99`, `bytes=100-` or `bytes=-100`. `size` is its length in bytes.",
+            "Ask for a range within the content: `bytes=0-99`, `bytes=100-` or `bytes=-100`. `size` is its length in bytes.",
         ),
         _of(
             http.SwitchNotPossible,
@@ -216,7 +218,10 @@ OF_STATUS: dict[int, ProblemType] = {
     400: ProblemType("bad_request", 400, "Bad request", "The request cannot be understood."),
     404: ProblemType("no_such_path", 404, "No such path", "The service has nothing at this path. See GET /openapi.json."),
     405: ProblemType(
-        "method_not_allowed", 405, "Method not allowed", "The path exists, but not with this method; `Allow` lists those it has."
+        "method_not_allowed",
+        405,
+        "Method not allowed",
+        "The path exists, but not with this method; `Allow` and `allowed_methods` list those it has.",
     ),
 }
 BY_CODE: dict[str, ProblemType] = {
@@ -274,7 +279,7 @@ def problem_response(
 ) -> JSONResponse:
     """The problem document as a response."""
     document = {
-        "type": f"/problems/{problem.code}",
+        "type": public_path(f"/problems/{problem.code}"),
         "title": problem.title,
         "status": problem.status,
         "detail": detail,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import INTERNAL, problem_response
+from api.root_path import place_under
 from store.ids import new_id
 
 _access = logging.getLogger("api.access")
@@ -31,13 +32,15 @@ class RequestContext:
     any other value could forge a log line, and is replaced.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, root_path: str = "") -> None:
         self._app = app
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        place_under(self._root_path, scope)
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ACCEPTED_ID.fullmatch(given) else new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -16,7 +14,8 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from api.api_key_format import parse_key
-from api.errors import ScopeMissing, Unauthorized, UnsupportedMediaType
+from api.caller import Caller, Scope
+from api.errors import Unauthorized, UnsupportedMediaType
 from api.services import services_of
 from api.storable_text import CarefulRequest, require_storable_parameters
 from ewc_core.errors import StoreUnavailable
@@ -25,28 +24,6 @@ from store.unit_of_work import Database
 _log = logging.getLogger("api")
 _TOUCH_EVERY = timedelta(minutes=1)
 _NO_DIGEST = "0" * 64
-
-
-class Scope(StrEnum):
-    """What a key may do."""
-
-    JOBS_READ = "jobs:read"
-    JOBS_WRITE = "jobs:write"
-    KEYS_ADMIN = "keys:admin"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The owner behind a request's key. Everything that a request reads or writes belongs to `owner`."""
-
-    owner: str
-    key_id: str
-    scopes: frozenset[str]
-
-    @property
-    def actor(self) -> str:
-        """How the job's history names the caller."""
-        return f"api:{self.key_id}"
 
 
 def authenticate(database: Database, authorization: str | None) -> Caller:
@@ -113,8 +90,7 @@ def caller_with(scope: Scope) -> Callable[..., Coroutine[Any, Any, Caller]]:
 
     async def caller(request: Request, _documented: Annotated[object, Depends(_bearer)]) -> Caller:
         known: Caller = request.state.caller
-        if scope.value not in known.scopes:
-            raise ScopeMissing(scope.value)
+        known.require(scope)
         return known
 
     return caller

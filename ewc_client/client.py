@@ -82,16 +82,17 @@ class EWCClient:
         """Versions of the service and of its schema."""
         return self._get("/version")
 
-    def create_api_key(self, name: str, *, scopes: Sequence[str] | None = None) -> ApiKey:
-        """Make an API key. Its secret, `key`, is in this answer only."""
-        body: dict[str, Any] = {"name": name}
+    def create_api_key(self, name: str, *, scopes: Sequence[str] | None = None, owner: str | None = None) -> ApiKey:
+        """Make an API key, of your own owner unless your key has the scope `operator`. Its secret, `key`, is in this
+        answer only."""
+        body: dict[str, Any] = {"name": name} | ({} if owner is None else {"owner": owner})
         if scopes is not None:
             body["scopes"] = list(scopes)
         return ApiKey.from_body(self._transport.request("POST", "/v1/api-keys", json=body).json())
 
-    def api_keys(self) -> list[ApiKey]:
-        """The owner's API keys, without secrets."""
-        return list(fetch_all(self._transport, "/v1/api-keys", {}, ApiKey.from_body))
+    def api_keys(self, *, owner: str | None = None) -> list[ApiKey]:
+        """API keys, without secrets: your owner's; with the scope `operator` those of all owners, or of one."""
+        return list(fetch_all(self._transport, "/v1/api-keys", {"owner": owner}, ApiKey.from_body))
 
     def revoke_api_key(self, key_id: str) -> None:
         """Revoke an API key; from then on the service refuses it."""

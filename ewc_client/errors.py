@@ -165,10 +165,14 @@ _OF_STATUS: dict[int, type[ApiError]] = {
 
 def error_from(response: httpx.Response) -> ApiError:
     """The error that a response with a status other than 2xx stands for. The body must have been read."""
-    problem = _problem_of(response)
-    default = ServerError if response.status_code >= 500 else InvalidRequestError
-    kind = _OF_CODE.get(str(problem.get("code"))) or _OF_STATUS.get(response.status_code, default)
-    return kind(response.status_code, problem)
+    return problem_error(response.status_code, _problem_of(response))
+
+
+def problem_error(status: int, problem: Mapping[str, Any]) -> ApiError:
+    """The error that a problem document stands for."""
+    default = ServerError if status >= 500 else InvalidRequestError
+    kind = _OF_CODE.get(str(problem.get("code"))) or _OF_STATUS.get(status, default)
+    return kind(status, problem)
 
 
 def _problem_of(response: httpx.Response) -> Mapping[str, Any]:

@@ -184,6 +184,7 @@ class ApiKey:
     """An API key. `key` is the secret itself: there only in the answer that created it."""
 
     id: str
+    owner: str
     name: str
     prefix: str
     scopes: tuple[str, ...]
@@ -197,6 +198,7 @@ class ApiKey:
         """From an API key, with or without its secret."""
         return cls(
             id=str(body["id"]),
+            owner=str(body["owner"]),
             name=str(body["name"]),
             prefix=str(body["prefix"]),
             scopes=tuple(body["scopes"]),

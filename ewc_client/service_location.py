@@ -25,8 +25,15 @@ class ServiceLocation:
 
 
 def state_dir() -> Path:
-    """`EWC_STATE_DIR`, or `.ewc` in the working directory; absolute."""
-    return Path(os.environ.get("EWC_STATE_DIR") or ".ewc").absolute()
+    """`EWC_STATE_DIR`, or `.ewc` in the working directory; absolute.
+
+    Raises:
+        ConfigurationError: the working directory was removed.
+    """
+    try:
+        return Path(os.environ.get("EWC_STATE_DIR") or ".ewc").absolute()
+    except FileNotFoundError as error:
+        raise ConfigurationError("the working directory does not exist any more; go to another one") from error
 
 
 def find_service(url: str | None = None, api_key: str | None = None) -> ServiceLocation | None:
@@ -35,11 +42,13 @@ def find_service(url: str | None = None, api_key: str | None = None) -> ServiceL
     The key in the state directory belongs to the service that runs there and is sent to no other URL.
     """
     given_key = api_key or os.environ.get("EWC_API_KEY") or None
-    local = _local_service(state_dir())
     wanted, source = (url, "--url") if url else (os.environ.get("EWC_URL") or None, "EWC_URL")
+    if wanted and given_key:
+        return ServiceLocation(wanted, given_key, source)
+    local = _local_service(state_dir())
     if wanted:
         local_key = local.api_key if local is not None and local.url == wanted.rstrip("/") else None
-        return ServiceLocation(wanted, given_key or local_key, source)
+        return ServiceLocation(wanted, local_key, source)
     if local is None:
         return None
     return ServiceLocation(local.url, given_key or local.api_key, local.source)
@@ -58,9 +67,11 @@ def require_service(url: str | None = None, api_key: str | None = None) -> Servi
 def is_locked(directory: Path) -> bool:
     """Whether an `ewc up` holds this state directory. Only a live process holds a lock, whatever files say."""
     try:
-        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR)
-    except FileNotFoundError:
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise _unreadable(directory / LOCK_FILE, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -78,8 +89,27 @@ def _local_service(directory: Path) -> ServiceLocation | None:
         url = str(json.loads(file.read_text(encoding="utf-8"))["url"])
     except FileNotFoundError:  # it is starting or stopping
         return None
+    except OSError as error:
+        raise _unreadable(file, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{file} is not readable as a service file: {error!r}") from error
     key = directory / KEY_FILE
-    api_key = key.read_text(encoding="utf-8").strip() if key.exists() else None
-    return ServiceLocation(url.rstrip("/"), api_key or None, str(file))
+    return ServiceLocation(url.rstrip("/"), read_key(key) if key.exists() else None, str(file))
+
+
+def read_key(file: Path) -> str | None:
+    """The API key in a file, or None when it is empty.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} holds no API key, but bytes that are no text") from error
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{file} cannot be read: {error.strerror}; EWC_STATE_DIR names its folder")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ewc_client.errors import ApiError, ServerError
+from ewc_client.errors import ApiError, ServerError, problem_error
 from ewc_client.models import Event
 from ewc_client.transport import RETRY_STATUSES, Transport
 
@@ -87,7 +87,7 @@ class EventStream:
     def __iter__(self) -> Iterator[Event]:
         """
         Raises:
-            ApiError: the service refuses the stream.
+            ApiError: the service refuses the stream, or ends it because the API key was revoked.
             ServiceUnreachableError: no connection for `give_up_seconds`.
         """
         attempt = 0
@@ -129,6 +129,8 @@ class EventStream:
                     return
                 if not message.data:
                     continue
+                if message.event == "error":
+                    raise _refusal_of(message)
                 event = _event_of(message)
                 if event.seq > self._last_seq:
                     self._last_seq = event.seq
@@ -140,6 +142,15 @@ class EventStream:
             self._on_reconnect(broken)
         longest = min(self._retry_seconds * 2**attempt, 10.0)
         self._transport.sleep(longest * random.uniform(0.3, 1.0))  # noqa: S311 jitter, not a secret
+
+
+def _refusal_of(message: Message) -> ApiError:
+    """The problem with which the service ends a stream that it had let in."""
+    try:
+        problem = json.loads(message.data)
+        return problem_error(int(problem["status"]), problem)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ServerError(200, {"code": "malformed_event", "detail": f"the stream ended with {message.data[:200]!r}"})
 
 
 def _event_of(message: Message) -> Event:

@@ -134,8 +134,10 @@ def _worth_repeating(response: httpx.Response) -> bool:
 
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"service URL {url!r} is not one; expected something like 'http://127.0.0.1:8000'")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"service URL {url!r} is not one; expected something like 'http://127.0.0.1:8000' or 'https://host/path'"
+        )
     return url.rstrip("/").removesuffix("/v1")
 
 

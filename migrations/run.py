@@ -10,8 +10,9 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from ewc_core.errors import StoreUnavailable
 from store.engine import BEGIN_OPTION, make_engine
@@ -26,7 +27,7 @@ def upgrade(url: str, revision: str = "head") -> str | None:
     happens in one transaction.
 
     Raises:
-        StoreUnavailable: the database cannot be reached.
+        StoreUnavailable: the database cannot be reached, is none, or was made by a newer version.
     """
     with _locked_connection(url) as connection:
         command.upgrade(alembic_config(connection), revision)
@@ -64,8 +65,12 @@ def _locked_connection(url: str) -> Iterator[Connection]:
             with connection.begin():
                 _advisory_lock(connection)
                 yield connection
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"the database cannot be used: {error.orig}") from error
+    except DatabaseError as error:
+        raise StoreUnavailable(f"{_name(engine)} cannot be used: {error.orig}") from error
+    except OSError as error:
+        raise StoreUnavailable(f"{_name(engine)} cannot be used: {error.strerror} ({error.filename})") from error
+    except CommandError as error:
+        raise StoreUnavailable(f"{_name(engine)} was left alone: {error}; was it made by a newer version than this?") from error
     finally:
         engine.dispose()
 
@@ -81,6 +86,10 @@ def _file_lock(engine: Engine) -> Iterator[None]:
     with file.with_name(file.name + ".migrating").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _name(engine: Engine) -> str:
+    return f"the database {engine.url.render_as_string(hide_password=True)}"
 
 
 def _advisory_lock(connection: Connection) -> None:

@@ -59,7 +59,7 @@ def make_engine(url: str) -> Engine:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreUnavailable("database_url is not a URL; expected sqlite:///path or postgresql+psycopg://host/name") from error
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"):
         raise StoreUnavailable(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 FILESYSTEM_BROKER = "filesystem://"
+_BROKERS = ("filesystem", "redis", "rediss", "sentinel", "amqp", "amqps")
 
 
 class StoreSettings(BaseSettings):
@@ -43,6 +45,13 @@ class StoreSettings(BaseSettings):
     def _empty_data_dir_is_none(cls, values: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in values.items() if not (name == "data_dir" and value == "")}
 
+    @field_validator("broker_url", mode="after")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        if value.partition("://")[0] not in _BROKERS:
+            raise ValueError("expected filesystem:// or something like redis://host:6379/0")
+        return value
+
     @model_validator(mode="after")
     def _database_lies_in_the_state_dir(self) -> StoreSettings:
         if not self.database_url:
@@ -63,3 +72,17 @@ class StoreSettings(BaseSettings):
     def broker_dir(self) -> Path:
         """Folder of the filesystem broker's messages."""
         return self.state_dir / "broker"
+
+
+def refused_settings(error: ValidationError) -> str:
+    """Every refused variable, its value (unless it is a URL, which may hold a password) and what is wrong, on one line."""
+    return "; ".join(_refused(one) for one in error.errors(include_url=False))
+
+
+def _refused(one: ErrorDetails) -> str:
+    why = one["msg"].removeprefix("Value error, ")
+    if not one["loc"]:
+        return f"EWC_ settings do not fit together: {why}"
+    name = str(one["loc"][0])
+    value = "not usable" if name.endswith("_url") else repr(one["input"])[:100]
+    return f"EWC_{name.upper()} is {value}: {why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -9,9 +10,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
+
+from pydantic import ValidationError
 
 from ewc_core.errors import StoreUnavailable
 from store.queue import CPU_QUEUE, WakeUps
+from store.settings import refused_settings
 from store.sweep import sweep
 from store.termination import heed_sigterm
 from store.trouble import Trouble
@@ -26,16 +31,39 @@ log = logging.getLogger("worker")
 _LOOK_SECONDS = 0.25
 
 
-def main() -> int:
-    """Run until SIGTERM or SIGINT. Returns 0 after a clean stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. Returns 0 after a clean stop; 1, with one line on standard error, when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="look at the settings only")
+    options = parser.parse_args(arguments)
     heed_sigterm()
-    settings = WorkerSettings()
+    try:
+        settings = WorkerSettings()
+        database = Database(settings.database_url)
+        wake_ups = WakeUps(settings.broker_url, settings.broker_dir)
+        if database.engine.dialect.name == "sqlite" and not options.check:
+            database.ping()  # a server may come back, a file that is no database will not become one
+    except ValidationError as error:
+        return _refuse(refused_settings(error))
+    except StoreUnavailable as error:
+        return _refuse(f"{error} (EWC_DATABASE_URL says where it is)")
+    except OSError as error:
+        return _refuse(f"the broker's folders in EWC_STATE_DIR cannot be made: {error.strerror} ({error.filename})")
+    if options.check:
+        return 0
+    return _run(settings, database, wake_ups)
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"the worker cannot start: {' '.join(why.split())}\n")
+    return 1
+
+
+def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    database = Database(settings.database_url)
-    wake_ups = WakeUps(settings.broker_url, settings.broker_dir)
     celery, watchdog, worker_id = CeleryProcess(settings), Watchdog(settings), new_worker_id()
     trouble, is_new, next_sweep = Trouble(log, "sweeps"), False, 0.0
     while not stop.wait(_LOOK_SECONDS):

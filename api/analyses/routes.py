@@ -15,6 +15,7 @@ from api.jobs.kinds import require_learning
 from api.jobs.schemas import Job
 from api.jobs.service import job_body
 from api.request_context import request_id_of
+from api.root_path import public_path
 from api.schemas import After, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
@@ -39,7 +40,7 @@ def create(
         spec = question.spec_about(job_id)
         require_answerable(work, analysed, spec.question)
         job = work.jobs.create(spec, owner=caller.owner, request_id=request_id_of(request))
-        return Outcome(201, job_body(work, job), {"Location": f"/v1/jobs/{job.id}"}, wake=job.id)
+        return Outcome(201, job_body(work, job), {"Location": public_path(f"/v1/jobs/{job.id}")}, wake=job.id)
 
     return effects.run(effect)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.analyses.schemas import Analysis
 from api.jobs.schemas import JobError
 from api.results.schemas import result_body
+from api.root_path import public_path
 from ewc_core.specs import AnalysisSpec
 from store.records import JobRecord, ResultRecord
 
@@ -14,7 +15,7 @@ def analysis_body(job: JobRecord, found: ResultRecord | None) -> Analysis:
     spec = job.spec
     if not isinstance(spec, AnalysisSpec):
         raise TypeError(f"job {job.id} is of kind {spec.kind!r}, which is no analysis")
-    path = f"/v1/jobs/{job.id}"
+    path = public_path(f"/v1/jobs/{job.id}")
     return Analysis(
         id=job.id,
         job_id=spec.job_id,
@@ -26,5 +27,5 @@ def analysis_body(job: JobRecord, found: ResultRecord | None) -> Analysis:
         result=result_body(job, found) if found is not None else None,
         created_at=job.created_at,
         finished_at=job.finished_at,
-        links={"job": path, "result": f"{path}/result", "analysed": f"/v1/jobs/{spec.job_id}"},
+        links={"job": path, "result": f"{path}/result", "analysed": public_path(f"/v1/jobs/{spec.job_id}")},
     )

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from api.caller import Scope
 from api.schemas import Body, Record
-from api.security import Scope
 from store.records import ApiKeyRecord
 
 
 class ApiKeyRequest(Body):
-    """A key to make. Without `owner` it belongs to the caller's owner."""
+    """A key to make. Without `owner` it belongs to the caller's owner; another one needs `operator`."""
 
     name: str = Field(min_length=1, max_length=64)
     scopes: list[Scope] = Field(default=[Scope.JOBS_READ, Scope.JOBS_WRITE], min_length=1, max_length=len(Scope))

@@ -49,14 +49,6 @@ def get(checkpoint_id: str, caller: Reader, services: ServicesDep) -> Checkpoint
         return checkpoint_body(work.checkpoints.get(checkpoint_id, owner=caller.owner))
 
 
-@router.head("/checkpoints/{checkpoint_id}/content", include_in_schema=False)
-def head_content(checkpoint_id: str, caller: Reader, services: ServicesDep) -> Response:
-    """The headers of the content."""
-    record = _checkpoint(services, checkpoint_id, caller)
-    _require_undamaged(services, record, 0, record.size)
-    return Response(headers={**_headers(record), "Content-Length": str(record.size)}, media_type=SAFETENSORS)
-
-
 @router.get(
     "/checkpoints/{checkpoint_id}/content",
     operation_id="download_checkpoint",
@@ -79,7 +71,7 @@ def content(
     record = _checkpoint(services, checkpoint_id, caller)
     headers = _headers(record)
     if if_none_match is not None and matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers={"ETag": headers["ETag"]})
+        return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control")})
     # RFC 9110, 13.1.5: a tag that does not match turns the request into one for the whole content.
     counts = if_range is None or if_range.strip() == headers["ETag"]
     wanted = requested_range(range_header, record.size) if counts else None

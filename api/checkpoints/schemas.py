@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
+from api.root_path import public_path
 from api.schemas import Record, Resource
 from store.records import CheckpointRecord
 
@@ -38,6 +39,6 @@ class Checkpoint(Record):
 
 def checkpoint_body(record: CheckpointRecord) -> Checkpoint:
     """The checkpoint as the service shows it."""
-    path = f"/v1/checkpoints/{record.id}"
-    links = {"self": path, "content": f"{path}/content", "job": f"/v1/jobs/{record.job_id}"}
+    path = public_path(f"/v1/checkpoints/{record.id}")
+    links = {"self": path, "content": f"{path}/content", "job": public_path(f"/v1/jobs/{record.job_id}")}
     return Checkpoint.model_validate({**vars(record), "tensors": [dict(tensor) for tensor in record.tensors], "links": links})

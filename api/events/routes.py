@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.content_negotiation import preferred
 from api.errors import InvalidHeader
 from api.events.schemas import Event, event_body
 from api.events.stream import event_stream
+from api.request_context import request_id_of
 from api.schemas import ListOf, list_of
 from api.security import AuthenticatedRoute, Reader
 from api.services import ServicesDep
@@ -26,6 +28,7 @@ _STREAM_DOC = {
 def list_events(
     job_id: str,
     request: Request,
+    response: Response,
     caller: Reader,
     services: ServicesDep,
     after: Annotated[int, Query(ge=0, lt=10**18, description="`seq` of the last event that you have")] = 0,
@@ -33,16 +36,19 @@ def list_events(
     last_event_id: Annotated[str | None, Header(description="as `after`, sent by clients that reconnect to a stream")] = None,
 ) -> ListOf[Event] | Response:
     """Events of the job, oldest first: a page, or a stream that can be cut anywhere and continued without gap or duplicate."""
-    streams = EVENT_STREAM in request.headers.get("accept", "")
+    streams = preferred(request.headers.get("accept"), ["application/json", EVENT_STREAM]) == EVENT_STREAM
     place = _place(last_event_id, after)
     with services.database.read() as work:
         work.jobs.require(job_id, owner=caller.owner)
         page = [] if streams else work.events.page(job_id, after_seq=place, limit=limit + 1)
     if streams:
-        stream = event_stream(services.database, services.events, job_id, after=place)
-        return StreamingResponse(
-            stream, media_type=EVENT_STREAM, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        stream = event_stream(
+            services.database, services.events, job_id, caller=caller, after=place, request_id=request_id_of(request)
         )
+        return StreamingResponse(
+            stream, media_type=EVENT_STREAM, headers={"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
+        )
+    response.headers["Vary"] = "Accept"
     return list_of([event_body(event) for event in page[:limit]], has_more=len(page) > limit)
 
 

@@ -7,8 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi.concurrency import run_in_threadpool
 
+from api.caller import Caller
+from api.errors import ApiError
 from api.events.feed import EventFeed
 from api.events.schemas import event_body
+from api.problem_handlers import problem_of
+from api.root_path import public_path
 from store.job_states import FINISHED
 from store.records import EventRecord, JobSummary
 from store.unit_of_work import Database
@@ -18,16 +22,25 @@ _RETRY_MILLISECONDS = 2000
 _PAGE = 100
 
 
-async def event_stream(database: Database, feed: EventFeed, job_id: str, *, after: int) -> AsyncIterator[str]:
+async def event_stream(
+    database: Database, feed: EventFeed, job_id: str, *, caller: Caller, after: int, request_id: str
+) -> AsyncIterator[str]:
     """Every event with a higher `seq` than `after`, in order, once; then, when the job is finished, `done`.
+
+    When the caller's key is revoked meanwhile, the last message is an `error` with the problem that a new request would
+    get.
 
     A comment every 15 seconds keeps the connection open. A subscriber that comes back with the last id it saw misses
     nothing and gets nothing twice.
     """
     seen = after
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-    with feed.watch(job_id) as watch:
+    with feed.watch(job_id, caller) as watch:
         while not feed.closed:
+            refusal = feed.refusal(caller)
+            if refusal is not None:
+                yield f"event: error\ndata: {_problem(refusal, job_id, request_id)}\n\n"
+                return
             page, job = await run_in_threadpool(_read, database, job_id, seen)
             for event in page:
                 yield _message(event)
@@ -37,7 +50,7 @@ async def event_stream(database: Database, feed: EventFeed, job_id: str, *, afte
             if job.status in FINISHED and seen >= job.last_event_seq:
                 yield f"event: done\ndata: {json.dumps({'job_id': job_id, 'status': job.status.value})}\n\n"
                 return
-            if not await feed.wait(watch, after=seen, timeout_seconds=HEARTBEAT_SECONDS) and not feed.closed:
+            if not await feed.wait(watch, caller, after=seen, timeout_seconds=HEARTBEAT_SECONDS) and not feed.closed:
                 yield ": heartbeat\n\n"
 
 
@@ -50,3 +63,8 @@ def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRe
 
 def _message(event: EventRecord) -> str:
     return f"id: {event.seq}\ndata: {event_body(event).model_dump_json()}\n\n"
+
+
+def _problem(refusal: ApiError, job_id: str, request_id: str) -> str:
+    response = problem_of(refusal, instance=public_path(f"/v1/jobs/{job_id}/events"), request_id=request_id)
+    return bytes(response.body).decode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from api.security import Caller
+from api.caller import Caller
 from ewc_core.errors import IllegalTransition
 from store.job_states import DesiredState, JobStatus
 from store.records import JobSummary

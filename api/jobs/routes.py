@@ -13,6 +13,7 @@ from api.jobs.moves import Move, make_move
 from api.jobs.schemas import JOB_EXAMPLES, Job, JobSummary
 from api.jobs.service import create_job, job_body, summary_body
 from api.request_context import request_id_of
+from api.root_path import public_path
 from api.schemas import After, Before, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
@@ -35,7 +36,7 @@ def create(
 
     def effect(work: Work) -> Outcome:
         job = create_job(work, spec, caller=caller, data_dir=services.settings.data_dir, request_id=request_id_of(request))
-        return Outcome(201, job_body(work, job), {"Location": f"/v1/jobs/{job.id}"}, wake=job.id)
+        return Outcome(201, job_body(work, job), {"Location": public_path(f"/v1/jobs/{job.id}")}, wake=job.id)
 
     return effects.run(effect)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from api.analyses.checks import analysed_job, require_answerable
+from api.caller import Caller
 from api.jobs import schemas
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
-from api.security import Caller
+from api.root_path import public_path
 from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
 from store.job_states import HELD
 from store.records import EventRecord, JobRecord, JobSummary
@@ -77,7 +78,7 @@ def _summary(job: JobSummary) -> dict[str, Any]:
 
 def _links(job: JobSummary) -> dict[str, str]:
     parts = _PARTS_OF_LEARNING if job.has_tasks else _PARTS_OF_OTHERS
-    path = f"/v1/jobs/{job.id}"
+    path = public_path(f"/v1/jobs/{job.id}")
     return {"self": path, **{name: f"{path}/{part}" for name, part in parts.items()}}
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from api.entity_tags import matches, quoted
 from api.idempotency import EffectsDep, Outcome
 from api.request_context import request_id_of
+from api.root_path import public_path
 from api.schemas import After, Before, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
@@ -33,7 +34,7 @@ def create(
 
     def effect(work: Work) -> Outcome:
         sweep = create_sweep(work, spec, caller=caller, data_dir=services.settings.data_dir, request_id=request_id_of(request))
-        return Outcome(201, sweep_body(work, sweep), {"Location": f"/v1/sweeps/{sweep.id}"})
+        return Outcome(201, sweep_body(work, sweep), {"Location": public_path(f"/v1/sweeps/{sweep.id}")})
 
     return effects.run(effect)
 

@@ -8,11 +8,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from api.caller import Caller
 from api.errors import SweepFinished
 from api.jobs.moves import TARGETS, Move, make_move
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import JobError
-from api.security import Caller
+from api.root_path import public_path
 from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
 from ewc_core.specs import Scalar, SweepSpec
@@ -72,7 +73,7 @@ def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
 
 
 def _common(sweep: SweepSummary, num_trials: Mapping[str, int]) -> dict[str, Any]:
-    path = f"/v1/sweeps/{sweep.id}"
+    path = public_path(f"/v1/sweeps/{sweep.id}")
     return {
         "id": sweep.id,
         "name": sweep.name,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from api.caller import Caller
 from api.errors import SwitchNotPossible
 from api.jobs.kinds import require_learning
 from api.jobs.moves import moves_from
 from api.jobs.needs import require_task
-from api.security import Caller
 from api.task_switches.schemas import AppendTask, CloseStream, RevisitTask, SwitchNow, TaskSwitchRequest
 from ewc_core.errors import SpecError, StreamClosed
 from ewc_core.specs import check_announced_task

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from api.caller import Caller
 from api.errors import JobFinished, NoConstraint
 from api.jobs.kinds import require_learning
-from api.security import Caller
 from api.tasks.schemas import Task, task_body
 from ewc_core.specs import MasMethod, OnlineEwcMethod, SiMethod
 from store.job_states import FINISHED, JobStatus

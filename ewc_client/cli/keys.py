@@ -9,6 +9,10 @@ import typer
 from ewc_client.cli.connection import KeyOption, UrlOption, connect
 from ewc_client.cli.output import Output, OutputOption, print_json, print_table, say
 
+OwnerOption = Annotated[
+    str | None,
+    typer.Option(help="whose keys; another than your own needs a key with the scope operator", show_default=False),
+]
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
@@ -18,30 +22,33 @@ def create(
     scopes: Annotated[
         list[str] | None, typer.Option("--scope", help="may be given several times [jobs:read, jobs:write]")
     ] = None,
+    owner: OwnerOption = None,
     url: UrlOption = None,
     api_key: KeyOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make an API key. Its secret is shown this once."""
+    """Make an API key, which can do no more than the key that makes it. Its secret is shown this once."""
     with connect(url, api_key) as client:
-        made = client.create_api_key(name, scopes=scopes)
+        made = client.create_api_key(name, scopes=scopes, owner=owner)
     if output is Output.JSON:
         print_json(made.raw)
         return
-    say(f"key {made.id} ({made.name}) with {', '.join(made.scopes)}. Keep it: it is not shown again.")
+    say(f"key {made.id} ({made.name}) of {made.owner} with {', '.join(made.scopes)}. Keep it: it is not shown again.")
     typer.echo(made.key)
 
 
 @app.command("ls")
-def list_keys(url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
-    """List API keys, without their secrets."""
+def list_keys(
+    owner: OwnerOption = None, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE
+) -> None:
+    """List API keys, without their secrets; with the scope operator those of all owners."""
     with connect(url, api_key) as client:
-        found = client.api_keys()
+        found = client.api_keys(owner=owner)
     if output is Output.JSON:
         print_json([key.raw for key in found])
         return
-    rows = [(key.id, key.name, key.prefix, " ".join(key.scopes), "revoked" if key.revoked_at else "") for key in found]
-    print_table(("id", "name", "prefix", "scopes", ""), rows, empty="No API keys.")
+    rows = [(key.id, key.owner, key.name, key.prefix, " ".join(key.scopes), "revoked" if key.revoked_at else "") for key in found]
+    print_table(("id", "owner", "name", "prefix", "scopes", ""), rows, empty="No API keys.")
 
 
 @app.command("revoke")

@@ -41,8 +41,8 @@ def submit(
         return
     if not watch:
         raise ConfigurationError(
-            f"no service: none is configured (--url, EWC_URL) and none runs on {state_dir()}.\n"
-            "  Start one with `ewc up`, or add --watch to start one for as long as this command runs"
+            f"no service: none is configured (--url, EWC_URL) and none runs on {state_dir()}. "
+            "Start one with `ewc up`, or add --watch to start one for as long as this command runs"
         )
     _with_own_service(spec, output)
 

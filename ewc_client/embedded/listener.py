@@ -25,14 +25,14 @@ def take_port(host: str, asked: int | None, *, say: Callable[[str], None]) -> so
     if asked:
         try:
             return _listening(host, asked)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
+        except (OSError, UnicodeError) as error:
+            if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
                 raise EmbeddedError(f"port {asked} of {host} cannot be listened on: {error}") from error
             raise EmbeddedError(f"port {asked} on {host} is taken; choose another with --port, or leave it out") from error
     if asked is None:
         try:
             return _listening(host, DEFAULT_PORT)
-        except OSError:  # on a host that is not ours, looking for any port says so
+        except (OSError, UnicodeError):  # on a host that is not ours, looking for any port says so
             found = _any_port(host)
             say(f"port {DEFAULT_PORT} is taken; using {found.getsockname()[1]}")
             return found
@@ -42,8 +42,8 @@ def take_port(host: str, asked: int | None, *, say: Callable[[str], None]) -> so
 def _any_port(host: str) -> socket.socket:
     try:
         return _listening(host, 0)
-    except OSError as error:
-        raise EmbeddedError(f"{host} cannot be listened on: {error}") from error
+    except (OSError, UnicodeError) as error:
+        raise EmbeddedError(f"{host!r} (EWC_API_HOST) cannot be listened on: {error}") from error
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -53,7 +53,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
-    except OSError:
+    except (OSError, UnicodeError):  # a name that is none
         listener.close()
         raise
     return listener

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +18,7 @@ import httpx
 from ewc_client.embedded.listener import take_port
 from ewc_client.embedded.state_directory import EmbeddedError, StateDirectory
 from ewc_client.embedded.supervisor import Supervisor, describe_status
-from ewc_client.service_location import ServiceLocation
+from ewc_client.service_location import ServiceLocation, read_key
 
 _GRACE_SECONDS = 20.0
 _READY_SECONDS = 60.0
@@ -46,7 +47,7 @@ class EmbeddedService:
     def location(self) -> ServiceLocation:
         """How a client reaches the service."""
         file = Path(os.environ.get("EWC_BOOTSTRAP_KEY_FILE") or self.state.key_file)
-        key = file.read_text(encoding="utf-8").strip() if file.exists() else os.environ.get("EWC_API_KEY")
+        key = read_key(file) if file.exists() else os.environ.get("EWC_API_KEY")
         return ServiceLocation(self.url, key or None, str(self.state.service_file))
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class EmbeddedService:
 
         Raises:
             AlreadyRunningError: another process holds the state directory.
-            EmbeddedError: a port is taken, the migration failed, or the service did not become ready.
+            EmbeddedError: a port is taken, a setting is refused, the migration failed, or the service did not become ready.
         """
         lock = self.state.acquire()
         try:
@@ -63,7 +64,7 @@ class EmbeddedService:
             port = int(self._listener.getsockname()[1])
             self.url = f"http://{_reachable(host)}:{port}"
             environment = children_environment(os.environ, self.state, host=host, port=port)
-            self._migrate(environment)
+            self._prepare(environment)
             self._supervisor = Supervisor(
                 self.state, lock=lock, environment=environment, grace_seconds=self._grace_seconds, say=self._say
             )
@@ -105,34 +106,57 @@ class EmbeddedService:
         value = os.environ.get("EWC_API_PORT")
         if not value:
             return None
-        if not value.isdigit() or int(value) > 65535:
+        if not (value.isascii() and value.isdigit()) or len(value) > 5 or int(value) > 65535:
             raise EmbeddedError(f"EWC_API_PORT is {value!r}; expected a port number")
         return int(value)
 
-    def _migrate(self, environment: Mapping[str, str]) -> None:
-        log = self.state.open_log("migrations")
-        command = [sys.executable, "-m", "migrations", "upgrade"]
-        try:
-            done = subprocess.run(command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)  # noqa: S603 our own command
-        finally:
-            os.close(log)
-        if done.returncode != 0:
-            tail = self.state.log_tail("migrations")
-            raise EmbeddedError(f"the database could not be migrated ({describe_status(done.returncode)}):\n{tail}")
+    def _prepare(self, environment: Mapping[str, str]) -> None:
+        """Bring the database up to date, and meanwhile let the worker look at its settings."""
+        commands = {
+            "migrations": [sys.executable, "-m", "migrations", "upgrade"],
+            "worker": [sys.executable, "-m", "worker", "--check"],
+        }
+        with ExitStack() as stack:
+            started = []
+            for name, command in commands.items():
+                log = self.state.open_log(name)
+                stack.callback(os.close, log)
+                process = subprocess.Popen(  # noqa: S603 our own commands
+                    command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE
+                )
+                stack.enter_context(process)
+                stack.callback(process.kill)  # of effect when this is interrupted
+                started.append((name, log, process))
+            for name, log, process in started:
+                _, said = process.communicate()
+                with suppress(OSError):  # the disk may be full, which `said` then tells
+                    os.write(log, said)
+                if process.returncode != 0:
+                    lines = said.decode("utf-8", "replace").strip().splitlines()
+                    raise self._refusal(name, lines[-1].strip() if lines else "", process.returncode)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         with httpx.Client(timeout=2.0, trust_env=False) as http:
-            while not _is_ready(http, self.url):
-                self._require_api_alive()
+            while (lacks := _what_is_not_ready(http, self.url)) is not None:
+                self._require_alive()
                 if time.monotonic() > deadline:
-                    raise EmbeddedError(f"{self.url} was not ready after {_READY_SECONDS:g} s:\n{self.state.log_tail('api')}")
+                    raise EmbeddedError(
+                        f"{self.url} was not ready after {_READY_SECONDS:g} s: {lacks} (log: {self.state.log_file('api')})"
+                    )
                 time.sleep(0.05)
+        self._require_alive()
 
-    def _require_api_alive(self) -> None:
-        status = self._supervisor.exit_status("api") if self._supervisor is not None else None
-        if status is not None:
-            raise EmbeddedError(f"the API stopped while starting ({describe_status(status)}):\n{self.state.log_tail('api')}")
+    def _require_alive(self) -> None:
+        for name in ("api", "worker"):
+            status = self._supervisor.exit_status(name) if self._supervisor is not None else None
+            if status is not None:
+                raise self._refusal(name, self.state.last_line(name), status)
+
+    def _refusal(self, name: str, last_line: str, status: int) -> EmbeddedError:
+        """What a process that did not start said last, which is a sentence of its own where it knew why."""
+        why = last_line or f"the process {name!r} ended at once ({describe_status(status)})"
+        return EmbeddedError(f"{why} (log: {self.state.log_file(name)})")
 
 
 def children_environment(user: Mapping[str, str], state: StateDirectory, *, host: str, port: int) -> dict[str, str]:
@@ -153,11 +177,16 @@ def children_environment(user: Mapping[str, str], state: StateDirectory, *, host
     return environment
 
 
-def _is_ready(http: httpx.Client, url: str) -> bool:
+def _what_is_not_ready(http: httpx.Client, url: str) -> str | None:
+    """None when the service is ready."""
     try:
-        return http.get(f"{url}/readyz").status_code == httpx.codes.OK
-    except httpx.TransportError:  # not listening yet
-        return False
+        answer = http.get(f"{url}/readyz")
+        if answer.is_success:
+            return None
+        checks = answer.json().get("checks", {})
+    except (httpx.TransportError, ValueError):  # not listening yet
+        return "it does not answer"
+    return ", ".join(f"{name} {result}" for name, result in checks.items() if result != "ok") or answer.text
 
 
 def _reachable(host: str) -> str:

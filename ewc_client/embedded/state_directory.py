@@ -6,12 +6,15 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ewc_client.errors import EWCClientError
 from ewc_client.service_location import KEY_FILE, LOCK_FILE, SERVICE_FILE
 
 _LARGEST_LOG_BYTES = 10 * 1024 * 1024
+_LONGEST_LINE_BYTES = 64 * 1024
 _OWNER_LOCK_FILE = "owner.lock"
 _STOPPING_PATIENCE_SECONDS = 30.0  # an `ewc up` that was killed leaves a keeper that still stops its children
 
@@ -52,51 +55,93 @@ class StateDirectory:
 
         Raises:
             AlreadyRunningError: another process holds it.
-            EmbeddedError: it cannot be made or written.
+            EmbeddedError: it cannot be made or written. Nothing in it has been changed, in either case.
         """
-        try:
+        with self._usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
-            self.logs.mkdir(mode=0o700, exist_ok=True)
             owner = os.open(self.path / _OWNER_LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-            descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise EmbeddedError(f"state directory {self.path} cannot be used: {error}") from error
-        # The owner's lock dies with this process; the other lives until its last child is gone, and is worth waiting for.
-        if not (_lock_within(owner, 0.0) and _lock_within(descriptor, _STOPPING_PATIENCE_SECONDS)):
-            os.close(owner)
-            os.close(descriptor)
-            raise AlreadyRunningError(self._who_holds_it())
-        self._owner_lock, self._lock = owner, descriptor
-        self.service_file.unlink(missing_ok=True)
+            try:
+                # This lock dies with this process; the other lives until its last child is gone, and is worth waiting for.
+                if not _lock_within(owner, 0.0):
+                    raise AlreadyRunningError(self._who_holds_it())
+                descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+            except BaseException:
+                os.close(owner)
+                raise
+            self._owner_lock, self._lock = owner, descriptor
+            try:
+                if not _lock_within(descriptor, _STOPPING_PATIENCE_SECONDS):
+                    raise AlreadyRunningError(self._who_holds_it())
+                self.path.chmod(0o700)
+                self.logs.mkdir(mode=0o700, exist_ok=True)
+                self.service_file.unlink(missing_ok=True)
+            except BaseException:
+                self._close_locks()
+                raise
         return descriptor
 
     def release(self) -> None:
-        """Let the directory go."""
-        self.service_file.unlink(missing_ok=True)
+        """Let the directory go. Without effect for who does not hold it."""
+        if self._owner_lock is not None:
+            with suppress(OSError):  # an address that nobody holds a lock for is not believed anyway
+                self.service_file.unlink(missing_ok=True)
+            self._close_locks()
+
+    def announce(self, url: str) -> None:
+        """Write the service file in one step, so that a client reads all of it or none.
+
+        Raises:
+            EmbeddedError: it cannot be written.
+        """
+        part = self.service_file.with_suffix(".part")
+        with self._usable():
+            part.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n", encoding="utf-8")
+            part.replace(self.service_file)
+
+    def log_file(self, name: str) -> Path:
+        """Where a child's output goes."""
+        return self.logs / f"{name}.log"
+
+    def open_log(self, name: str) -> int:
+        """A descriptor that appends to `logs/<name>.log`.
+
+        Raises:
+            EmbeddedError: it cannot be opened.
+        """
+        with self._usable():
+            return os.open(self.log_file(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def trim_logs(self) -> None:
+        """Put aside what has grown long, while its writers go on."""
+        for file in self.logs.glob("*.log"):
+            with suppress(OSError):
+                if file.stat().st_size > _LARGEST_LOG_BYTES:
+                    _put_aside(file)
+
+    def last_line(self, name: str) -> str:
+        """The last line of a log, for an error message."""
+        with suppress(OSError), self.log_file(name).open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _LONGEST_LINE_BYTES))
+            lines = log.read().decode("utf-8", "replace").split("\n")
+            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return ""
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = "it is not a folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+            where = "" if error.filename in (None, str(self.path)) else f" ({error.filename})"
+            raise EmbeddedError(
+                f"state directory {self.path} cannot be used: {what}{where}; let EWC_STATE_DIR name a folder that can be written"
+            ) from error
+
+    def _close_locks(self) -> None:
         for descriptor in (self._lock, self._owner_lock):
             if descriptor is not None:
                 os.close(descriptor)
         self._lock = self._owner_lock = None
-
-    def announce(self, url: str) -> None:
-        """Write the service file in one step, so that a client reads all of it or none."""
-        part = self.service_file.with_suffix(".part")
-        part.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n", encoding="utf-8")
-        part.replace(self.service_file)
-
-    def open_log(self, name: str) -> int:
-        """A descriptor at the end of `logs/<name>.log`; a very long log is put aside first."""
-        file = self.logs / f"{name}.log"
-        if file.exists() and file.stat().st_size > _LARGEST_LOG_BYTES:
-            file.replace(file.with_suffix(".log.1"))
-        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def log_tail(self, name: str, *, num_lines: int = 12) -> str:
-        """The end of a log, for an error message."""
-        file = self.logs / f"{name}.log"
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-        return "\n".join(f"  | {line}" for line in lines[-num_lines:])
 
     def _who_holds_it(self) -> str:
         if not self.service_file.exists():
@@ -106,6 +151,28 @@ class StateDirectory:
             return f"a service already runs on {self.path}: {service['url']} (process {service['pid']})"
         except (OSError, ValueError, KeyError, TypeError):  # its owner is writing or removing it
             return f"a service already runs on {self.path}"
+
+
+def _put_aside(file: Path) -> None:
+    """Keep the end of a log as `.log.1` and empty it. Its writers append, so they go on at the new end.
+
+    What is written between the last read and the truncation is lost: a few microseconds. On a full disk there is no
+    `.log.1`, and room again.
+    """
+    draft, older = file.with_suffix(".log.part"), file.with_suffix(".log.1")
+    with file.open("r+b") as log:
+        begin = max(0, os.fstat(log.fileno()).st_size - _LARGEST_LOG_BYTES)
+        log.seek(begin)
+        if begin:
+            log.readline()  # the rest of a line
+        try:
+            with draft.open("wb") as kept:
+                while (chunk := log.read(1024 * 1024)) and kept.tell() < 2 * _LARGEST_LOG_BYTES:
+                    kept.write(chunk)
+            draft.replace(older)
+        except OSError:
+            draft.unlink(missing_ok=True)
+        log.truncate(0)
 
 
 def _lock_within(descriptor: int, seconds: float) -> bool:

@@ -75,8 +75,9 @@ class Supervisor:
             return None if process is None else process.poll()
 
     def tend(self, stop: threading.Event) -> None:
-        """Start dead children again, with a growing wait, until `stop` is set."""
+        """Start dead children again, with a growing wait, and keep their logs short, until `stop` is set."""
         while not stop.wait(_POLL_SECONDS):
+            self._state.trim_logs()
             with self._guard:
                 if not self._stopping:
                     for child in self._children.values():
@@ -111,19 +112,23 @@ class Supervisor:
         now = time.monotonic()
         if child.process is None:
             if now >= child.start_again_at:
-                self._spawn(child)
+                try:
+                    self._spawn(child)
+                except EmbeddedError as error:  # the next attempt may find what this one lacks
+                    self._postpone(child, now, str(error))
             return
         status = child.process.poll()
         if status is None:
             return
         self._bury(child.process)
         child.process = None
+        self._postpone(child, now, f"{child.name} died ({describe_status(status)})")
+
+    def _postpone(self, child: Child, now: float, why: str) -> None:
         child.num_quick_deaths = 0 if now - child.started_at > _HEALTHY_SECONDS else child.num_quick_deaths + 1
         wait = min(_FIRST_WAIT_SECONDS * 2 ** max(0, child.num_quick_deaths - 1), _LONGEST_WAIT_SECONDS)
         child.start_again_at = now + wait
-        self._say(
-            f"{child.name} died ({describe_status(status)}); starting it again in {wait:g} s. Log: {self._log_path(child.name)}"
-        )
+        self._say(f"{why}; starting it again in {wait:g} s. Log: {self._state.log_file(child.name)}")
 
     def _spawn(self, child: Child) -> None:
         log = self._state.open_log(child.name)
@@ -158,9 +163,6 @@ class Supervisor:
             self._keeper.stdin.flush()
         except BrokenPipeError:  # someone killed the keeper; children are still stopped by `stop`
             self._say("the process that cleans up after a crash of this one is gone")
-
-    def _log_path(self, name: str) -> str:
-        return str(self._state.logs / f"{name}.log")
 
 
 def describe_status(status: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, func, insert, select, update
 
@@ -41,19 +41,32 @@ class ApiKeys(Repository):
         row = self._connection.execute(_FIND, {"prefix": prefix}).mappings().one_or_none()
         return None if row is None else ApiKeyRecord(**row)
 
-    def list(self, owner: str) -> builtins.list[ApiKeyRecord]:
-        """The owner's keys, oldest first."""
-        query = select(ApiKeyRow).where(ApiKeyRow.owner == owner).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+    def list(self, owner: str | None) -> builtins.list[ApiKeyRecord]:
+        """The owner's keys, or those of all owners; oldest first."""
+        query = select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
+        if owner is not None:
+            query = query.where(ApiKeyRow.owner == owner)
         return [ApiKeyRecord(**row) for row in self._connection.execute(query).mappings()]
 
-    def revoke(self, key_id: str, *, owner: str) -> ApiKeyRecord:
-        """End the key; revoking it again changes nothing.
+    def living(self, key_ids: Collection[str]) -> dict[str, frozenset[str]]:
+        """The scopes of those of the keys that have not been revoked."""
+        query = select(ApiKeyRow.id, ApiKeyRow.scopes).where(ApiKeyRow.id.in_(key_ids), ApiKeyRow.revoked_at.is_(None))
+        return {key_id: frozenset(scopes) for key_id, scopes in self._connection.execute(query)}
+
+    def set_scopes(self, key_id: str, scopes: Sequence[str]) -> None:
+        """Replace what the key may do."""
+        self._connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(scopes=builtins.list(scopes)))
+
+    def revoke(self, key_id: str, *, owner: str | None) -> ApiKeyRecord:
+        """End the key, if it is one of the owner's (None: of anybody's); revoking it again changes nothing.
 
         Raises:
             NotFound: the owner has no such key.
         """
         revoked_at = func.coalesce(ApiKeyRow.revoked_at, self._now)
-        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id, ApiKeyRow.owner == owner).values(revoked_at=revoked_at)
+        statement = update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(revoked_at=revoked_at)
+        if owner is not None:
+            statement = statement.where(ApiKeyRow.owner == owner)
         if self._connection.execute(statement).rowcount == 0:
             raise NotFound("api key", key_id)
         return ApiKeyRecord(**self._connection.execute(select(ApiKeyRow).where(ApiKeyRow.id == key_id)).mappings().one())

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from api.api_key_format import new_key
 from api.app import create_app
-from api.security import Scope
+from api.caller import Scope
 from api.server import Server
 from api.settings import ApiSettings
 from store.unit_of_work import Database
@@ -31,14 +31,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
-ALL_SCOPES = [scope.value for scope in Scope]
+OWNER_SCOPES = [scope.value for scope in Scope if scope is not Scope.OPERATOR]
 _numbers = itertools.count(1)
 
 
 def make_key(database: Database, *, owner: str, scopes: list[str] | None = None) -> str:
     """A key of the owner, as text."""
     key = new_key()
-    scopes = ALL_SCOPES if scopes is None else scopes
+    scopes = OWNER_SCOPES if scopes is None else scopes
     with database.write() as work:
         work.api_keys.create(owner=owner, name="test", scopes=scopes, prefix=key.prefix, secret_sha256=key.secret_sha256)
     return key.text
@@ -111,7 +111,7 @@ def caller(app: FastAPI, anonymous: TestClient, database: Database) -> Callable[
 
 @pytest.fixture
 def client(caller: Callable[..., TestClient], owner: str) -> TestClient:
-    """The test's owner, who may do everything."""
+    """The test's owner, who may do everything that an owner may do."""
     return caller(owner)
 
 

@@ -245,7 +245,7 @@ def test_a_bad_question_about_a_job_gets_a_problem(client, submit, path, headers
     _assert_problem(client.get(f"/v1/jobs/{submit()}/{path}", headers=headers), status, code)
 
 
-@pytest.mark.parametrize("header", ["bytes=999-", "bytes=5-1", "bytes=x", "bytes=0-1,3-4"])
+@pytest.mark.parametrize("header", ["bytes=999-", "bytes=5-1", "bytes=x", "bytes=10-11,13-14"])
 def test_a_bad_range_is_refused_with_the_size(client, submit, database, header):
     checkpoint = add_checkpoint(database, submit(), b"0123456789")
     response = client.get(f"/v1/checkpoints/{checkpoint.id}/content", headers={"Range": header})

@@ -7,10 +7,12 @@ import threading
 
 import httpx
 import pytest
+from sqlalchemy import event
 
-from api.events import stream
+from api.events import feed, stream
+from api.events.feed import EventFeed
 from store.job_states import JobStatus
-from tests.api.conftest import listening, settings_for, speaking_to
+from tests.api.conftest import listening, make_key, settings_for, speaking_to
 from tests.api.lives import add_events, bring_to
 
 STREAM = {"Accept": "text/event-stream"}
@@ -117,6 +119,50 @@ def test_a_stopping_server_ends_open_streams_without_done(database_url, database
             assert next(lines) == "retry: 2000"
             server.should_exit = True
             assert "event: done" not in list(lines)
+
+
+@pytest.fixture
+def vigilant(database_url, database, tmp_path, owner, monkeypatch):
+    """A service that looks at the keys of its streams all the time, and a caller of the test's owner."""
+    monkeypatch.setattr(feed, "SECONDS_BETWEEN_KEY_CHECKS", 0.0)
+    with listening(settings_for(database_url, tmp_path)) as server, speaking_to(server, database, owner) as client:
+        yield client
+
+
+@pytest.mark.parametrize("loss", ["revoked", "scope"])
+def test_a_stream_ends_with_the_problem_when_its_key_may_read_no_longer(vigilant, database, owner, loss):
+    job_id = _submit(vigilant)
+    with database.read() as work:
+        [key] = work.api_keys.list(owner)
+    other = {"Authorization": f"Bearer {make_key(database, owner=owner)}"}
+    path = f"/v1/jobs/{job_id}/events"
+    with (
+        vigilant.stream("GET", path, headers={**STREAM, **other}) as goes_on,
+        vigilant.stream("GET", path, headers=STREAM) as cut,
+    ):
+        staying, lines = goes_on.iter_lines(), cut.iter_lines()
+        assert next(staying) == next(lines) == "retry: 2000"
+        with database.write() as work:
+            if loss == "revoked":
+                work.api_keys.revoke(key.id, owner=owner)
+            else:
+                work.api_keys.set_scopes(key.id, ["jobs:write"])
+        rest = [line for line in lines if line]
+        assert rest[-2] == "event: error"
+        problem = json.loads(rest[-1].removeprefix("data: "))
+        expected = {"revoked": ("unauthorized", 401), "scope": ("scope_missing", 403)}[loss]
+        assert (problem["code"], problem["status"]) == expected
+        assert (problem["instance"], problem["request_id"]) == (path, cut.headers["X-Request-ID"])
+        _write_and_finish(database, job_id, 1)
+        assert "event: done" in list(staying), "the stream of another key goes on"
+
+
+def test_one_statement_asks_for_the_keys_of_all_streams(database):
+    key_ids = [f"key_{number}" for number in range(50)]
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    assert set(EventFeed(database)._read_refusals(key_ids)) == set(key_ids)
+    assert len([statement for statement in statements if "api_keys" in statement]) == 1
 
 
 @pytest.mark.parametrize("headers", [STREAM, {}])

@@ -134,17 +134,11 @@ def test_a_new_key_is_shown_once_works_and_can_be_revoked(client, anonymous, own
     listed = client.get("/v1/api-keys").json()["data"][-1]
     assert listed["id"] == made["id"]
     assert "key" not in listed
-    assert made["key"].split("_")[3] not in client.get("/v1/api-keys").text
+    assert made["key"].removeprefix(f"ewc_live_{made['prefix']}_")[:43] not in client.get("/v1/api-keys").text
     assert client.delete(f"/v1/api-keys/{made['id']}").status_code == 204
     refused = anonymous.get("/v1/jobs", headers=headers)
     assert refused.status_code == 401
     assert "revoked" in refused.json()["detail"]
-
-
-def test_an_administrator_can_make_a_key_for_another_owner(client, anonymous, submit):
-    submit()
-    key = client.post("/v1/api-keys", json={"name": "team b", "owner": "team-b"}).json()["key"]
-    assert anonymous.get("/v1/jobs", headers={"Authorization": f"Bearer {key}"}).json()["data"] == []
 
 
 @pytest.mark.parametrize(

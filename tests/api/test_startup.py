@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -11,11 +12,14 @@ import time
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from api.__main__ import main
 from api.api_key_format import parse_key
 from api.app import create_app
 from api.bootstrap import make_bootstrap_key
 from api.security import authenticate
+from api.settings import ApiSettings
 from ewc_core.errors import StoreUnavailable
 from store.job_states import JobStatus
 from store.unit_of_work import Database
@@ -40,8 +44,77 @@ def test_a_service_that_cannot_start_says_why_and_exits(tmp_path, case):
     assert process.returncode == 1
     assert stderr.startswith("the API cannot start: ")
     assert "Traceback" not in stderr
-    expected = {"not migrated": "run: python -m migrations upgrade", "not there": "unable to open", "not a port": "api_port"}
+    expected = {
+        "not migrated": "run: python -m migrations upgrade",
+        "not there": "unable to open",
+        "not a port": "EWC_API_PORT is '70000'",
+    }
     assert expected[case] in stderr
+
+
+@pytest.fixture(params=["port", "host", "key file", "no database", "broker", "limits"])
+def wrong(request, sqlite_url, tmp_path):
+    """Settings that cannot work, and what is said about them."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings, says = {
+            "port": ({"EWC_API_PORT": port}, f"EWC_API_PORT {port} cannot be listened on: Address already in use"),
+            "host": ({"EWC_API_HOST": "a..b"}, "EWC_API_HOST 'a..b'"),
+            "key file": (
+                {"EWC_BOOTSTRAP_KEY_FILE": str(tmp_path / "folder")},
+                f"EWC_BOOTSTRAP_KEY_FILE {tmp_path / 'folder'} cannot be used: Is a directory",
+            ),
+            "no database": ({"EWC_DATABASE_URL": f"sqlite:///{tmp_path / 'file'}"}, "file is not a database (EWC_DATABASE_URL"),
+            "broker": ({"EWC_STATE_DIR": str(tmp_path / "file")}, str(tmp_path / "file" / "broker")),
+            "limits": ({"EWC_MAX_BODY_BYTES": "few", "EWC_LEASE_SECONDS": "-1"}, "EWC_MAX_BODY_BYTES is 'few'"),
+        }[request.param]
+        yield {"EWC_DATABASE_URL": sqlite_url, "EWC_STATE_DIR": str(tmp_path), "EWC_API_PORT": "0", **settings}, says
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_wrong_setting_is_said_on_one_line(wrong, monkeypatch, capsys):
+    settings, says = wrong
+    monkeypatch.setattr("sys.argv", ["api"])
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert main() == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("the API cannot start: ")
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [
+        ("", True),
+        ("/x", True),
+        ("/tools/ewc-2.0_~", True),
+        ("x", False),
+        ("/x/", False),
+        ("/", False),
+        ("//x", False),
+        ("/x//y", False),
+        ("/x?y", False),
+        ("/x#y", False),
+        ("/x y", False),
+        ("/../x", False),
+        ("/x/.", False),
+        ("http://host/x", False),
+        ("/v1", False),
+        ("/docs/ewc", False),
+        ("/api/v1", False),
+        ("/v1x", True),
+    ],
+)
+def test_a_root_path_is_a_path_without_an_end_and_not_one_of_ours(given, accepted):
+    if accepted:
+        assert ApiSettings(api_root_path=given).api_root_path == given
+    else:
+        with pytest.raises(ValidationError, match="api_root_path"):
+            ApiSettings(api_root_path=given)
 
 
 def test_an_app_on_another_server_refuses_the_wrong_schema_too(tmp_path):

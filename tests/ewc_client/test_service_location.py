@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +69,30 @@ def test_a_broken_service_file_is_an_error(state: StateDirectory) -> None:
     state.service_file.write_text("{")
     with pytest.raises(ConfigurationError, match="not readable as a service file"):
         find_service()
+
+
+@pytest.mark.parametrize("name", ["service.json", "api_key"])
+@pytest.mark.parametrize("broken", ["a folder", "no text"])
+def test_a_file_of_the_state_directory_that_cannot_be_read_is_named(state: StateDirectory, name: str, broken: str) -> None:
+    file = state.path / name
+    file.unlink()
+    file.mkdir() if broken == "a folder" else file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=rf"^{file}[^\n]*$"):
+        find_service()
+    assert find_service(URL, "key") == ServiceLocation(URL, "key", "--url"), "who names a service and a key needs no folder"
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/nowhere"), lambda path: None])
+def test_where_no_state_directory_is_nothing_runs(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "state")
+    assert find_service() is None
+
+
+def test_a_working_directory_that_was_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EWC_STATE_DIR")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigurationError, match="working directory does not exist"):
+        find_service()
+    monkeypatch.chdir(tmp_path)

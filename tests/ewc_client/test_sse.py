@@ -9,7 +9,14 @@ from collections.abc import Sequence
 import pytest
 
 from ewc_client import EWCClient
-from ewc_client.errors import NotFoundError, ServerError, ServiceUnreachableError
+from ewc_client.errors import (
+    ApiError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    ServiceUnreachableError,
+    UnauthorizedError,
+)
 from ewc_client.sse import EventStream, Message, parse
 from ewc_client.transport import RetryPolicy, Transport
 from store.job_states import JobStatus
@@ -144,3 +151,30 @@ def test_the_real_service_streams_a_finished_job_to_its_end(service: Service, cl
     assert events[0].type == "job.created"
     assert events == list(job.past_events())
     assert [e.seq for e in job.events(after=200)] == list(range(201, len(events) + 1))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"), [(401, "unauthorized", UnauthorizedError), (403, "scope_missing", PermissionDeniedError)]
+)
+def test_a_stream_that_the_service_ends_for_a_revoked_key_is_not_opened_again(
+    status: int, code: str, kind: type[ApiError]
+) -> None:
+    problem = {"status": status, "code": code, "detail": "the API key key_1 was revoked"}
+    body = wire([event(1)], done=False) + f"event: error\ndata: {json.dumps(problem)}\n\n".encode()
+    with ScriptedServer(lambda asked, number: Answer(200, body, SSE)) as server:
+        transport = Transport(server.url, None)
+        events = iter(EventStream(transport, "job_x"))
+        assert next(events).seq == 1
+        with pytest.raises(kind, match="was revoked") as ended:
+            next(events)
+        transport.close()
+    assert (ended.value.code, len(server.asked)) == (code, 1)
+
+
+@pytest.mark.parametrize("data", ["not json", "[]", "{}", '{"status": "x"}'])
+def test_an_end_that_cannot_be_read_is_still_an_end(data: str) -> None:
+    with ScriptedServer(lambda asked, number: Answer(200, f"event: error\ndata: {data}\n\n".encode(), SSE)) as server:
+        transport = Transport(server.url, None)
+        with pytest.raises(ServerError, match="the stream ended with"):
+            list(EventStream(transport, "job_x"))
+        transport.close()

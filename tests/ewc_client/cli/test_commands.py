@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ewc_client import EWCClient
+from ewc_client.models import Event
+from ewc_client.sse import EventStream
 from store.job_states import JobStatus
 from tests.api.lives import ASSOCIATION, SPEC, add_checkpoint, bring_to, find, finish_visit, warn
 from tests.ewc_client.cli.conftest import Ewc
@@ -251,6 +254,41 @@ def test_a_new_key_is_alone_on_standard_output(ewc: Ewc, here: Service) -> None:
     [key] = [key for key in listed if key["name"] == "ci"]
     assert ewc("keys", "revoke", key["id"]).status == 0
     assert "revoked" in ewc("keys", "ls").out
+
+
+def test_keys_of_other_owners_are_made_shown_and_revoked_by_an_operator_alone(ewc: Ewc, here: Service) -> None:
+    made = json.loads(ewc("keys", "create", "ci", "--owner", "team-b", "--scope", "keys:admin", "-o", "json").out)
+    assert made["owner"] == "team-b"
+    assert "team-b" in ewc("keys", "ls").out
+    [only] = json.loads(ewc("keys", "ls", "--owner", "team-b", "-o", "json").out)
+    assert only["id"] == made["id"]
+    theirs = ("--api-key", made["key"])
+    assert [key["owner"] for key in json.loads(ewc("keys", "ls", "-o", "json", *theirs).out)] == ["team-b"]
+    for command in (("ls", "--owner", "default"), ("create", "x", "--owner", "default"), ("create", "x")):
+        refused = ewc("keys", *command, *theirs)
+        assert (refused.status, "lacks the scope" in refused.err) == (4, True)
+    assert ewc("keys", "revoke", made["id"]).status == 0
+    assert "revoked" in ewc("keys", "ls", "--owner", "team-b").out
+
+
+def test_a_watch_ends_with_the_reason_when_its_key_is_revoked(
+    ewc: Ewc, here: Service, client: EWCClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.events.feed.SECONDS_BETWEEN_KEY_CHECKS", 0.0)
+    job = client.jobs.create(SPEC)
+    made = client.create_api_key("watcher", scopes=["jobs:read"])
+    one_connection = EventStream._one_connection
+
+    def revoke_once_connected(stream: EventStream) -> Iterator[Event]:
+        for number, event in enumerate(one_connection(stream)):
+            if number == 0:
+                client.revoke_api_key(made.id)
+            yield event
+
+    monkeypatch.setattr(EventStream, "_one_connection", revoke_once_connected)
+    ended = ewc("watch", job.id, "--api-key", str(made.key))
+    assert ended.status == 4
+    assert ended.err.endswith(f"error: the API key {made.id} was revoked (unauthorized, HTTP 401)\n")
 
 
 def test_a_service_that_is_not_there_is_an_error_of_one_line(ewc: Ewc, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,46 @@ def starts(state: StateDirectory, name: str) -> int:
     return file.read_text().count("up\n") if file.exists() else 0
 
 
+def test_a_child_whose_log_cannot_be_opened_for_a_while_comes_back(
+    supervisor: Supervisor, state: StateDirectory, said: list[str]
+) -> None:
+    supervisor.start("one", SLEEPER)
+    wait_for(lambda: starts(state, "one") == 1)
+    log, aside = state.log_file("one"), state.logs / "aside"
+    log.rename(aside)
+    log.mkdir()
+    child = child_of(SLEEPER)
+    assert child is not None
+    child.kill()
+    wait_for(lambda: len(said) == 2)
+    assert "cannot be used: Is a directory" in said[1]
+    log.rmdir()
+    wait_for(lambda: starts(state, "one") == 1)
+
+
+CHATTERBOX = """
+import os, time
+for round in range(3):
+    for number in range(200):
+        os.write(1, b"round %d line %03d\\n" % (round, number))
+    while round < 2 and os.fstat(1).st_size > 1000:
+        time.sleep(0.01)
+time.sleep(600)
+"""
+
+
+def test_a_log_is_put_aside_while_its_child_goes_on_writing(
+    supervisor: Supervisor, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ewc_client.embedded.state_directory._LARGEST_LOG_BYTES", 2500)
+    supervisor.start("one", [sys.executable, "-c", CHATTERBOX])
+    wait_for(lambda: (state.logs / "one.log.1").exists() and "round 2 line 199" in (state.logs / "one.log.1").read_text())
+    kept = (state.logs / "one.log.1").read_text().splitlines()
+    assert kept == [f"round 2 line {number:03d}" for number in range(200 - len(kept), 200)]
+    wait_for(lambda: (state.logs / "one.log").read_text() == "")
+    assert sum(file.stat().st_size for file in state.logs.iterdir()) <= 2500
+
+
 def child_of(command: list[str]) -> psutil.Process | None:
     return next((process for process in psutil.Process().children() if process.cmdline() == command), None)
 

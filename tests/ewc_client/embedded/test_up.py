@@ -96,13 +96,23 @@ def test_up_serves_with_the_key_it_made_and_stops_when_asked_also_under_nohup(up
     assert find_service() is None
 
 
-def test_a_second_up_on_the_same_state_directory_is_refused(up: Up) -> None:
+def test_a_second_up_on_the_same_state_directory_is_refused(up: Up, tmp_path: Path) -> None:
     url = ready(up())
-    second = up()
-    _, err = second.communicate(timeout=30)
-    assert second.returncode == 4
-    assert "already runs on" in err
-    assert url in err
+    key, mode = state_files(tmp_path)
+    for _ in range(2):
+        second = up()
+        out, err = second.communicate(timeout=30)
+        assert (second.returncode, out, len(err.splitlines())) == (4, "", 1)
+        assert "already runs on" in err
+        assert url in err
+        location = find_service()
+        assert location is not None, "who is refused leaves the first one's address alone"
+        assert location.url == url
+    assert state_files(tmp_path) == (key, mode)
+
+
+def state_files(tmp_path: Path) -> tuple[str, int]:
+    return (tmp_path / "state" / "api_key").read_text(), (tmp_path / "state").stat().st_mode
 
 
 def test_kill_9_of_up_leaves_no_process_behind(up: Up) -> None:
@@ -178,11 +188,31 @@ def test_services_that_start_at_the_same_time_never_share_a_port(tmp_path: Path)
             service.stop()
 
 
-def test_a_migration_that_fails_is_an_error_with_the_end_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("not a directory")
-    monkeypatch.setenv("EWC_DATABASE_URL", f"sqlite:///{tmp_path / 'file' / 'ewc.db'}")
-    with pytest.raises(EmbeddedError, match=r"could not be migrated[\s\S]* \| "):
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"EWC_WORKER_SLOTS": "many"}, r"the worker cannot start: EWC_WORKER_SLOTS is 'many'"),
+        pytest.param(
+            {"EWC_API_ROOT_PATH": "no/slash"},
+            r"the API cannot start: EWC_API_ROOT_PATH is 'no/slash'",
+            marks=pytest.mark.nightly,
+        ),
+        ({"EWC_API_PORT": "²"}, r"EWC_API_PORT is '²'; expected a port number"),
+        ({"EWC_API_HOST": "a..b"}, r"'a\.\.b' \(EWC_API_HOST\) cannot be listened on"),
+    ],
+    ids=["worker", "api", "port", "host"],
+)
+def test_a_wrong_setting_is_one_line_and_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], says: str
+) -> None:
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+    before = {process.pid for process in family(os.getpid())}
+    with pytest.raises(EmbeddedError, match=rf"^{says}[^\n]*$"):
         EmbeddedService(tmp_path / "state", say=lambda line: None).start()
+    assert {process.pid for process in family(os.getpid())} == before
+    assert not (tmp_path / "state" / "service.json").exists()
+    assert find_service() is None
 
 
 def test_what_the_user_has_set_wins_and_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
