@@ -14,6 +14,7 @@ from api.readiness import SchemaMismatch, require_schema
 from api.server import Server
 from api.settings import ApiSettings
 from ewc_core.errors import StoreUnavailable
+from store.log_lines import log_to_stderr
 from store.unit_of_work import Database
 
 
@@ -36,7 +37,7 @@ def main() -> int:
         return _refuse(f"{error} (EWC_DATABASE_URL says where it is; python -m migrations upgrade makes it)")
     except ValidationError as error:
         return _refuse(str(error))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # The filesystem broker has no host, and kombu warns about that.
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemainingColumn
 
 from ewc_client.job import Job
 from ewc_client.models import Event
 from ewc_client.score_tables import mean, percent
+from ewc_client.terminal import Console, Text, TextColumn
 
 _PLAIN_SECONDS = 10.0
 _STYLES = {"warn": "yellow", "error": "red"}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from ewc_client.findings import Result
 from ewc_client.models import Body
 from ewc_client.score_tables import percent
+from ewc_client.terminal import Text
+from ewc_client.visible_text import visible_json
 
 _NONE = "·"
 
@@ -21,7 +21,7 @@ _NONE = "·"
 def result_view(result: Result) -> RenderableType:
     """The findings, laid out by their kind; of a kind that this version does not know, as they came."""
     view = _VIEWS.get(result.kind)
-    return Text(json.dumps(result.body, indent=2, ensure_ascii=False)) if view is None else view(result.body)
+    return Group(*visible_json(result.body).split("\n")) if view is None else view(result.body)
 
 
 def _association(body: Body) -> RenderableType:

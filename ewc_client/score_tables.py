@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
-from rich.text import Text
 
 from ewc_client.models import Matrix, MethodScores
+from ewc_client.terminal import Console, Text
+from ewc_client.visible_text import visible
 
 _NONE = "·"
 _NARROWEST_CELL = 4  # 100 and a space
@@ -227,12 +229,14 @@ def _at(values: tuple[float | None, ...], index: int) -> float | None:
     return values[index] if index < len(values) else None
 
 
-def shorten(name: str, length: int) -> str:
-    """The name, with its middle left out when it is too long: its end often tells it from its neighbours."""
-    if len(name) <= length:
+def shorten(name: str, width: int) -> str:
+    """The name in at most `width` columns, its middle left out when it is too long: its end often tells it from others."""
+    name = visible(name)
+    if cell_len(name) <= width:
         return name
-    tail = (length - 1) // 3
-    return name[: length - 1 - tail] + "…" + name[len(name) - tail :]
+    tail = (width - 1) // 3
+    end = next(start for start in range(len(name) + 1) if cell_len(name[start:]) <= tail)
+    return set_cell_size(name, width - 1 - cell_len(name[end:])) + "…" + name[end:]
 
 
 def mean(scores: Mapping[str, float]) -> float | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from ewc_client.score_tables import percent
 from ewc_client.sweeps import Sweep, Trial
@@ -31,7 +30,7 @@ def trial_table(sweep: Sweep, *, progress: Mapping[int, str] | None = None, max_
         is_best = sweep.best is not None and trial.number == sweep.best.number
         cells = [str(trial.number), *(setting_text(trial.parameters[name]) for name in names)]
         cells += [_score(trial, progress or {}), trial.job_id]
-        table.add_row(*map(Text, cells), style="bold green" if is_best else "dim" if trial.status == "failed" else "")
+        table.add_row(*cells, style="bold green" if is_best else "dim" if trial.status == "failed" else "")
     if len(shown) < len(rows):
         table.caption = f"and {len(rows) - len(shown)} more"
     return table

@@ -12,6 +12,7 @@ import threading
 import time
 
 from ewc_core.errors import StoreUnavailable
+from store.log_lines import log_to_stderr
 from store.queue import CPU_QUEUE, WakeUps
 from store.sweep import sweep
 from store.unit_of_work import Database
@@ -27,7 +28,7 @@ _MAX_BACK_OFF_SECONDS = 30.0
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. Returns 0 after a clean stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     settings = WorkerSettings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -189,8 +189,8 @@ def _tail(stderr: IO[bytes]) -> str:
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - _TAIL_BYTES))
     text = stderr.read().decode(errors="replace").strip()
-    if text:
-        log.warning("trainer said: %s", text)
+    for line in text.splitlines():
+        log.warning("trainer said: %s", line)
     return text
 
 

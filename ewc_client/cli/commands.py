@@ -64,7 +64,7 @@ def main() -> None:
     try:
         app()
     except EWCClientError as error:
-        say(f"error: {error}")
+        say(*f"error: {error}".split("\n"))
         sys.exit(exit_codes.REFUSED)
     except BrokenPipeError:  # whoever read standard output has seen enough
         sys.stderr.close()

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import KeyOption, UrlOption, connect
-from ewc_client.cli.output import (
-    Output,
-    OutputOption,
-    message_console,
-    print_json,
-    print_result,
-    print_table,
-    say,
-)
+from ewc_client.cli.output import Output, OutputOption, print_result, print_table, say
 from ewc_client.cli.spec_file import read_object, set_value
 from ewc_client.client import EWCClient
 from ewc_client.embedded import EmbeddedService
@@ -33,6 +25,8 @@ from ewc_client.score_tables import percent
 from ewc_client.service_location import find_service, state_dir
 from ewc_client.sweep_tables import counts_text, settings_text, trial_table
 from ewc_client.sweeps import Sweep
+from ewc_client.terminal import Console, Text, message_console, print_json
+from ewc_client.visible_text import visible_lines
 
 app = typer.Typer(help="List, show, follow and cancel sweeps.", no_args_is_help=True)
 
@@ -74,7 +68,7 @@ def sweep(
             elif output is Output.JSON:
                 print_json(made.raw)
             else:
-                say(f"sweep {made.id} submitted. Follow it with: ewc sweeps watch {made.id}")
+                say(f"sweep {made.id} submitted. Follow it with:", f"  ewc sweeps watch {made.id}")
         return
     if not watch:
         raise ConfigurationError(
@@ -140,8 +134,8 @@ def cancel(sweep: SweepArgument, url: UrlOption = None, api_key: KeyOption = Non
         say(f"{cancelled.id} is {cancelled.status}; {counts_text(cancelled)}")
 
 
-def _goes_on(sweep_id: str) -> str:
-    return f"The sweep goes on. Come back with: ewc sweeps watch {sweep_id}"
+def _goes_on(sweep_id: str) -> tuple[str, ...]:
+    return "The sweep goes on. Come back with:", f"  ewc sweeps watch {sweep_id}"
 
 
 def _with_own_service(spec: dict[str, object], output: Output, save_best: str | None) -> None:
@@ -149,21 +143,21 @@ def _with_own_service(spec: dict[str, object], output: Output, save_best: str | 
     say(f"no service is configured: starting one on {directory} for as long as this command runs")
     with EmbeddedService(directory, say=say) as service, EWCClient.at(service.location) as client:
         made = client.sweeps.create(spec)
-        come_back = "The service that this command started stops now; the sweep keeps its place.\n"
-        come_back += f"Go on with: ewc up, and ewc sweeps watch {made.id}"
+        stops = "The service that this command started stops now; the sweep keeps its place. Go on with:"
+        come_back = (stops, "  ewc up", f"  ewc sweeps watch {made.id}")
         _watch_to_end(client, made, output=output, save_best=save_best, come_back=come_back)
 
 
-def _watch_to_end(client: EWCClient, sweep: Sweep, *, output: Output, save_best: str | None, come_back: str) -> None:
+def _watch_to_end(client: EWCClient, sweep: Sweep, *, output: Output, save_best: str | None, come_back: Sequence[str]) -> None:
     """Follow, print the result, and leave with the sweep's exit status."""
     try:
         say(f"following {sweep.id} (Ctrl-C detaches)")
         sweep = _follow(client, sweep)
-        error = sweep.error or {}
-        say(f"sweep {sweep.id} {sweep.status}" + (f": {error.get('message')} ({error.get('code')})" if error else ""))
+        why = f": {sweep.error.get('message')} ({sweep.error.get('code')})" if sweep.error else ""
+        say(*visible_lines(f"sweep {sweep.id} {sweep.status}{why}"))
         _report(sweep, output, save_best)
     except KeyboardInterrupt:
-        say(f"\nDetached. {come_back}")
+        say("", f"Detached. {come_back[0]}", *come_back[1:])
         sys.exit(exit_codes.DETACHED)
     raise typer.Exit(exit_codes.of_job(sweep.status))
 
@@ -218,13 +212,15 @@ def _report(sweep: Sweep, output: Output, save_best: str | None, *, progress: di
     print_result(trial_table(sweep, progress=progress))
     if sweep.best is None:
         return
-    print_result(Text(f"\nBest of {sweep.num_trials['completed']}: trial {sweep.best.number}, {_best_line(sweep)}"))
+    print_result("")
+    print_result(Text(f"Best of {sweep.num_trials['completed']}: trial {sweep.best.number}, {_best_line(sweep)}"))
     if save_best is not None:
-        say(f"What it is worth on test data, beside its controls: ewc submit {save_best} --watch")
+        say("What it is worth on test data, beside its controls:", f"  ewc submit {save_best} --watch")
     else:
         say(
-            "What it is worth on test data, beside its controls:\n"
-            f"  ewc sweeps show {sweep.id} --save-best best.json && ewc submit best.json --watch"
+            "What it is worth on test data, beside its controls:",
+            f"  ewc sweeps show {sweep.id} --save-best best.json",
+            "  ewc submit best.json --watch",
         )
 
 

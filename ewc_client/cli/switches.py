@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, say
+from ewc_client.cli.output import Output, OutputOption, say
 from ewc_client.cli.spec_file import read_object
 from ewc_client.models import TaskSwitch
+from ewc_client.terminal import print_json
 
 
 def switch(

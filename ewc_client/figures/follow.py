@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.job import Job
+from ewc_client.terminal import Console, Text, TextColumn
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _PLAIN_SECONDS = 30.0
