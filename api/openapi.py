@@ -1,4 +1,7 @@
-"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app."""
+"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app.
+
+The client carries a copy, from which `ewc spec` explains the fields of specs without a service.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from api.problems import BY_CODE, MEDIA_TYPE, Problem
 
 FILE = Path(__file__).resolve().parents[1] / "openapi.json"
+COPY = FILE.parent / "ewc_client" / "openapi.json"
 TAGS = [
     {"name": "jobs", "description": "Submit jobs and move them through their life."},
     {"name": "task switches", "description": "Announce tasks while a job runs."},
@@ -123,7 +127,9 @@ def main() -> None:
     from api.app import create_app  # the app imports this module
     from api.settings import ApiSettings
 
-    FILE.write_text(text(create_app(ApiSettings())), encoding="utf-8")
+    written = text(create_app(ApiSettings()))
+    for file in (FILE, COPY):
+        file.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -15,6 +17,7 @@ from ewc_client.cli import (
     figure,
     jobs,
     keys,
+    spec,
     submit,
     sweep,
     switches,
@@ -23,19 +26,20 @@ from ewc_client.cli import (
 )
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
+from ewc_client.terminal import print_lines
 
 app = typer.Typer(
     name="ewc",
-    help="Train one network on a sequence of tasks without forgetting the earlier ones.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
 app.command("submit")(submit.submit)
 app.command("sweep")(sweep.sweep)
+app.command("spec")(spec.spec)
 app.command("ls")(jobs.list_jobs)
 app.command("show")(jobs.show)
 app.command("watch")(watch.watch)
@@ -57,6 +61,21 @@ app.command("get")(checkpoints.get)
 app.add_typer(sweep.app, name="sweeps")
 app.add_typer(keys.app, name="keys")
 app.add_typer(data.app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_lines(f"ewc {version('ewc-service')}")
+        raise typer.Exit(exit_codes.SUCCEEDED)
+
+
+@app.callback()
+def _ewc(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train one network on a sequence of tasks without forgetting the earlier ones."""
 
 
 def main() -> None:

@@ -19,7 +19,10 @@ from ewc_client.terminal import print_json
 
 
 def submit(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="job spec: a JSON file, or - for standard input")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="job spec in JSON or YAML (`ewc spec` explains it), or - for standard input"),
+    ],
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="follow the job to its end; its result is the exit status")
     ] = False,

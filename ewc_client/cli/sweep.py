@@ -38,7 +38,13 @@ _LINES_AROUND_THE_TABLE = 5
 
 
 def sweep(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="sweep spec: a JSON file, or - for standard input")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="sweep spec in JSON or YAML (see `ewc spec --kind sweep`), or - for standard input",
+        ),
+    ],
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="follow the sweep to its end; its result is the exit status")
     ] = False,
