@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from api.schemas import Record, Resource
 from ewc_core.specs import JobSpec
@@ -69,6 +69,7 @@ class Job(Record):
     name: str | None
     status: JobStatus
     status_reason: str | None
+    queue_position: int | None = Field(description="of a queued job: 1 when it came first of all that are queued; else null")
     desired_state: Literal["run", "pause", "cancel"]
     stream: Literal["open", "closed"]
     created_at: datetime

@@ -51,6 +51,7 @@ def job_body(work: Work, job: JobRecord) -> Job:
         name=job.name,
         status=job.status,
         status_reason=job.status_reason,
+        queue_position=work.jobs.queue_position(job),
         desired_state=job.desired_state,
         stream=job.stream,
         created_at=job.created_at,

@@ -201,6 +201,14 @@ class Jobs(Repository):
         )
         return builtins.list(self._connection.execute(query).scalars())
 
+    def queue_position(self, job: JobRecord) -> int | None:
+        """1 for the queued job that came first, counted over all owners; None for a job that is not queued."""
+        if job.status is not JobStatus.QUEUED:
+            return None
+        up_to_here = tuple_(JobRow.created_at, JobRow.id) <= self._position(job.id, job.owner)
+        query = select(func.count()).where(JobRow.status == JobStatus.QUEUED.value, up_to_here)
+        return int(self._connection.execute(query).scalar_one())
+
     def num_queued_for(self, *, seconds: float) -> int:
         """How many jobs should run and have been queued, unchanged, for longer than this."""
         query = (
