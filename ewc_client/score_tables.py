@@ -6,7 +6,7 @@ visits, columns tasks; a cell is the score in % (accuracy, or R²) on that task 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rich import box
@@ -39,9 +39,9 @@ def score_view(matrix: Matrix, console: Console) -> RenderableType:
     matrix = _in_hundredths(matrix)
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
-    body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
+    body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None)
     heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _HEADINGS)
-    return Group(heading, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
+    return Group(heading, Text(), body or _last_rows(matrix, console), Text(), _summary(matrix, console), *_verdict(matrix))
 
 
 def _in_hundredths(matrix: Matrix) -> Matrix:
@@ -136,35 +136,57 @@ def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
     return table
 
 
-def _by_task(matrix: Matrix) -> Table:
+def _by_task(matrix: Matrix, methods: Sequence[MethodScores], *, name_length: int = 24) -> Table:
     """For more tasks than fit beside each other: per method the last score, what was forgotten, and what is retained."""
-    caption = "Too many tasks for the whole matrix: its last row. lost = forgotten, kept = retained."
-    table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    table.add_column("", justify="right", no_wrap=True)
     table.add_column("task", no_wrap=True)
-    for scores in matrix.methods.values():
+    for scores in methods:
         for heading in (scores.kind, "lost", "kept"):
-            table.add_column(heading, justify="right", style=_STYLE.get(scores.role, "") if heading == scores.kind else "")
+            style = _STYLE.get(scores.role, "") if heading == scores.kind else ""
+            table.add_column(heading, justify="right", no_wrap=True, style=style)
     last_visit = max(_visits(matrix))
     for task, name in enumerate(matrix.task_names):
         cells: list[str] = []
-        for scores in matrix.methods.values():
+        for scores in methods:
             last = scores.rows.get(last_visit, ())
             summary = scores.summary
             cells += [percent(_at(values, task)) for values in (last, summary.forgetting, summary.retention)]
-        table.add_row(str(task), shorten(name, 24), *cells)
+        table.add_row(str(task), shorten(name, name_length), *cells)
     return table
 
 
-def _summary(matrix: Matrix) -> Table:
+def _last_rows(matrix: Matrix, console: Console) -> RenderableType:
+    """All methods in one table where that fits, else one below the other."""
+    caption = Text("Too many tasks for the whole matrix: its last row. lost = forgotten, kept = retained.", "dim italic")
+    methods = list(matrix.methods.values())
+    for name_length in (24, 10):
+        together = _by_task(matrix, methods, name_length=name_length)
+        if _fits(together, console):
+            return Group(together, caption)
+    return Group(*(part for scores in methods for part in (_by_task(matrix, [scores]), Text())), caption)
+
+
+def _summary(matrix: Matrix, console: Console) -> RenderableType:
+    headings = ("average", "forgotten", "retained", "backward transfer", "forward transfer")
+    wide = _summary_table(matrix, headings, _method_label)
+    if _fits(wide, console):
+        return wide
+    explanation = "lost = forgotten, kept = retained, back and forth = backward and forward transfer."
+    narrow = _summary_table(matrix, ("average", "lost", "kept", "back", "forth"), lambda scores: scores.kind)
+    narrow.padding = (0, 1, 0, 0)
+    return Group(narrow, Text(explanation, "dim italic"))
+
+
+def _summary_table(matrix: Matrix, headings: Sequence[str], label: Callable[[MethodScores], str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("over all tasks", no_wrap=True)
-    for heading in ("average", "forgotten", "retained", "backward transfer", "forward transfer"):
-        table.add_column(heading, justify="right")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     for scores in matrix.methods.values():
         summary = scores.summary
         table.add_row(
-            Text(_method_label(scores), style=_STYLE.get(scores.role, "")),
+            Text(label(scores), style=_STYLE.get(scores.role, "")),
             percent(summary.average),
             percent(summary.average_forgetting),
             percent(summary.average_retention),

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.table import Table
 
+from ewc_client.fitting_table import FittingTable
 from ewc_client.score_tables import shorten
 from ewc_client.terminal import Text, has_own_width, message_console, result_console
 from ewc_client.visible_text import visible
@@ -66,20 +66,16 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty
     texts = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(headings, *texts, strict=True)]
     console = result_console()
-    room = console.width - sum(widths) - _GAP * (len(widths) - 1)
-    if "name" in headings and has_own_width(console):
+    fits = not has_own_width(console)
+    if "name" in headings and not fits:
         name = headings.index("name")
-        cut = max(_NARROWEST_NAME, min(widths[name], room + widths[name]))
-        room += widths[name] - cut
-        widths[name] = cut
-    if room < 0 and has_own_width(console):
-        _print_lists(headings, texts)
-        return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, no_wrap=True, min_width=width)
+        room = console.width - sum(widths) - _GAP * (len(widths) - 1)
+        width = max(_NARROWEST_NAME, widths[name] + min(room, 0))
+        for row in texts:
+            row[name] = shorten(row[name], width)
+    table = FittingTable(headings, num_names=len(headings), may_overflow=fits)
     for row in texts:
-        table.add_row(*(shorten(text, width) for text, width in zip(row, widths, strict=True)))
+        table.add_row(*row)
     console.print(table, crop=False)
 
 
@@ -92,10 +88,3 @@ def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
         if value is not None and value != "":
             grid.add_row(name, str(value))
     print_result(grid)
-
-
-def _print_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    for number, row in enumerate(rows):
-        if number:
-            print_result("")
-        print_fields(list(zip(headings, row, strict=True)))

@@ -35,6 +35,7 @@ SaveBestOption = Annotated[
     str | None, typer.Option("--save-best", metavar="FILE", help="write the job spec with the best setting, for `ewc submit`")
 ]
 _LINES_AROUND_THE_TABLE = 5
+_WIDTH_FOR_JOBS = 100
 
 
 def sweep(
@@ -178,7 +179,8 @@ def _follow_on_terminal(client: EWCClient, sweep: Sweep, console: Console) -> Sw
     with Live(console=console, transient=True, auto_refresh=False) as live:
         for now in sweep.follow():
             max_rows = max(1, console.height - _LINES_AROUND_THE_TABLE)
-            table = trial_table(now, progress=_progress(client, now), max_rows=max_rows)
+            with_jobs = console.width >= _WIDTH_FOR_JOBS
+            table = trial_table(now, progress=_progress(client, now), max_rows=max_rows, with_jobs=with_jobs)
             live.update(Group(Text(counts_text(now)), Text(), table), refresh=True)
     return now
 
