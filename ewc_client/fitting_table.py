@@ -45,14 +45,15 @@ class FittingTable:
             yield from self._lists(options)
         else:
             fits = sum(natural) + gaps <= options.max_width or self._may_overflow
-            yield self._table(natural if fits else narrowest)
+            widths = natural if fits else narrowest
+            yield from console.render(self._table(widths), options.update(width=sum(widths) + gaps))
         if self.caption:
             yield Text(self.caption, "dim italic")
 
     def _table(self, widths: Sequence[int]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for index, (heading, width) in enumerate(zip(self._headings, widths, strict=True)):
-            table.add_column(heading, justify="left" if index < self._num_names else "right", min_width=width)
+            table.add_column(heading, justify="left" if index < self._num_names else "right", width=width)
         for row, style in self._rows:
             table.add_row(*row, style=style)
         return table

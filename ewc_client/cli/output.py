@@ -69,10 +69,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty
     fits = not has_own_width(console)
     if "name" in headings and not fits:
         name = headings.index("name")
-        room = console.width - sum(widths) - _GAP * (len(widths) - 1)
-        width = max(_NARROWEST_NAME, widths[name] + min(room, 0))
-        for row in texts:
-            row[name] = shorten(row[name], width)
+        room = console.width - sum(widths) - _GAP * (len(widths) - 1) + widths[name]
+        for row in texts if room >= _NARROWEST_NAME else []:
+            row[name] = shorten(row[name], room)
     table = FittingTable(headings, num_names=len(headings), may_overflow=fits)
     for row in texts:
         table.add_row(*row)

@@ -105,3 +105,18 @@ def test_the_heading_names_the_metric() -> None:
     body = matrix_body(2, LOST)
     assert printed(Matrix.from_body(body)).startswith("Accuracy in %:")
     assert printed(Matrix.from_body({**body, "metric": "r2"})).startswith("R² in %:")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("num_tasks", [1, 5, 20])
+@pytest.mark.parametrize("controls", [[], ["naive", "joint"], ["naive", "l2", "oracle", "shuffled_fisher", "independent"]])
+def test_no_number_is_cut_at_any_width(width: int, num_tasks: int, controls: list[str]) -> None:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(score_view(matrix(num_tasks, dict.fromkeys(["ewc", *controls], 0.015)), console))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert not [word for line in lines for word in line.split() if word.endswith("…")]
+    for method in controls:
+        assert method in file.getvalue()
