@@ -17,6 +17,7 @@ _DISCRIMINATORS = ("kind", "action")
 _OF_CHOICES = frozenset(
     ["enum", "literal_error", "union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind", "range_kind"]
 )
+_OF_NO_KIND = frozenset(["union_tag_not_found", "model_attributes_type"])
 _QUOTED = re.compile(r"(?<!\w)'([^']*)'")
 
 
@@ -25,22 +26,39 @@ def message_with_hint(error: Mapping[str, Any], body: Any, schema: Schema | None
     message = str(error["msg"])
     if error["type"] == "extra_forbidden" and schema is not None:
         return _of_unknown_field(error["loc"], body, schema, schemas) or message
+    if error["type"] in _OF_NO_KIND and schema is not None:
+        return _of_missing_kind(error, schema, schemas) or message
     if error["type"] not in _OF_CHOICES:
         return message
     context = error.get("ctx") or {}
     listed = _QUOTED.findall(str(context.get("expected") or context.get("expected_tags") or message))
+    known = [choice for choice in listed if choice not in _DISCRIMINATORS]
     given = error["input"]
+    if isinstance(given, str) and error["type"].endswith("_kind"):
+        return message + as_question(f'{{"kind": "{name}"}}' for name in meant(given, known))
     if isinstance(given, Mapping):
         given = next((given[name] for name in _DISCRIMINATORS if name in given), None)
-    known = [choice for choice in listed if choice not in _DISCRIMINATORS]
     return message + (did_you_mean(given, known) if isinstance(given, str) else "")
+
+
+def _of_missing_kind(error: Mapping[str, Any], schema: Schema, schemas: Mapping[str, Schema]) -> str | None:
+    """An object without `kind`, or a word instead of an object."""
+    _, candidates = _on_the_way(error["loc"][1:], schema, schemas)
+    kinds = [kind for kind in map(_tag, candidates) if kind]
+    if len(kinds) < 2:
+        return None
+    name = next(name for name in _DISCRIMINATORS if name in candidates[0]["properties"])
+    given = error["input"]
+    near = [f'{{"{name}": "{kind}"}}' for kind in meant(given, kinds)] if isinstance(given, str) else []
+    return f"expected an object with a {name!r}: {', '.join(map(repr, kinds))}{as_question(near)}"
 
 
 def _of_unknown_field(where: Sequence[str | int], body: Any, schema: Schema, schemas: Mapping[str, Schema]) -> str | None:
     """It may be another field here, or one of a part of the whole: `lr` belongs to `training`."""
     _, *location, name = where
-    whole, place = _objects_on_the_way(location, schema, schemas)
-    if whole is None or place is None:
+    whole, candidates = _on_the_way(location, schema, schemas)
+    place = candidates[0] if len(candidates) == 1 else {}
+    if whole is None or "properties" not in place:
         return None
     fields = list(place["properties"])
     near = meant(str(name), fields) or [
@@ -55,27 +73,28 @@ def _of_unknown_field(where: Sequence[str | int], body: Any, schema: Schema, sch
     )
 
 
-def _objects_on_the_way(
+def _on_the_way(
     location: Sequence[str | int], schema: Schema, schemas: Mapping[str, Schema]
-) -> tuple[Schema | None, Schema | None]:
-    """The outermost object of the body, and the one at `location`; None where the schema does not say."""
+) -> tuple[Schema | None, Sequence[Schema]]:
+    """The outermost object of the body, and what can stand at `location`; nothing where the schema does not say."""
     steps = [*location]
     whole: Schema | None = None
     candidates = list(_members(schema, schemas))
-    while True:
-        if len(candidates) > 1 and steps:
+    while steps or len(candidates) == 1:
+        if len(candidates) > 1:
             tag = steps.pop(0)
             candidates = [member for member in candidates if _tag(member) == tag]
         if len(candidates) != 1:
-            return whole, None
+            return whole, ()
         found = candidates[0]
         if "properties" in found:
             whole = whole or found
         if not steps:
-            return whole, found if "properties" in found else None
+            break
         step = steps.pop(0)
         inner = found.get("items") if isinstance(step, int) else found.get("properties", {}).get(step)
         candidates = list(_members(inner or found.get("additionalProperties") or {}, schemas))
+    return whole, candidates
 
 
 def _members(schema: Schema, schemas: Mapping[str, Schema]) -> Iterator[Schema]:

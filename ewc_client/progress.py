@@ -12,12 +12,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemain
 
 from ewc_client.job import Job
 from ewc_client.models import Event
-from ewc_client.score_tables import mean, percent
+from ewc_client.score_tables import mean, percent, shorten
 from ewc_client.terminal import Console, Text, TextColumn
 from ewc_client.visible_text import visible_lines
 
 _PLAIN_SECONDS, _LONGEST_PLAIN_SECONDS = 10.0, 60.0
 _PLAIN_SHARE = 0.05
+_WIDTH_FOR_A_BAR, _WIDTH_BESIDE_A_NAME = 90, 30
 _POLLS_BEFORE_A_WORD = 2  # a free worker takes a job within a second or two
 _STYLES = {"warn": "yellow", "error": "red"}
 _TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
@@ -167,6 +168,7 @@ def _follow_on_terminal(events: Iterator[Event], console: Console, method: str, 
             if shown is None:
                 bar, shown = progress.add_task("", total=visit.num_steps, note=""), visit
             done, total, what = _stage(visit)
+            what = shorten(what, max(20, console.width - _WIDTH_BESIDE_A_NAME))
             progress.update(bar, completed=done, total=total, description=what, note=_loss(visit, method))
 
 
@@ -189,13 +191,14 @@ def _follow_in_lines(events: Iterator[Event], console: Console, method: str, nar
 
 @contextmanager
 def _bars(console: Console) -> Iterator[Progress]:
+    has_room = console.width >= _WIDTH_FOR_A_BAR
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.description}"),
+        *([BarColumn(bar_width=20)] if has_room else []),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[note]}"),
+        *([TimeRemainingColumn(compact=True)] if has_room else []),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield progress

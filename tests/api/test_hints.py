@@ -66,6 +66,9 @@ def _messages(document: dict, body: object, *, adapter: TypeAdapter = JOB_SPEC, 
         ({"tasks": [{"dataset": "mnst"}]}, "did you mean `mnist`?"),
         ({"tasks": [{"dataset": "FashionMNIST"}]}, "did you mean `fashion-mnist`?"),
         ({"kind": "rl"}, "did you mean `reinforcement`?"),
+        ({"method": {"lambda": 1.0}}, "expected an object with a 'kind': 'naive', 'l2', 'dropout', 'ewc'"),
+        ({"method": "EWC"}, """did you mean `{"kind": "ewc"}`?"""),
+        ({"network": "mlp"}, """did you mean `{"kind": "mlp"}`?"""),
     ],
 )
 def test_a_name_that_is_not_known_is_answered_with_the_one_that_is_near(document, change, hint):
