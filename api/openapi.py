@@ -74,7 +74,7 @@ def text(app: FastAPI) -> str:
 
 
 def _suit_generators(part: Any, schemas: dict[str, Any]) -> None:
-    """Say what generators of clients stumble over in another way (`docs/decisions/0021-generated-clients.md`).
+    """Say what generators of clients stumble over in another way (`docs/decisions/0021-clients.md`).
 
     An object default beside `$ref`, `oneOf` or `anyOf` goes into the description. The field that tells the members of a union
     apart is required in each of them: it is, though pydantic calls it optional because it has one value only.

@@ -1,4 +1,4 @@
-"""Clients that two generators make from `openapi.json`, against the real API (docs/decisions/0021-generated-clients.md)."""
+"""Clients that two generators make from `openapi.json`, against the real API (docs/decisions/0021-clients.md)."""
 
 from __future__ import annotations
 
