@@ -78,7 +78,7 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
 
 def _schema_of_body(request: Request) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     document = request.app.openapi()
-    operation = document["paths"][request.scope["route"].path_format][request.method.lower()]
+    operation = document["paths"].get(request.scope["route"].path_format, {}).get(request.method.lower(), {})
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     return content.get("schema"), document["components"]["schemas"]
 
