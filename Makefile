@@ -31,7 +31,6 @@ test: install ## run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 nightly: install ## run the tests that take minutes: fuzzing, many faults and races, load, generated clients
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,nightly]'
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m nightly
 
 check: install ## format, lint, types, import rules

@@ -14,6 +14,7 @@ from api.readiness import SchemaMismatch
 from api.server import Server, raise_descriptor_limit
 from api.settings import ApiSettings
 from ewc_core.errors import StoreDamaged, StoreUnavailable
+from store.log_lines import log_to_stderr
 from store.settings import refused_settings
 from store.termination import heed_sigterm
 from store.unit_of_work import Database
@@ -42,7 +43,7 @@ def main() -> int:
         return _refuse(f"{error}; restore it from a backup (EWC_DATABASE_URL says where it is)")
     except StoreUnavailable as error:
         return _refuse(f"{error} (EWC_DATABASE_URL says where it is; python -m migrations upgrade makes it)")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # The filesystem broker has no host, and kombu warns about that.
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)

@@ -1,4 +1,7 @@
-"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app."""
+"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app.
+
+The client carries a copy, from which `ewc spec` explains the fields of specs without a service.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.problems import BY_CODE, MEDIA_TYPE, Problem
 
-FILE = Path(__file__).resolve().parents[1] / "openapi.json"
+FILE = Path(__file__).resolve().parents[1] / "ewc_client" / "openapi.json"
 TAGS = [
     {"name": "jobs", "description": "Submit jobs and move them through their life."},
     {"name": "task switches", "description": "Announce tasks while a job runs."},
@@ -59,6 +62,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         for path, operations in schema["paths"].items():
             for operation in operations.values():
                 _add_problems(path, operation)
+        _suit_generators(schema, schemas)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -66,6 +70,29 @@ def document(app: FastAPI) -> dict[str, Any]:
 def text(app: FastAPI) -> str:
     """The document as it is committed."""
     return json.dumps(document(app), indent=2, ensure_ascii=False) + "\n"
+
+
+def _suit_generators(part: Any, schemas: dict[str, Any]) -> None:
+    """Say what generators of clients stumble over in another way (`docs/decisions/0021-clients.md`).
+
+    An object default beside `$ref`, `oneOf` or `anyOf` goes into the description. The field that tells the members of a union
+    apart is required in each of them: it is, though pydantic calls it optional because it has one value only.
+    """
+    if isinstance(part, list):
+        for item in part:
+            _suit_generators(item, schemas)
+    if not isinstance(part, dict):
+        return
+    if isinstance(part.get("default"), dict) and part.keys() & {"$ref", "oneOf", "anyOf"}:
+        default = json.dumps(part.pop("default"), ensure_ascii=False)
+        part["description"] = f"{part.get('description', '')}\n\nDefault: `{default}`".strip()
+    if isinstance(part.get("discriminator"), dict):
+        name = part["discriminator"]["propertyName"]
+        for reference in part["discriminator"]["mapping"].values():
+            member = schemas[reference.rpartition("/")[2]]
+            member["required"] = [name, *(other for other in member.get("required", []) if other != name)]
+    for value in part.values():
+        _suit_generators(value, schemas)
 
 
 def _add_problems(path: str, operation: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
+from api.hints import message_with_hint
 from api.json_pointers import pointer_of_field, problem_item
 from api.problems import (
     INVALID_REQUEST,
@@ -68,10 +70,18 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
         return _answer(
             request, MALFORMED_JSON, _where_reading_stopped(str(error.body), found[0]["loc"][1], found[0]["ctx"]["error"])
         )
-    items = [problem_item(one, error.body) for one in found]
+    schema, schemas = _schema_of_body(request)
+    items = [problem_item({**one, "msg": message_with_hint(one, error.body, schema, schemas)}, error.body) for one in found]
     count = "1 value was" if len(items) == 1 else f"{len(items)} values were"
     places = ", ".join(item.parameter or item.pointer or "the body" for item in items)
     return _answer(request, INVALID_REQUEST, f"{count} refused: {places}", items=items)
+
+
+def _schema_of_body(request: Request) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    document = request.app.openapi()
+    operation = document["paths"].get(request.scope["route"].path_format, {}).get(request.method.lower(), {})
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return content.get("schema"), document["components"]["schemas"]
 
 
 def _where_reading_stopped(text: str, position: int, why: str) -> str:

@@ -29,6 +29,8 @@ from typing import Any
 
 import httpx
 
+from ewc_client.visible_text import visible_lines
+
 
 class EWCClientError(Exception):
     """Base of the tree."""
@@ -58,7 +60,7 @@ class JobFailedError(EWCClientError):
     """The awaited job failed; `code` is the job's `error.code`."""
 
     def __init__(self, job_id: str, code: str, message: str) -> None:
-        super().__init__(f"job {job_id} failed ({code}): {message}")
+        super().__init__("\n".join(visible_lines(f"job {job_id} failed ({code}): {message}")))
         self.job_id = job_id
         self.code = code
 
@@ -94,10 +96,11 @@ class ApiError(EWCClientError):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        lines = [f"{self.detail} ({self.code}, HTTP {self.status})"]
-        lines += [
-            f"  {error.where or 'body'}: {error.detail}" for error in self.errors if error.where or error.detail != self.detail
-        ]
+        """Foreign text is escaped here, where the lines are ours to tell apart; `detail` and `errors` keep it as it came."""
+        lines = visible_lines(f"{self.detail} ({self.code}, HTTP {self.status})")
+        for error in self.errors:
+            if error.where or error.detail != self.detail:
+                lines += [f"  {line}" for line in visible_lines(f"{error.where or 'body'}: {error.detail}")]
         if self.status >= 500 and self.request_id:
             lines.append(f"  request id: {self.request_id}")
         return "\n".join(lines)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ewc_client.checkpoints import Checkpoint
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.findings import Analysis, Attempt, JobWarning, Result
-from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch
+from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch, Worker
 from ewc_client.paging import fetch_all
 from ewc_client.sse import EventStream
 from ewc_client.transport import Transport
@@ -36,6 +36,7 @@ class Job:
     attempt: int
     error: Body | None
     weights_sha256: str | None
+    queue_position: int | None
     created_at: str
     raw: Body = field(repr=False)
     _transport: Transport = field(repr=False, compare=False)
@@ -53,6 +54,7 @@ class Job:
             attempt=int(body.get("attempt") or 0),
             error=body.get("error"),
             weights_sha256=body.get("weights_sha256"),
+            queue_position=body.get("queue_position"),
             created_at=str(body["created_at"]),
             raw=body,
             _transport=transport,
@@ -156,6 +158,19 @@ class Job:
     def task_switches(self) -> list[TaskSwitch]:
         """The task switches so far, in order."""
         return list(fetch_all(self._transport, f"{self._path}/task-switches", {"limit": 1000}, TaskSwitch.from_body))
+
+    def in_queue(self, *, poll_seconds: float = 1.0) -> Iterator[Job]:
+        """The job as it is now, and again after every `poll_seconds`, until it is not queued any more."""
+        job = self.refresh()
+        yield job
+        while job.status == "queued":
+            self._transport.sleep(poll_seconds)
+            job = job.refresh()
+            yield job
+
+    def workers(self) -> list[Worker]:
+        """The live workers of the service that the job is on."""
+        return list(fetch_all(self._transport, "/v1/workers", {}, Worker.from_body))
 
     def events(
         self, *, after: int = 0, give_up_seconds: float = 300.0, on_reconnect: Callable[[Exception], None] | None = None

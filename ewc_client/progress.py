@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemainingColumn
 
 from ewc_client.job import Job
 from ewc_client.models import Event
-from ewc_client.score_tables import mean, percent
+from ewc_client.score_tables import mean, percent, shorten
+from ewc_client.terminal import Console, Text, TextColumn
+from ewc_client.visible_text import visible_lines
 
-_PLAIN_SECONDS = 10.0
+_PLAIN_SECONDS, _LONGEST_PLAIN_SECONDS = 10.0, 60.0
+_PLAIN_SHARE = 0.05
+_WIDTH_FOR_A_BAR, _WIDTH_BESIDE_A_NAME = 90, 30
+_POLLS_BEFORE_A_WORD = 2  # a free worker takes a job within a second or two
 _STYLES = {"warn": "yellow", "error": "red"}
 _TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
 _SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
@@ -53,14 +57,14 @@ class Narrator:
         elif event.type == "data.read":
             return [str(line) for line in data.get("lines") or [event.message]]
         elif event.type == "job.warning":
-            return [f"warning: {event.message} ({data.get('code')})"]
+            return visible_lines(f"warning: {event.message} ({data.get('code')})")
         elif event.type == "job.progress" and self.visit is None:
             self.visit = VisitState(None, "units", int(data["num_steps"]), int(data["step"]))
         elif self.visit is not None:
             _update(self.visit, event)
         if event.type == "job.status" and data.get("to") not in _SELF_EVIDENT:
             return self._status(data)
-        return [event.message] if event.type in _TOLD_AS_THEY_ARE else []
+        return visible_lines(event.message) if event.type in _TOLD_AS_THEY_ARE else []
 
     def _status(self, data: Mapping[str, object]) -> list[str]:
         status, reason = str(data.get("to")), data.get("reason")
@@ -104,11 +108,38 @@ def follow(job: Job, *, console: Console | None = None) -> None:
     console = console or Console(stderr=True, highlight=False)
     method = str(job.spec.get("method", {}).get("kind", ""))
     narrator = Narrator(_score_name(job))
-    events = job.events(on_reconnect=lambda error: _say(console, f"connection lost ({error}); connecting again"))
     if console.is_terminal:
-        _follow_on_terminal(events, console, method, narrator)
+        _follow_on_terminal(_events(job, console), console, method, narrator)
     else:
-        _follow_in_lines(events, console, method, narrator)
+        _follow_in_lines(_events(job, console), console, method, narrator)
+
+
+def _events(job: Job, console: Console) -> Iterator[Event]:
+    """The job's events; whenever it is queued, first its place in the queue until it is its turn."""
+    _wait_for_its_turn(job, console)
+    for event in job.events(on_reconnect=lambda error: _say(console, f"connection lost ({error}); connecting again")):
+        yield event
+        if event.type == "job.status" and event.data.get("to") == "queued" and event.data.get("from") is not None:
+            _wait_for_its_turn(job, console)
+
+
+def _wait_for_its_turn(job: Job, console: Console) -> None:
+    told, told_at = "", -math.inf
+    for num_polls, now in enumerate(job.in_queue()):
+        if now.status != "queued" or num_polls < _POLLS_BEFORE_A_WORD:
+            continue
+        place = _place_in_queue(now)
+        if place != told and time.monotonic() - told_at > _PLAIN_SECONDS:
+            _say(console, place)
+            told, told_at = place, time.monotonic()
+
+
+def _place_in_queue(job: Job) -> str:
+    num_before = (job.queue_position or 1) - 1
+    before = {0: "it is next", 1: "1 job is before it"}.get(num_before, f"{num_before} jobs are before it")
+    if job.workers():
+        return f"queued: {before}"
+    return f"queued: {before}, and no worker is running (`ewc up` runs one, and so does `python -m worker`)"
 
 
 def _score_name(job: Job) -> str:
@@ -139,30 +170,37 @@ def _follow_on_terminal(events: Iterator[Event], console: Console, method: str, 
             if shown is None:
                 bar, shown = progress.add_task("", total=visit.num_steps, note=""), visit
             done, total, what = _stage(visit)
+            what = shorten(what, max(20, console.width - _WIDTH_BESIDE_A_NAME))
             progress.update(bar, completed=done, total=total, description=what, note=_loss(visit, method))
 
 
 def _follow_in_lines(events: Iterator[Event], console: Console, method: str, narrator: Narrator) -> None:
-    last = time.monotonic()
+    """A line says something new: it comes when a twentieth more is done, or a minute is over in which something was."""
+    last, said = time.monotonic(), ("", 0)
     for event in events:
         for line in narrator.take(event):
             _say(console, line, event.level)
             last = time.monotonic()
-        if narrator.visit is not None and time.monotonic() - last > _PLAIN_SECONDS:
-            done, total, what = _stage(narrator.visit)
+        seconds = time.monotonic() - last
+        if narrator.visit is None or seconds <= _PLAIN_SECONDS:
+            continue
+        done, total, what = _stage(narrator.visit)
+        known = said[1] if said[0] == what else 0
+        if done != known and (done - known >= _PLAIN_SHARE * total or seconds > _LONGEST_PLAIN_SECONDS):
             _say(console, f"{what}: {done} of {total}  {_loss(narrator.visit, method)}".rstrip())
-            last = time.monotonic()
+            last, said = time.monotonic(), (what, done)
 
 
 @contextmanager
 def _bars(console: Console) -> Iterator[Progress]:
+    has_room = console.width >= _WIDTH_FOR_A_BAR
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.description}"),
+        *([BarColumn(bar_width=20)] if has_room else []),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[note]}"),
+        *([TimeRemainingColumn(compact=True)] if has_room else []),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield progress
@@ -181,4 +219,4 @@ def _loss(visit: VisitState, method: str) -> str:
 
 
 def _say(console: Console, line: str, level: str = "info") -> None:
-    console.print(Text(line, style=_STYLES.get(level, "")), soft_wrap=True)
+    console.print(Text(line, style=_STYLES.get(level, "")), soft_wrap=not console.is_terminal)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ewc_client.findings import Result
+from ewc_client.fitting_table import FittingTable
 from ewc_client.models import Body
 from ewc_client.score_tables import percent
+from ewc_client.terminal import Text
+from ewc_client.visible_text import visible_json
 
 _NONE = "·"
 
@@ -21,7 +20,7 @@ _NONE = "·"
 def result_view(result: Result) -> RenderableType:
     """The findings, laid out by their kind; of a kind that this version does not know, as they came."""
     view = _VIEWS.get(result.kind)
-    return Text(json.dumps(result.body, indent=2, ensure_ascii=False)) if view is None else view(result.body)
+    return Group(*visible_json(result.body).split("\n")) if view is None else view(result.body)
 
 
 def _association(body: Body) -> RenderableType:
@@ -30,7 +29,7 @@ def _association(body: Body) -> RenderableType:
     slopes = {(one["from"], one["to"]): None for rule in rules.values() for one in rule["first_pattern_snr_slopes"]}
     headings = ["first lost at", "nothing left at", "retained at n", *(f"SNR slope {start}-{stop}" for start, stop in slopes)]
     has_ewc = bool(body.get("ewc_falls_below_at"))
-    table = _table("rule", [*headings, *(["ewc below it from"] if has_ewc else []), "largest error"])
+    table = FittingTable(["rule", *headings, *(["ewc below it from"] if has_ewc else []), "largest error"])
     for title, rule in rules.items():
         slope_of = {(one["from"], one["to"]): one["theory"] for one in rule["first_pattern_snr_slopes"]}
         landmarks = rule["landmarks"]
@@ -57,7 +56,7 @@ def _overlap(body: Body) -> RenderableType:
     stored: Mapping[str, Any] | None = body.get("stored")
     headings = ["overlap", "chance", "ceiling of first", "ceiling of second", *([] if stored is None else ["stored"])]
     kept = {} if stored is None else dict(_layers_and_whole(stored))
-    table = _table("layer", headings)
+    table = FittingTable(["layer", *headings])
     for name, row in _layers_and_whole(body):
         ceiling = row["ceiling"]
         values = [row["overlap"], row["chance"]["shuffled"], ceiling["first"], ceiling["second"]]
@@ -78,7 +77,7 @@ def _perturbation(body: Body) -> RenderableType:
     """One row per shape and size of the noise."""
     if "return" in body:
         return _perturbed_agent(body)
-    table = _table("noise", ["sigma", "loss rises by", "±", "predicted", "score", "diverged"])
+    table = FittingTable(["noise", "sigma", "loss rises by", "±", "predicted", "score", "diverged"])
     for row in body["noise"]:
         score, diverged = percent(row["mean_score"]), str(row["num_diverged"] or "")
         table.add_row(str(row["noise"]), *_size_and_increase(row), score, diverged)
@@ -91,7 +90,7 @@ def _perturbation(body: Body) -> RenderableType:
 
 def _perturbed_agent(body: Body) -> RenderableType:
     """Returns beside the change of the Q-values."""
-    table = _table("noise", ["sigma", "½ΔQ²", "±", "predicted", "return", "±", "diverged"])
+    table = FittingTable(["noise", "sigma", "½ΔQ²", "±", "predicted", "return", "±", "diverged"])
     for row in body["noise"]:
         returns = (_number(row["mean_return"], ".4g"), _number(row["return_standard_error"], ".2g"))
         table.add_row(str(row["noise"]), *_size_and_increase(row), *returns, str(row["num_diverged"] or ""))
@@ -112,7 +111,7 @@ def _size_and_increase(row: Body) -> list[str]:
 
 def _capacity(body: Body) -> RenderableType:
     """One row per layer: how much of it the constraints have frozen."""
-    table = _table("layer", ["frozen", "mean precision", "pull of a task", "parameters"])
+    table = FittingTable(["layer", "frozen", "mean precision", "pull of a task", "parameters"])
     for name, row in _layers_and_whole(body):
         numbers = (_number(row.get(field), ".3g") for field in ("mean_precision", "curvature"))
         table.add_row(name, percent(row["frozen"]), *numbers, str(row["num_parameters"]))
@@ -136,14 +135,6 @@ _VIEWS: dict[str, Callable[[Body], RenderableType]] = {
 
 def _layers_and_whole(body: Body) -> Iterable[tuple[str, Any]]:
     return [*body["layers"].items(), ("whole network", body["overall"])]
-
-
-def _table(first: str, headings: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
 
 
 def _number(value: float | None, form: str) -> str:

@@ -6,16 +6,18 @@ visits, columns tasks; a cell is the score in % (accuracy, or R²) on that task 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
-from rich.text import Text
 
 from ewc_client.models import Matrix, MethodScores
+from ewc_client.terminal import Console, Text
+from ewc_client.visible_text import visible
 
 _NONE = "·"
 _NARROWEST_CELL = 4  # 100 and a space
@@ -27,6 +29,7 @@ _UNITS = {
     "return": "Mean return",
 }
 _CELLS = ": row = after this visit, column = on this task. forgotten = points lost since the task's best score"
+_RATIO_HEADINGS = ("retained", "kept")
 _RETAINED = "; retained = the score now in % of the score when it was learned"
 
 
@@ -35,9 +38,9 @@ def score_view(matrix: Matrix, console: Console) -> RenderableType:
     matrix = _in_hundredths(matrix)
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
-    body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None) or _by_task(matrix)
+    body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None)
     heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _CELLS + (_RETAINED if any(matrix.has_ratios) else "") + ".")
-    return Group(heading, Text(), body, Text(), _summary(matrix), *_verdict(matrix))
+    return Group(heading, Text(), body or _last_rows(matrix, console), Text(), _summary(matrix, console), *_verdict(matrix))
 
 
 def _in_hundredths(matrix: Matrix) -> Matrix:
@@ -134,41 +137,63 @@ def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
     return table
 
 
-def _by_task(matrix: Matrix) -> Table:
+def _by_task(matrix: Matrix, methods: Sequence[MethodScores], *, name_length: int = 24) -> Table:
     """For more tasks than fit beside each other: per method the last score, what was forgotten, and what is retained."""
     has_ratios = any(matrix.has_ratios)
-    caption = "Too many tasks for the whole matrix: its last row. lost = forgotten" + (
-        ", kept = retained." if has_ratios else "."
-    )
-    table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    table.add_column("", justify="right", no_wrap=True)
     table.add_column("task", no_wrap=True)
-    for scores in matrix.methods.values():
+    for scores in methods:
         for heading in (scores.kind, "lost", "kept") if has_ratios else (scores.kind, "lost"):
-            table.add_column(heading, justify="right", style=_STYLE.get(scores.role, "") if heading == scores.kind else "")
+            style = _STYLE.get(scores.role, "") if heading == scores.kind else ""
+            table.add_column(heading, justify="right", no_wrap=True, style=style)
     last_visit = max(_visits(matrix))
     for task, name in enumerate(matrix.task_names):
         cells: list[str] = []
-        for scores in matrix.methods.values():
+        for scores in methods:
             last = scores.rows.get(last_visit, ())
             summary = scores.summary
             columns = (last, summary.forgetting, *((summary.retention,) if has_ratios else ()))
             cells += [percent(_at(values, task)) for values in columns]
-        table.add_row(str(task), shorten(name, 24), *cells)
+        table.add_row(str(task), shorten(name, name_length), *cells)
     return table
 
 
-def _summary(matrix: Matrix) -> Table:
+def _last_rows(matrix: Matrix, console: Console) -> RenderableType:
+    """All methods in one table where that fits, else one below the other."""
+    kept = ", kept = retained" if any(matrix.has_ratios) else ""
+    caption = Text(f"Too many tasks for the whole matrix: its last row. lost = forgotten{kept}.", "dim italic")
+    methods = list(matrix.methods.values())
+    for name_length in (24, 10):
+        together = _by_task(matrix, methods, name_length=name_length)
+        if _fits(together, console):
+            return Group(together, caption)
+    return Group(*(part for scores in methods for part in (_by_task(matrix, [scores]), Text())), caption)
+
+
+def _summary(matrix: Matrix, console: Console) -> RenderableType:
+    headings = ("average", "forgotten", "retained", "backward transfer", "forward transfer")
+    wide = _summary_table(matrix, headings, _method_label)
+    if _fits(wide, console):
+        return wide
+    kept = ", kept = retained" if any(matrix.has_ratios) else ""
+    explanation = f"lost = forgotten{kept}, back and forth = backward and forward transfer."
+    narrow = _summary_table(matrix, ("average", "lost", "kept", "back", "forth"), lambda scores: scores.kind)
+    narrow.padding = (0, 1, 0, 0)
+    return Group(narrow, Text(explanation, "dim italic"))
+
+
+def _summary_table(matrix: Matrix, headings: Sequence[str], label: Callable[[MethodScores], str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("over all tasks", no_wrap=True)
     has_ratios = any(matrix.has_ratios)
-    retained = ("retained",) if has_ratios else ()
-    for heading in ("average", "forgotten", *retained, "backward transfer", "forward transfer"):
-        table.add_column(heading, justify="right")
+    for heading in headings:
+        if has_ratios or heading not in _RATIO_HEADINGS:
+            table.add_column(heading, justify="right", no_wrap=True)
     for scores in matrix.methods.values():
         summary = scores.summary
         table.add_row(
-            Text(_method_label(scores), style=_STYLE.get(scores.role, "")),
+            Text(label(scores), style=_STYLE.get(scores.role, "")),
             percent(summary.average),
             percent(summary.average_forgetting),
             *((percent(summary.average_retention),) if has_ratios else ()),
@@ -236,12 +261,14 @@ def _at(values: tuple[float | None, ...], index: int) -> float | None:
     return values[index] if index < len(values) else None
 
 
-def shorten(name: str, length: int) -> str:
-    """The name, with its middle left out when it is too long: its end often tells it from its neighbours."""
-    if len(name) <= length:
+def shorten(name: str, width: int) -> str:
+    """The name in at most `width` columns, its middle left out when it is too long: its end often tells it from others."""
+    name = visible(name)
+    if cell_len(name) <= width:
         return name
-    tail = (length - 1) // 3
-    return name[: length - 1 - tail] + "…" + name[len(name) - tail :]
+    tail = (width - 1) // 3
+    end = next(start for start in range(len(name) + 1) if cell_len(name[start:]) <= tail)
+    return set_cell_size(name, width - 1 - cell_len(name[end:])) + "…" + name[end:]
 
 
 def mean(scores: Mapping[str, float]) -> float | None:

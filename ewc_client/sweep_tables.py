@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
+from ewc_client.fitting_table import FittingTable
 from ewc_client.score_tables import percent
 from ewc_client.sweeps import Sweep, Trial
 
 
-def trial_table(sweep: Sweep, *, progress: Mapping[int, str] | None = None, max_rows: int | None = None) -> Table:
+def trial_table(
+    sweep: Sweep, *, progress: Mapping[int, str] | None = None, max_rows: int | None = None, with_jobs: bool = True
+) -> FittingTable:
     """One row per trial: running ones with their `progress` first, then by score, then the failed ones.
 
     With `max_rows` the rows at the end give way, and the caption says how many there are.
     """
     names = sorted(sweep.spec["search"])
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("trial", justify="right")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("score in %", justify="right", no_wrap=True)
-    table.add_column("job", no_wrap=True)
+    table = FittingTable(["trial", *names, "score in %", *(["job"] if with_jobs else [])], num_names=0)
     rows = sorted(sweep.trials, key=_rank)
     shown = rows if max_rows is None else rows[:max_rows]
     for trial in shown:
         is_best = sweep.best is not None and trial.number == sweep.best.number
         cells = [str(trial.number), *(setting_text(trial.parameters[name]) for name in names)]
-        cells += [_score(trial, progress or {}), trial.job_id]
-        table.add_row(*map(Text, cells), style="bold green" if is_best else "dim" if trial.status == "failed" else "")
+        cells += [_score(trial, progress or {}), *([trial.job_id] if with_jobs else [])]
+        table.add_row(*cells, style="bold green" if is_best else "dim" if trial.status == "failed" else "")
     if len(shown) < len(rows):
         table.caption = f"and {len(rows) - len(shown)} more"
     return table

@@ -57,6 +57,8 @@ class Transport:
         self.sleep = sleep
         headers = {"User-Agent": "ewc-client/0.1.0", "Accept": "application/json"}
         if api_key is not None:
+            if not (api_key.isascii() and api_key.isprintable()):
+                raise ConfigurationError("the API key has characters in it that no key has; expected 'ewc_live_...'")
             headers["Authorization"] = f"Bearer {api_key}"
         self._http = httpx.Client(
             base_url=self.url,
@@ -133,8 +135,12 @@ def _worth_repeating(response: httpx.Response) -> bool:
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and parts.port != 0
+    except ValueError:  # brackets that hold no IPv6 address, a port that is no number
+        is_one = False
+    if not is_one or parts.query or parts.fragment:
         raise ConfigurationError(
             f"service URL {url!r} is not one; expected something like 'http://127.0.0.1:8000' or 'https://host/path'"
         )

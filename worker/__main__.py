@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from ewc_core.errors import StoreUnavailable
+from store.log_lines import log_to_stderr
 from store.queue import CPU_QUEUE, WakeUps
 from store.settings import refused_settings
 from store.sweep import sweep
@@ -60,7 +61,7 @@ def _refuse(why: str) -> int:
 
 
 def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

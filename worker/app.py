@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
+from store.log_lines import log_to_stderr
 from store.queue import celery_settings
 from worker.celery_process import LISTENING_FD
 from worker.processes import die_with_parent
@@ -38,6 +39,11 @@ not take a lock along."""
 def stopping() -> bool:
     """Whether the Celery process was asked to stop."""
     return bool(_stop_flag.value)
+
+
+@setup_logging.connect
+def _log_as_every_process_does(**_: Any) -> None:
+    log_to_stderr()
 
 
 @worker_shutting_down.connect

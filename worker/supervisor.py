@@ -209,7 +209,8 @@ def _last_words(fence: Fence, stderr: IO[bytes]) -> str:
     text = stderr.read().decode(errors="replace").strip()
     if not text:
         return ""
-    log.warning("job %s: the trainer said: %s", fence.job_id, text)
+    for line in text.splitlines():
+        log.warning("job %s: the trainer said: %s", fence.job_id, line)
     error = _ERROR_LINE.match(text.splitlines()[-1])
     return "" if error is None else f" ({error['type']})"
 

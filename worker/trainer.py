@@ -17,6 +17,7 @@ from types import FrameType
 import torch
 
 from ewc_core.errors import Fenced, StoreUnavailable
+from store.log_lines import log_to_stderr
 from store.records import Fence
 from store.termination import heed_sigterm
 from store.unit_of_work import Database
@@ -32,7 +33,7 @@ _EXIT = {Outcome.SETTLED: exit_codes.SETTLED, Outcome.STOPPED: exit_codes.STOPPE
 def main(arguments: list[str]) -> int:
     """Train one job until it rests. Returns an exit status of `worker.exit_codes`."""
     job_id, epoch, worker_id = arguments
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    log_to_stderr("%(message)s")
     heed_sigterm()
     exit_when_pipe_closes(sys.stdin.fileno())
     settings = WorkerSettings()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from api.schemas import Record, Resource, ShownAs
 from ewc_core.specs import JobSpec
@@ -89,6 +89,7 @@ class Job(JobSummary):
     `progress` has steps only, and what they find is at `links.result`."""
 
     spec: Annotated[Mapping[str, Any], ShownAs(JobSpec)]
+    queue_position: int | None = Field(description="of a queued job: 1 when it came first of all that are queued; else null")
     warnings: list[JobWarning]
     lease: Lease | None
     transitions: list[Transition]

@@ -51,6 +51,7 @@ def job_body(work: Work, job: JobRecord) -> Job:
     """The job as the service shows it."""
     return Job(
         **_summary(job),
+        queue_position=work.jobs.queue_position(job),
         spec=job.stored_spec,
         warnings=[_warning(event) for event in work.events.warnings(job.id)],
         lease=_lease(work, job),

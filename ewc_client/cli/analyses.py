@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, print_result, print_table, say
+from ewc_client.cli.output import Output, OutputOption, print_result, print_table, say
 from ewc_client.cli.spec_file import set_value
 from ewc_client.cli.watch import watch_to_end
 from ewc_client.result_tables import result_view
+from ewc_client.terminal import print_json
 
 
 class Question(StrEnum):
@@ -49,11 +50,11 @@ def analyse(
     with connect(url, api_key) as client:
         asked = client.jobs.analyse(job, body, name=name, seed=seed)
         if watch:
-            watch_to_end(asked, output=output, come_back=f"The analysis goes on. Come back with: ewc watch {asked.id}")
+            watch_to_end(asked, output=output, come_back=("The analysis goes on. Come back with:", f"  ewc watch {asked.id}"))
         elif output is Output.JSON:
             print_json(asked.raw)
         else:
-            say(f"analysis {asked.id} submitted. Follow it with: ewc watch {asked.id}")
+            say(f"analysis {asked.id} submitted. Follow it with:", f"  ewc watch {asked.id}")
 
 
 def analyses(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:

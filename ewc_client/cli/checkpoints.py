@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, print_table, say
+from ewc_client.cli.output import Output, OutputOption, print_table, say
+from ewc_client.terminal import print_json
 
 
 def list_checkpoints(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -16,6 +18,7 @@ from ewc_client.cli import (
     figure,
     jobs,
     keys,
+    spec,
     submit,
     sweep,
     switches,
@@ -24,19 +27,20 @@ from ewc_client.cli import (
 )
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
+from ewc_client.terminal import print_lines
 
 app = typer.Typer(
     name="ewc",
-    help="Train one network on a sequence of tasks without forgetting the earlier ones.",
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
 app.command("submit")(submit.submit)
 app.command("sweep")(sweep.sweep)
+app.command("spec")(spec.spec)
 app.command("ls")(jobs.list_jobs)
 app.command("show")(jobs.show)
 app.command("watch")(watch.watch)
@@ -60,6 +64,21 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(data.app, name="data")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_lines(f"ewc {version('ewc-service')}")
+        raise typer.Exit(exit_codes.SUCCEEDED)
+
+
+@app.callback()
+def _ewc(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train one network on a sequence of tasks without forgetting the earlier ones."""
+
+
 def main() -> None:
     """Run the command line. SIGTERM ends it even where a parent has ignored or blocked it; SIGHUP under nohup does not."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
@@ -68,7 +87,7 @@ def main() -> None:
     try:
         app()
     except EWCClientError as error:
-        say(f"error: {error}")
+        say(*f"error: {error}".split("\n"))
         sys.exit(exit_codes.REFUSED)
     except BrokenPipeError:  # whoever read standard output has seen enough
         sys.stderr.close()

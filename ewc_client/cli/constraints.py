@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, say
+from ewc_client.cli.output import Output, OutputOption, say
 from ewc_client.models import Task
+from ewc_client.terminal import print_json
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=0, help="index of the task")]
 

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
 from ewc_client.cli import exit_codes
-from ewc_client.cli.output import Output, OutputOption, message_console, print_json, say
+from ewc_client.cli.output import Output, OutputOption, say
 from ewc_client.data_fetch import PUBLISHED, Meter, PublishedDataset, fetch_dataset
+from ewc_client.terminal import TextColumn, message_console, print_json
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -61,14 +62,14 @@ def fetch(
     if output is Output.JSON:
         print_json({"dataset": published.name, "files": [{"path": str(file.path), "status": file.status} for file in files]})
     else:
-        say(_what_next(published, data_dir))
+        say(*_what_next(published, data_dir))
 
 
-def _what_next(published: PublishedDataset, data_dir: Path) -> str:
+def _what_next(published: PublishedDataset, data_dir: Path) -> tuple[str, ...]:
     setting = f"EWC_DATA_DIR={shlex.quote(str(data_dir.resolve()))}"
     if published.name == FetchableDataset.MNIST.value:
-        return f"\nNext:\n  {setting} ewc submit examples/permuted_mnist.json --watch"
-    return f'\nNext: tasks with "dataset": "{published.name}", where the service runs with {setting}'
+        return "", "Next:", f"  {setting} ewc submit examples/permuted_mnist.json --watch"
+    return "", f'Next: tasks with "dataset": "{published.name}", where the service runs with', f"  {setting}"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import KeyOption, UrlOption
-from ewc_client.cli.output import Output, OutputOption, message_console, print_json, print_table, say
+from ewc_client.cli.output import Output, OutputOption, print_table, say
 from ewc_client.cli.spec_file import read_object
 from ewc_client.client import EWCClient
 from ewc_client.embedded import EmbeddedService
@@ -21,6 +21,7 @@ from ewc_client.figures import Recipe, load_recipe
 from ewc_client.figures.curves import Curve
 from ewc_client.figures.make import MadeFigure, make_figure
 from ewc_client.service_location import find_service, state_dir
+from ewc_client.terminal import message_console, print_json
 
 
 class FigureName(StrEnum):
@@ -73,12 +74,12 @@ def figure(
     try:
         made = _make(recipe, given, out, url, api_key)
     except (JobFailedError, JobCancelledError) as error:
-        say(f"error: {error}")
+        say(*f"error: {error}".split("\n"))
         say("Other jobs keep their place, and the same command comes back to them.")
         failed = isinstance(error, JobFailedError)
         raise typer.Exit(exit_codes.JOB_FAILED if failed else exit_codes.JOB_CANCELLED) from None
     except KeyboardInterrupt:
-        say("\nDetached. Jobs keep their place; the same command comes back to them.")
+        say("", "Detached. Jobs keep their place; the same command comes back to them.")
         sys.exit(exit_codes.DETACHED)
     _report(made, output)
 

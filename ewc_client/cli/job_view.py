@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from ewc_client.cli.output import print_fields, print_result
 from ewc_client.job import Job
+from ewc_client.terminal import Text
 
 
 def print_job(job: Job) -> None:

@@ -9,20 +9,12 @@ import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
 from ewc_client.cli.job_view import print_job, progress_text
-from ewc_client.cli.output import (
-    MatrixOutput,
-    Output,
-    OutputOption,
-    print_json,
-    print_result,
-    print_table,
-    result_console,
-    say,
-)
+from ewc_client.cli.output import MatrixOutput, Output, OutputOption, print_result, print_table, say
 from ewc_client.cli.task_view import show_task
 from ewc_client.job import Job
 from ewc_client.models import Task
 from ewc_client.score_tables import score_view
+from ewc_client.terminal import print_json, print_lines, result_console
 
 
 def list_jobs(
@@ -76,7 +68,7 @@ def matrix(
     with connect(url, api_key) as client:
         found = client.jobs.get(job)
         if output is MatrixOutput.CSV:
-            typer.echo(found.matrix_csv(), nl=False)
+            print_lines(found.matrix_csv())
             return
         scores = found.matrix()
     if output is MatrixOutput.JSON:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, print_table, say
+from ewc_client.cli.output import Output, OutputOption, print_table, say
+from ewc_client.terminal import print_json, print_lines
 
 OwnerOption = Annotated[
     str | None,
@@ -34,7 +35,7 @@ def create(
         print_json(made.raw)
         return
     say(f"key {made.id} ({made.name}) of {made.owner} with {', '.join(made.scopes)}. Keep it: it is not shown again.")
-    typer.echo(made.key)
+    print_lines(str(made.key))
 
 
 @app.command("ls")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from ewc_client.fitting_table import FittingTable
 from ewc_client.score_tables import shorten
+from ewc_client.terminal import Text, has_own_width, message_console, result_console
+from ewc_client.visible_text import visible
 
-_WIDTH_WITHOUT_TERMINAL = 100
 _GAP = 3  # columns between two columns of a table
-_NARROWEST_NAME = 8
+_NARROWEST_NAME = 16
 
 
 class Output(StrEnum):
@@ -42,24 +40,14 @@ OutputOption = Annotated[
 ]
 
 
-def result_console() -> Console:
-    """Standard output. Without a terminal: 100 columns (or COLUMNS) and no control characters."""
-    return _console(stderr=False)
+def say(*lines: str) -> None:
+    """Messages on standard error, each in one line; a terminal breaks long ones between words.
 
-
-def message_console() -> Console:
-    """Standard error."""
-    return _console(stderr=True)
-
-
-def say(message: str) -> None:
-    """One message on standard error, as it is."""
-    message_console().print(Text(message), soft_wrap=True)
-
-
-def print_json(document: object) -> None:
-    """A result as JSON."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    A line that begins with a space is a command, to be copied whole.
+    """
+    console = message_console()
+    for line in lines:
+        console.print(Text(line), soft_wrap=not console.is_terminal or line.startswith(" "))
 
 
 def print_result(renderable: RenderableType) -> None:
@@ -68,24 +56,25 @@ def print_result(renderable: RenderableType) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
-    """A plain table; only the column "name" is ever cut. `empty` is said, on standard error, when there are no rows."""
+    """A plain table. On a terminal the column "name" is cut to fit; where that is not enough, each row is a list of values.
+
+    `empty` is said, on standard error, when there are no rows.
+    """
     if not rows:
         say(empty)
         return
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(headings, *texts, strict=True)]
+    texts = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(headings, *texts, strict=True)]
     console = result_console()
-    if "name" in headings:
+    fits = not has_own_width(console)
+    if "name" in headings and not fits:
         name = headings.index("name")
         room = console.width - sum(widths) - _GAP * (len(widths) - 1) + widths[name]
-        widths[name] = max(_NARROWEST_NAME, min(widths[name], room))
-        for row in texts:
-            row[name] = shorten(row[name], widths[name])
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, no_wrap=True, min_width=width)
+        for row in texts if room >= _NARROWEST_NAME else []:
+            row[name] = shorten(row[name], room)
+    table = FittingTable(headings, num_names=len(headings), may_overflow=fits)
     for row in texts:
-        table.add_row(*(Text(text) for text in row))
+        table.add_row(*row)
     console.print(table, crop=False)
 
 
@@ -96,11 +85,5 @@ def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in fields:
         if value is not None and value != "":
-            grid.add_row(name, Text(str(value)))
+            grid.add_row(name, str(value))
     print_result(grid)
-
-
-def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_WITHOUT_TERMINAL
-    return Console(file=stream, width=width, highlight=False)

@@ -1,20 +1,25 @@
-"""Reading job specs and tasks from files or the command line."""
+"""Reading job specs and tasks, as JSON or YAML, from files or the command line."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from ewc_client.cli.yaml_text import parse_yaml
+
+_YAML_SUFFIXES = (".yaml", ".yml")
+
 
 def read_object(source: str, *, what: str) -> dict[str, Any]:
-    """A JSON object from a file, from standard input (`-`), or written out (`{...}`).
+    """An object in JSON or YAML, from a file, from standard input (`-`), or written out in JSON (`{...}`).
 
     Raises:
-        typer.BadParameter: it cannot be read, or is not a JSON object.
+        typer.BadParameter: it cannot be read, or is no object.
     """
     if source == "-":
         text, name = sys.stdin.read(), "standard input"
@@ -22,13 +27,45 @@ def read_object(source: str, *, what: str) -> dict[str, Any]:
         text, name = source, "the argument"
     else:
         text, name = _read_file(source, what), source
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{name} is not JSON: {error}") from error
+    document = _parse(text.removeprefix("\ufeff"), name)
     if not isinstance(document, dict):
         raise typer.BadParameter(f"{name} holds a JSON {type(document).__name__}; a {what} is a JSON object")
     return document
+
+
+def _parse(text: str, name: str) -> Any:
+    """A name that ends in .json is JSON, one in .yaml is YAML, of which JSON is a part; else a brace tells."""
+    is_yaml = name.endswith(_YAML_SUFFIXES)
+    may_be_json = text.lstrip()[:1] in ("{", "[") or name.endswith(".json")
+    if may_be_json:
+        try:
+            return _parse_json(text)
+        except (ValueError, RecursionError) as error:
+            if not is_yaml:
+                raise typer.BadParameter(f"{name} is not JSON: {error}") from error
+    try:
+        return parse_yaml(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{name}, {error}") from error
+
+
+def _parse_json(text: str) -> Any:
+    """JSON without what Python adds to it, and with each key once."""
+    return json.loads(text, object_pairs_hook=_once_each, parse_constant=_finite, parse_float=_finite)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!a} is there twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text} is not a number that a spec can hold")
+    return float(text)
 
 
 def set_value(spec: dict[str, Any], assignment: str) -> None:
@@ -59,6 +96,6 @@ def _read_file(source: str, what: str) -> str:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _parse_json(text)
     except ValueError:  # a word, such as sgd
         return text

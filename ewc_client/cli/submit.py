@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import KeyOption, UrlOption
-from ewc_client.cli.output import Output, OutputOption, print_json, say
+from ewc_client.cli.output import Output, OutputOption, say
 from ewc_client.cli.spec_file import read_object, set_value
 from ewc_client.cli.watch import watch_to_end
 from ewc_client.client import EWCClient
@@ -15,10 +15,14 @@ from ewc_client.embedded import EmbeddedService
 from ewc_client.errors import ConfigurationError
 from ewc_client.jobs import Job
 from ewc_client.service_location import find_service, state_dir
+from ewc_client.terminal import print_json
 
 
 def submit(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="job spec: a JSON file, or - for standard input")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="job spec in JSON or YAML (`ewc spec` explains it), or - for standard input"),
+    ],
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="follow the job to its end; its result is the exit status")
     ] = False,
@@ -49,11 +53,11 @@ def submit(
 
 def _after_submission(job: Job, *, watch: bool, output: Output) -> None:
     if watch:
-        watch_to_end(job, output=output, come_back=f"The job goes on. Come back with: ewc watch {job.id}")
+        watch_to_end(job, output=output, come_back=("The job goes on. Come back with:", f"  ewc watch {job.id}"))
     elif output is Output.JSON:
         print_json(job.raw)
     else:
-        say(f"job {job.id} submitted. Follow it with: ewc watch {job.id}")
+        say(f"job {job.id} submitted. Follow it with:", f"  ewc watch {job.id}")
 
 
 def _with_own_service(spec: dict[str, object], output: Output) -> None:
@@ -64,6 +68,9 @@ def _with_own_service(spec: dict[str, object], output: Output) -> None:
         watch_to_end(
             job,
             output=output,
-            come_back="The service that this command started stops now; the job keeps its place.\n"
-            f"Go on with: ewc up, and ewc watch {job.id}",
+            come_back=(
+                "The service that this command started stops now; the job keeps its place. Go on with:",
+                "  ewc up",
+                f"  ewc watch {job.id}",
+            ),
         )

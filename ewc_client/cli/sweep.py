@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import KeyOption, UrlOption, connect
-from ewc_client.cli.output import (
-    Output,
-    OutputOption,
-    message_console,
-    print_json,
-    print_result,
-    print_table,
-    say,
-)
+from ewc_client.cli.output import Output, OutputOption, print_result, print_table, say
 from ewc_client.cli.spec_file import read_object, set_value
 from ewc_client.client import EWCClient
 from ewc_client.embedded import EmbeddedService
@@ -33,6 +25,8 @@ from ewc_client.score_tables import percent
 from ewc_client.service_location import find_service, state_dir
 from ewc_client.sweep_tables import counts_text, settings_text, trial_table
 from ewc_client.sweeps import Sweep
+from ewc_client.terminal import Console, Text, message_console, print_json
+from ewc_client.visible_text import visible_lines
 
 app = typer.Typer(help="List, show, follow and cancel sweeps.", no_args_is_help=True)
 
@@ -41,10 +35,17 @@ SaveBestOption = Annotated[
     str | None, typer.Option("--save-best", metavar="FILE", help="write the job spec with the best setting, for `ewc submit`")
 ]
 _LINES_AROUND_THE_TABLE = 5
+_WIDTH_FOR_JOBS = 100
 
 
 def sweep(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="sweep spec: a JSON file, or - for standard input")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="sweep spec in JSON or YAML (see `ewc spec --kind sweep`), or - for standard input",
+        ),
+    ],
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="follow the sweep to its end; its result is the exit status")
     ] = False,
@@ -74,7 +75,7 @@ def sweep(
             elif output is Output.JSON:
                 print_json(made.raw)
             else:
-                say(f"sweep {made.id} submitted. Follow it with: ewc sweeps watch {made.id}")
+                say(f"sweep {made.id} submitted. Follow it with:", f"  ewc sweeps watch {made.id}")
         return
     if not watch:
         raise ConfigurationError(
@@ -140,8 +141,8 @@ def cancel(sweep: SweepArgument, url: UrlOption = None, api_key: KeyOption = Non
         say(f"{cancelled.id} is {cancelled.status}; {counts_text(cancelled)}")
 
 
-def _goes_on(sweep_id: str) -> str:
-    return f"The sweep goes on. Come back with: ewc sweeps watch {sweep_id}"
+def _goes_on(sweep_id: str) -> tuple[str, ...]:
+    return "The sweep goes on. Come back with:", f"  ewc sweeps watch {sweep_id}"
 
 
 def _with_own_service(spec: dict[str, object], output: Output, save_best: str | None) -> None:
@@ -149,21 +150,21 @@ def _with_own_service(spec: dict[str, object], output: Output, save_best: str | 
     say(f"no service is configured: starting one on {directory} for as long as this command runs")
     with EmbeddedService(directory, say=say) as service, EWCClient.at(service.location) as client:
         made = client.sweeps.create(spec)
-        come_back = "The service that this command started stops now; the sweep keeps its place.\n"
-        come_back += f"Go on with: ewc up, and ewc sweeps watch {made.id}"
+        stops = "The service that this command started stops now; the sweep keeps its place. Go on with:"
+        come_back = (stops, "  ewc up", f"  ewc sweeps watch {made.id}")
         _watch_to_end(client, made, output=output, save_best=save_best, come_back=come_back)
 
 
-def _watch_to_end(client: EWCClient, sweep: Sweep, *, output: Output, save_best: str | None, come_back: str) -> None:
+def _watch_to_end(client: EWCClient, sweep: Sweep, *, output: Output, save_best: str | None, come_back: Sequence[str]) -> None:
     """Follow, print the result, and leave with the sweep's exit status."""
     try:
         say(f"following {sweep.id} (Ctrl-C detaches)")
         sweep = _follow(client, sweep)
-        error = sweep.error or {}
-        say(f"sweep {sweep.id} {sweep.status}" + (f": {error.get('message')} ({error.get('code')})" if error else ""))
+        why = f": {sweep.error.get('message')} ({sweep.error.get('code')})" if sweep.error else ""
+        say(*visible_lines(f"sweep {sweep.id} {sweep.status}{why}"))
         _report(sweep, output, save_best)
     except KeyboardInterrupt:
-        say(f"\nDetached. {come_back}")
+        say("", f"Detached. {come_back[0]}", *come_back[1:])
         sys.exit(exit_codes.DETACHED)
     raise typer.Exit(exit_codes.of_job(sweep.status))
 
@@ -178,7 +179,8 @@ def _follow_on_terminal(client: EWCClient, sweep: Sweep, console: Console) -> Sw
     with Live(console=console, transient=True, auto_refresh=False) as live:
         for now in sweep.follow():
             max_rows = max(1, console.height - _LINES_AROUND_THE_TABLE)
-            table = trial_table(now, progress=_progress(client, now), max_rows=max_rows)
+            with_jobs = console.width >= _WIDTH_FOR_JOBS
+            table = trial_table(now, progress=_progress(client, now), max_rows=max_rows, with_jobs=with_jobs)
             live.update(Group(Text(counts_text(now)), Text(), table), refresh=True)
     return now
 
@@ -218,13 +220,15 @@ def _report(sweep: Sweep, output: Output, save_best: str | None, *, progress: di
     print_result(trial_table(sweep, progress=progress))
     if sweep.best is None:
         return
-    print_result(Text(f"\nBest of {sweep.num_trials['completed']}: trial {sweep.best.number}, {_best_line(sweep)}"))
+    print_result("")
+    print_result(Text(f"Best of {sweep.num_trials['completed']}: trial {sweep.best.number}, {_best_line(sweep)}"))
     if save_best is not None:
-        say(f"What it is worth on test data, beside its controls: ewc submit {save_best} --watch")
+        say("What it is worth on test data, beside its controls:", f"  ewc submit {save_best} --watch")
     else:
         say(
-            "What it is worth on test data, beside its controls:\n"
-            f"  ewc sweeps show {sweep.id} --save-best best.json && ewc submit best.json --watch"
+            "What it is worth on test data, beside its controls:",
+            f"  ewc sweeps show {sweep.id} --save-best best.json",
+            "  ewc submit best.json --watch",
         )
 
 

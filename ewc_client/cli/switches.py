@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, print_json, say
+from ewc_client.cli.output import Output, OutputOption, say
 from ewc_client.cli.spec_file import read_object
 from ewc_client.models import TaskSwitch
+from ewc_client.terminal import print_json
 
 
 def switch(
     job: JobArgument,
     task: Annotated[
-        str | None, typer.Argument(metavar="[TASK]", help="a new task: a JSON file, - for standard input, or '{...}'")
+        str | None, typer.Argument(metavar="[TASK]", help="a new task: a JSON or YAML file, - for standard input, or '{...}'")
     ] = None,
     revisit: Annotated[int | None, typer.Option(metavar="INDEX", min=0, help="visit this task again")] = None,
     now: Annotated[bool, typer.Option("--now", help="end the running visit at its next step")] = False,

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
-from rich.text import Text
 
 from ewc_client.cli import exit_codes
-from ewc_client.cli.output import Output, print_fields, print_json, print_result, say
+from ewc_client.cli.output import Output, print_fields, print_result, say
 from ewc_client.job import Job
 from ewc_client.models import Body, Task
+from ewc_client.terminal import Text, print_json
 
 _CLASSES_IN_A_LINE = 20
 

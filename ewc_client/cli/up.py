@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from ewc_client.cli.output import Output, OutputOption, print_fields, print_json, say
+from ewc_client.cli.output import Output, OutputOption, print_fields, say
 from ewc_client.embedded import EmbeddedService
 from ewc_client.service_location import state_dir
+from ewc_client.terminal import print_json
 
 
 class _StopAskedError(Exception):
@@ -63,5 +64,5 @@ def _tell(service: EmbeddedService, output: Output) -> None:
         return
     key = key_file if key_file.exists() else "one of those made earlier (EWC_API_KEY)"
     print_fields([("service", service.url), ("API key", key), ("state", service.state.path), ("logs", service.state.logs)])
-    say("\nIn another terminal, in this directory:\n  ewc submit FILE --watch\n  ewc ls")
+    say("", "In another terminal, in this directory:", "  ewc submit FILE --watch", "  ewc ls")
     say("Ctrl-C stops the service; jobs keep their place.")

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import typer
 
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
-from ewc_client.cli.output import Output, OutputOption, message_console, print_json, print_result, result_console, say
+from ewc_client.cli.output import Output, OutputOption, print_result, say
 from ewc_client.job import Job
 from ewc_client.progress import follow
 from ewc_client.result_tables import result_view
 from ewc_client.score_tables import score_view
+from ewc_client.terminal import message_console, print_json, result_console
+from ewc_client.visible_text import visible_lines
 
 
 def watch(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
     """Follow a job to its end, then print its score matrix or its result. Ctrl-C detaches; the job goes on."""
     with connect(url, api_key) as client:
-        watch_to_end(client.jobs.get(job), output=output, come_back=f"The job goes on. Come back with: ewc watch {job}")
+        watch_to_end(client.jobs.get(job), output=output, come_back=("The job goes on. Come back with:", f"  ewc watch {job}"))
 
 
-def watch_to_end(job: Job, *, output: Output, come_back: str) -> None:
+def watch_to_end(job: Job, *, output: Output, come_back: Sequence[str]) -> None:
     """Follow, print the result, and leave with the job's exit status. `come_back` is said when the user detaches."""
     try:
         say(f"following {job.id} (Ctrl-C detaches)")
@@ -29,7 +32,7 @@ def watch_to_end(job: Job, *, output: Output, come_back: str) -> None:
         job = job.refresh()
         report_end(job, output)
     except KeyboardInterrupt:
-        say(f"\nDetached. {come_back}")
+        say("", f"Detached. {come_back[0]}", *come_back[1:])
         sys.exit(exit_codes.DETACHED)
     raise typer.Exit(exit_codes.of_job(job.status))
 
@@ -40,7 +43,7 @@ def report_end(job: Job, output: Output) -> None:
         print_json({**job.raw, **_findings(job)})
         return
     error = job.error or {}
-    say(f"job {job.id} {job.status}" + (f": {error.get('message')} ({error.get('code')})" if error else ""))
+    say(*visible_lines(f"job {job.id} {job.status}" + (f": {error.get('message')} ({error.get('code')})" if error else "")))
     if job.has_tasks:
         matrix = job.matrix()
         if any(scores.rows for scores in matrix.methods.values()):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ewc_client.visible_text import visible
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "ewc",
+    "text.parse_math": False,  # a task may be called "$5"
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.spines.top": False,
@@ -25,12 +30,16 @@ _DOTS_PER_INCH = 200
 
 def render(draw: Callable[[Figure], None], *, title: str, notes: str, width: float, height: float) -> dict[str, bytes]:
     """The files "png" and "svg" of a figure of `width` by `height` inches. The user's matplotlib settings play no part."""
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)  # a box stands for the letter
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
+        for text in figure.findobj(Text):
+            if isinstance(text, Text):
+                text.set_text(visible(text.get_text()))  # names of tasks; what XML cannot hold would break the SVG
         figure.suptitle(title, fontsize=10.0)
         figure.supxlabel(notes, fontsize=6.5, color="0.4")
         return {"png": _saved(figure, "png", dpi=_DOTS_PER_INCH), "svg": _saved(figure, "svg", metadata={"Date": None})}

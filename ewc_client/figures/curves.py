@@ -40,12 +40,19 @@ class Plot:
 
 
 def curves_csv(curves: Sequence[Curve]) -> str:
-    """One row per point: panel, curve, x, y, yerr. Numbers read back exactly; yerr is empty where there is none."""
+    """One row per point: panel, curve, x, y, yerr. Numbers read back exactly; yerr is empty where there is none.
+
+    An apostrophe stands before a name that a spreadsheet would take for a formula.
+    """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("panel", "curve", "x", "y", "yerr"))
     for curve in curves:
         errors = [""] * len(curve.x) if curve.yerr is None else [repr(float(error)) for error in curve.yerr]
         for x, y, error in zip(curve.x, curve.y, errors, strict=True):
-            rows.writerow((curve.panel, curve.name, repr(float(x)), repr(float(y)), error))
+            rows.writerow((_no_formula(curve.panel), _no_formula(curve.name), repr(float(x)), repr(float(y)), error))
     return text.getvalue()
+
+
+def _no_formula(name: str) -> str:
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.job import Job
+from ewc_client.terminal import Console, Text, TextColumn
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _PLAIN_SECONDS = 30.0
@@ -37,19 +36,20 @@ def wait_for_all(jobs: Mapping[str, Job], *, console: Console) -> dict[str, Job]
 
 
 class _Lines:
-    """A line for a job when its status or its visit changes, and every half minute while it trains."""
+    """A line for a job when its status or its visit changes, and every half minute in which it has come further."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said: dict[str, tuple[tuple[str, int | None], float]] = {}
+        self._said: dict[str, tuple[tuple[str, int | None], str, float]] = {}
 
     def __call__(self, jobs: Mapping[str, Job]) -> None:
         for part, job in jobs.items():
             place, now = (job.status, job.progress.visit_index), time.monotonic()
-            known, at = self._said.get(part, (None, 0.0))
-            if place != known or (job.status == "running" and now - at > _PLAIN_SECONDS):
-                self._said[part] = (place, now)
-                self._console.print(Text(f"{part}: {_place(job)}"), soft_wrap=True)
+            known, told, at = self._said.get(part, (None, "", 0.0))
+            line = f"{part}: {_place(job)}"
+            if place != known or (line != told and now - at > _PLAIN_SECONDS):
+                self._said[part] = (place, line, now)
+                self._console.print(Text(line), soft_wrap=True)
 
 
 @contextmanager

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from ewc_client.client import EWCClient
 from ewc_client.figures import (
     accuracy_curves,
@@ -25,6 +23,7 @@ from ewc_client.figures.follow import wait_for_all
 from ewc_client.figures.parts import obtain_answer, obtain_jobs
 from ewc_client.figures.recipe import Recipe
 from ewc_client.job import Job
+from ewc_client.terminal import Console
 
 _DRAWINGS: Mapping[str, Drawing] = {
     "2": random_patterns,

@@ -58,13 +58,13 @@ class AgentSpec(Spec):
     """
 
     preset: Literal["paper", "small"] | None = None
-    history: int = Field(default=4, ge=1, le=16)
+    history: int = Field(default=4, ge=1, le=16, description="frames that the network sees at once")
     batch_size: int = Field(default=32, ge=1, le=4096)
     replay_period: Count = 4
-    discount: float = Field(default=0.99, ge=0.0, lt=1.0)
+    discount: float = Field(default=0.99, ge=0.0, lt=1.0, description="what a reward one step later is worth")
     reward_clip: Annotated[float, Field(gt=0.0)] | None = 1.0
     optimiser: Literal["rmsprop_centred", "adam"] = "rmsprop_centred"
-    learning_rate: float = Field(default=2.5e-4, gt=0.0, le=1.0)
+    learning_rate: float = Field(default=2.5e-4, gt=0.0, le=1.0, description="step size of the optimiser")
     rms_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = 0.95
     rms_eps: Annotated[float, Field(gt=0.0, le=1.0)] | None = 0.01 / 32**2
     td_clip: float = Field(default=1.0, gt=0.0)

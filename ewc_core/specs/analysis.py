@@ -76,8 +76,8 @@ class AnalysisSpec(Spec):
 
     kind: Literal["analysis"]
     name: JobName | None = None
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    num_threads: int = Field(default=1, ge=1, le=64)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
+    num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
     job_id: Annotated[str, Field(min_length=1, max_length=64)]
     question: AnalysisQuestion
     metadata: Metadata = Field(default={}, max_length=16)

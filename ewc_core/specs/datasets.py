@@ -7,9 +7,11 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic_core import PydanticCustomError
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.hints import did_you_mean
 
 ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
 TASK_SOURCE_PLUGINS = "ewc.task_sources"
@@ -83,8 +85,23 @@ def _kind_of_dataset(value: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+_OTHER_DATASETS = (
+    'others are objects: {"kind": "openml", "name": ...} for one of openml.org, {"kind": "arrays", "path": ...} for a file '
+    f'({", ".join(ARRAY_SUFFIXES)}) in the data directory, {{"kind": "plugin", "name": ...}}'
+)
+
+
+def _known_name(value: Any) -> Any:
+    names = [name.value for name in DatasetName]
+    if isinstance(value, str) and value not in names:
+        known = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
+        message = f"there is no built-in data set {value!r}, expected {known} ({_OTHER_DATASETS}){did_you_mean(value, names)}"
+        raise PydanticCustomError("dataset_name", "{message}", {"message": message})
+    return value
+
+
 DatasetSpec = Annotated[
-    Annotated[DatasetName, Tag("builtin")]
+    Annotated[DatasetName, BeforeValidator(_known_name), Tag("builtin")]
     | Annotated[ArraysDataset, Tag("arrays")]
     | Annotated[OpenMLDataset, Tag("openml")]
     | Annotated[PluginDataset, Tag("plugin")],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ewc_core.specs.atari_games import ATARI_GAMES, RANDOM_AND_HUMAN
 from ewc_core.specs.base import Spec
+from ewc_core.specs.hints import meant
 from ewc_core.specs.tasks import TaskName
 
 CATCH = "ewc/Catch-v0"
@@ -93,7 +93,7 @@ class AtariTask(Spec):
     @classmethod
     def _is_a_game(cls, game: str) -> str:
         if game not in ATARI_GAMES:
-            near = difflib.get_close_matches(game.lower().replace("-", "_"), ATARI_GAMES, n=3)
+            near = meant(game, ATARI_GAMES)
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise ValueError(
                 f"there is no Atari game {game!r}{hint} (the {len(ATARI_GAMES)} games are named like 'space_invaders')"

@@ -13,7 +13,14 @@ from pydantic import Field
 
 from ewc_core.specs.base import Spec
 
-Lambda = Annotated[float, Field(ge=0.0, le=1e12)]
+Lambda = Annotated[
+    float,
+    Field(
+        ge=0.0,
+        le=1e12,
+        description="how strongly old tasks hold the network: N_old / N_new is the Bayesian value, larger ones often help",
+    ),
+]
 
 
 class PenaltyStep(StrEnum):
@@ -65,8 +72,8 @@ class DropoutMethod(Spec):
     """
 
     kind: Literal["dropout"] = "dropout"
-    input_rate: float = Field(default=0.2, ge=0.0, lt=1.0)
-    hidden_rate: float = Field(default=0.5, ge=0.0, lt=1.0)
+    input_rate: float = Field(default=0.2, ge=0.0, lt=1.0, description="share of the inputs that is dropped")
+    hidden_rate: float = Field(default=0.5, ge=0.0, lt=1.0, description="share of the hidden units that is dropped")
     patience: int = Field(default=5, ge=1, le=1000)
 
 
@@ -110,7 +117,7 @@ class SiMethod(Spec):
 
     kind: Literal["si"] = "si"
     strength: Lambda = 0.1
-    damping: float = Field(default=0.1, gt=0.0, le=1e6)
+    damping: float = Field(default=0.1, gt=0.0, le=1e6, description="keeps Ω bounded where a parameter hardly moved")
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 

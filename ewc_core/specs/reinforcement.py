@@ -74,8 +74,8 @@ class ReinforcementSpec(Spec):
 
     kind: Literal["reinforcement"]
     name: JobName | None = None
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    num_threads: int = Field(default=1, ge=1, le=64)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
+    num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
     network: QNetworkSpec
     agent: AgentSpec
     method: GameMethodSpec

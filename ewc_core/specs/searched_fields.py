@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ewc_core.errors import SpecError
+from ewc_core.specs.hints import did_you_mean
 from ewc_core.specs.supervised import SupervisedSpec
 
 Scalar = bool | int | float | str
@@ -44,7 +45,9 @@ def with_fields(job: SupervisedSpec, values: Mapping[str, Scalar]) -> Supervised
 def _set(body: dict[str, Any], name: str, value: Scalar) -> None:
     parts = name.split(".")
     if parts[0] not in SEARCHABLE:
-        raise _refusal(name, f"a sweep sets fields of {', '.join(SEARCHABLE)}, not of {parts[0]!r}")
+        raise _refusal(
+            name, f"a sweep sets fields of {', '.join(SEARCHABLE)}, not of {parts[0]!r}{did_you_mean(parts[0], SEARCHABLE)}"
+        )
     if len(parts) == 2 and parts[1] in _FIXED:
         raise _refusal(name, f"{name} cannot be searched: {_FIXED[parts[1]]}")
     place: Any = body
@@ -53,7 +56,7 @@ def _set(body: dict[str, Any], name: str, value: Scalar) -> None:
         if part not in names:
             where = ".".join(parts[:depth])
             there = f"it has {', '.join(sorted(names))}" if names else "it is a single value"
-            raise _refusal(name, f"{where} has no field {part!r}; {there}")
+            raise _refusal(name, f"{where} has no field {part!r}; {there}{did_you_mean(part, names)}")
         key = int(part) if isinstance(place, list) else part
         if depth == len(parts) - 1:
             _require_single(place[key], name)

@@ -17,8 +17,11 @@ from ewc_core.specs.tasks import SplitTask, TaskSpec, task_shape
 from ewc_core.specs.training import TrainingSpec
 
 Control = Literal["naive", "joint"]
-JobName = Annotated[str, Field(min_length=1, max_length=128)]
-Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
+JobName = Annotated[str, Field(min_length=1, max_length=128, description="for people; it need not be the only one of its kind")]
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(description="your own words about it, kept as they are"),
+]
 MAX_TASKS = 1000
 NEWEST_VERSION: Literal[1, 2] = 2
 
@@ -38,8 +41,8 @@ class SupervisedSpec(Spec):
     kind: Literal["supervised"] = "supervised"
     spec_version: Literal[1, 2] = NEWEST_VERSION
     name: JobName | None = None
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    num_threads: int = Field(default=1, ge=1, le=64)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
+    num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
     network: NetworkSpec = MLPSpec()
     heads: HeadSpec = HeadSpec()
     training: TrainingSpec = TrainingSpec()

@@ -97,7 +97,7 @@ class SweepSpec(Spec):
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     num_trials: int = Field(default=20, ge=1, le=MAX_TRIALS)
     max_parallel: int = Field(default=2, ge=1, le=64)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     metadata: Metadata = Field(default={}, max_length=16)
 
     def trial_job(self, parameters: Mapping[str, Scalar]) -> SupervisedSpec:

@@ -9,13 +9,13 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from ewc_core.specs.base import Spec
 from ewc_core.specs.datasets import DatasetName, DatasetSpec, dataset_info, dataset_title
 
-TaskName = Annotated[str, Field(min_length=1, max_length=64)]
+TaskName = Annotated[str, Field(min_length=1, max_length=64, description="for tables and figures; without it one is made")]
 ClassLabel = Annotated[int, Field(ge=0, le=9999)]
 
 
 class _Task(Spec):
     name: TaskName | None = None
-    dataset: DatasetSpec
+    dataset: DatasetSpec = Field(description="the name of a built-in data set, or an object that says where the data are")
 
     @property
     def title(self) -> str:
@@ -68,7 +68,7 @@ class SplitTask(_Task):
     """Classify some classes of a data set; class `classes[i]` becomes label i of the task."""
 
     kind: Literal["split"]
-    classes: list[ClassLabel] = Field(min_length=1, max_length=1000)
+    classes: list[ClassLabel] = Field(min_length=1, max_length=1000, description="in the order of the task's labels")
 
     def _suffix(self) -> str:
         return "-classes-" + "-".join(map(str, self.classes))

@@ -28,10 +28,10 @@ class TrainingSpec(Spec):
     """
 
     optimiser: OptimiserName = OptimiserName.ADAM
-    learning_rate: float = Field(default=1e-3, gt=0.0, le=10.0)
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=10.0, description="step size of the optimiser")
     schedule: Literal["constant", "linear"] = "constant"
     momentum: float = Field(default=0.0, ge=0.0, lt=1.0, description="sgd only")
-    batch_size: int = Field(default=128, ge=1, le=65536)
+    batch_size: int = Field(default=128, ge=1, le=65536, description="examples in a minibatch")
     num_epochs: int = Field(default=1, ge=1, le=10000)
     num_validation_examples: int = Field(default=0, ge=0, le=1_000_000)
     evaluate_on: Literal["test", "validation"] = "test"

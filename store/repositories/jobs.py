@@ -8,11 +8,11 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec, LearningSpec
-from store.base import db_now
+from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
@@ -239,6 +239,14 @@ class Jobs(Repository):
             .limit(limit)
         )
         return builtins.list(self._connection.execute(query).scalars())
+
+    def queue_position(self, job: JobSummary) -> int | None:
+        """1 for the queued job that came first, counted over all owners; None for a job that is not queued."""
+        if job.status is not JobStatus.QUEUED:
+            return None
+        up_to_here = tuple_(JobRow.created_at, JobRow.id) <= tuple_(literal(job.created_at, UtcTime()), job.id)
+        query = select(func.count()).where(JobRow.status == JobStatus.QUEUED.value, up_to_here)
+        return int(self._connection.execute(query).scalar_one())
 
     def num_queued(self) -> int:
         """How many jobs wait for a worker."""

@@ -160,3 +160,19 @@ def test_a_job_shows_the_latest_warning_of_each_code(client, submit, database):
     response = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": tag})
     shown = [(one["code"], one["message"], one["visit_index"]) for one in response.json()["warnings"]]
     assert shown == [("explicit_step_unstable", "diverges in visit 1", 1), ("capacity_nearly_used", "92 % frozen", 1)]
+
+
+def test_a_queued_job_has_a_place_in_the_queue_of_all_owners_and_its_etag_follows_it(client, caller, submit):
+    stranger = caller("a stranger")
+    first = stranger.post("/v1/jobs", json=SPEC).json()
+    second = submit()
+    before = client.get(f"/v1/jobs/{second}")
+    assert before.json()["queue_position"] == first["queue_position"] + 1
+    assert client.get(f"/v1/jobs/{second}", headers={"If-None-Match": before.headers["ETag"]}).status_code == 304
+    assert stranger.post(f"/v1/jobs/{first['id']}/pause").json()["queue_position"] is None
+    after = client.get(f"/v1/jobs/{second}", headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.json()["queue_position"]) == (200, first["queue_position"])
+    resumed = stranger.post(f"/v1/jobs/{first['id']}/resume").json()
+    assert resumed["queue_position"] == first["queue_position"], "it is as old as it was"
+    client.post(f"/v1/jobs/{second}/cancel")
+    assert client.get(f"/v1/jobs/{second}").json()["queue_position"] is None

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from ewc_client import progress
+from ewc_client import EWCClient, progress
 from ewc_client.models import Event
 from ewc_client.progress import Narrator
 from tests.ewc_client.bodies import event
+from tests.ewc_client.conftest import Service
 
 
 def one_visit() -> Iterator[Event]:
@@ -111,3 +112,59 @@ def test_lines_are_the_same_with_and_without_a_terminal(terminal: bool) -> None:
 def test_what_was_read_is_told_in_a_line_for_each_kind_of_data() -> None:
     lines = ["data of tasks 0-2: 32 training examples", "data of task 3: 8 training examples"]
     assert Narrator().take(event(1, "data.read", "; ".join(lines), lines=lines)) == lines
+
+
+def test_lines_of_progress_come_when_there_is_something_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 100_000, 11))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    events = [event(1, "visit.started", visit_index=0, task_index=0, task="t", num_steps=100)]
+    events += [event(2, "visit.progress", visit_index=0, task_index=0, step=40, num_steps=100, losses={})]
+    events += [event(seq, "fisher.progress", visit_index=0, num_done=457, num_examples=3200) for seq in range(3, 11)]
+    events += [event(11, "fisher.progress", visit_index=0, num_done=3200, num_examples=3200)]
+    events += [event(seq, "evaluation.completed", after_visit=0, method="ewc", scores={"0": 0.9}) for seq in range(12, 20)]
+    console = Console(file=io.StringIO(), width=100)
+    progress._follow_in_lines(iter(events), console, "ewc", Narrator())
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert file.getvalue().splitlines() == [
+        "visit 0  t: 40 of 100",
+        "visit 0  t  Fisher: 457 of 3200",
+        "visit 0  t  Fisher: 3200 of 3200",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("num_before", "has_worker", "said"),
+    [
+        (0, True, "queued: it is next"),
+        (1, True, "queued: 1 job is before it"),
+        (3, True, "queued: 3 jobs are before it"),
+        (0, False, "queued: it is next, and no worker is running"),
+    ],
+)
+def test_a_queued_job_says_its_place_once_until_it_changes(
+    service: Service, client: EWCClient, monkeypatch: pytest.MonkeyPatch, num_before: int, has_worker: bool, said: str
+) -> None:
+    spec = {"method": {"kind": "naive"}, "tasks": [{"dataset": "digits"}]}
+    before = [client.jobs.create(spec) for _ in range(num_before)]
+    job = client.jobs.create(spec)
+    if has_worker:
+        with service.database.write() as work:
+            work.workers.beat("worker-1", hostname="host", pid=1, queue="cpu", slots=1)
+    num_polls = 0
+
+    def poll(_seconds: float) -> None:
+        nonlocal num_polls
+        num_polls += 1
+        if num_polls == 6:
+            job.cancel()
+
+    monkeypatch.setattr(job._transport, "sleep", poll)
+    console = Console(file=io.StringIO(), width=200)
+    progress.follow(job, console=console)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(said)
+    assert [other.refresh().queue_position for other in (*before, job)] == [*range(1, num_before + 1), None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -91,3 +92,22 @@ def test_tables_of_analyses_fit_into_80_columns(kind: str, body: dict[str, Any])
     text = printed(kind, body, width=80)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("association", ASSOCIATION),
+        ("overlap", OVERLAP),
+        ("capacity", CAPACITY),
+        ("perturbation", PERTURBATION),
+        ("perturbation", PERTURBED_AGENT),
+    ],
+)
+def test_every_number_is_there_whole_at_any_width(kind: str, body: dict[str, Any], width: int) -> None:
+    wide, narrow = printed(kind, body, 300), printed(kind, body, width)
+    assert max(map(len, narrow.splitlines())) <= width
+    assert "…" not in narrow
+    numbers = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?![\w.])")
+    assert sorted(numbers.findall(wide)) == sorted(numbers.findall(narrow))

@@ -139,3 +139,18 @@ def test_a_service_that_does_not_say_which_scores_have_ratios_means_accuracies()
     body = matrix_body(2, LOST)
     assert Matrix.from_body(body).has_ratios == (True, True)
     assert Matrix.from_body({**body, "metric": "r2"}).has_ratios == (False, False)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("num_tasks", [1, 5, 20])
+@pytest.mark.parametrize("controls", [[], ["naive", "joint"], ["naive", "l2", "oracle", "shuffled_fisher", "independent"]])
+def test_no_number_is_cut_at_any_width(width: int, num_tasks: int, controls: list[str]) -> None:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console.print(score_view(matrix(num_tasks, dict.fromkeys(["ewc", *controls], 0.015)), console))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert not [word for line in lines for word in line.split() if word.endswith("…")]
+    for method in controls:
+        assert method in file.getvalue()

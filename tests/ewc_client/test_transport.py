@@ -143,3 +143,17 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch: p
         transport = Transport(server.url, None, retries=RetryPolicy(num_retries=0))
         assert transport.request("GET", "/v1/x").status_code == httpx.codes.OK
         transport.close()
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "http://", "http://[x", "http://h:port", "http://\x1b[31m", "http://h\n", "h:8000"])
+def test_a_url_that_is_none_is_refused_in_visible_text(url):
+    with pytest.raises(ConfigurationError, match="is not one") as refused:
+        Transport(url, None)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("key", ["ключ", "a\nb", "\x1b"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key):
+    with pytest.raises(ConfigurationError, match="characters in it that no key has") as refused:
+        Transport("http://127.0.0.1:1", key)
+    assert key not in str(refused.value)

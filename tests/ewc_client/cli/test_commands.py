@@ -50,7 +50,7 @@ def test_submit_says_how_to_follow_the_job(ewc: Ewc, here: Service, spec_file: s
     run = ewc("submit", spec_file)
     assert run.status == 0
     assert run.out == ""
-    assert "submitted. Follow it with: ewc watch job_" in run.err
+    assert "submitted. Follow it with:\n  ewc watch job_" in run.err
 
 
 def test_submit_as_json_prints_the_job_and_nothing_else(ewc: Ewc, here: Service, spec_file: str) -> None:
@@ -315,7 +315,7 @@ def test_ctrl_c_detaches_and_leaves_the_job_alone(here: Service, client: EWCClie
     out, err = watch.communicate(timeout=20)
     assert watch.returncode == 130
     assert out == ""
-    assert f"Detached. The job goes on. Come back with: ewc watch {job.id}" in err
+    assert f"Detached. The job goes on. Come back with:\n  ewc watch {job.id}" in err
     assert client.jobs.get(job.id).status == "queued"
 
 

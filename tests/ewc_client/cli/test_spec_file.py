@@ -30,6 +30,37 @@ def test_what_is_not_a_json_object_is_refused_with_the_place(tmp_path: Path, tex
         read_object(str(tmp_path / "s.json"), what="spec")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1, "a": 2}', "the key 'a' is there twice in one object"),
+        ('{"a": NaN}', "NaN is not a number"),
+        ('{"a": 1e400}', "1e400 is not a number"),
+        (5000 * "[", "is not JSON: "),
+    ],
+    ids=["twice", "nan", "infinite", "deep"],
+)
+def test_what_python_would_read_but_no_json_says_is_refused(text: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        read_object('{"x": ' + text + "}", what="spec")
+
+
+@pytest.mark.parametrize("name", ["s.yaml", "s.yml", "spec", "-"])
+def test_a_spec_in_yaml_is_the_same_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    text = "\ufeff# three tasks\nmethod: {kind: ewc, ewc_lambda: 1e2}\ntasks:\n- dataset: digits\n  name: no\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    if name != "-":
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    expected = {"method": {"kind": "ewc", "ewc_lambda": 100.0}, "tasks": [{"dataset": "digits", "name": "no"}]}
+    assert read_object("-" if name == "-" else str(tmp_path / name), what="spec") == expected
+
+
+def test_a_mistake_in_yaml_is_named_with_file_line_and_column(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("a: 1\na: 2\n")
+    with pytest.raises(typer.BadParameter, match=r"s\.yaml, line 2, column 1: the key 'a' is there twice"):
+        read_object(str(tmp_path / "s.yaml"), what="spec")
+
+
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(typer.BadParameter, match=r"spec file 'nowhere\.json' cannot be read"):
         read_object("nowhere.json", what="spec")

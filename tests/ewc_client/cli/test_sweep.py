@@ -53,7 +53,7 @@ def make_trials(service: Service, sweep_id: str, scores: list[float | None], *, 
 def test_a_submitted_sweep_says_how_to_follow_it(ewc: Ewc, here: Service, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file)
     assert (run.status, run.out) == (0, "")
-    assert "submitted. Follow it with: ewc sweeps watch sweep_" in run.err
+    assert "submitted. Follow it with:\n  ewc sweeps watch sweep_" in run.err
 
 
 def test_as_json_it_is_one_document(ewc: Ewc, here: Service, sweep_file: str) -> None:
@@ -93,7 +93,7 @@ def test_show_puts_the_best_trial_first_and_says_what_to_do_next(
     assert rows == [["3", "1000", "running,"], ["1", "10", "92.5"], ["0", "1", "50.0"], ["2", "100", "failed"]]
     assert "15.0 % done" in run.out
     assert "Best of 2: trial 1, method.ewc_lambda 10: mean validation score 92.5 % over all tasks." in run.out
-    assert f"ewc sweeps show {sweep.id} --save-best best.json && ewc submit best.json --watch" in run.err
+    assert f"  ewc sweeps show {sweep.id} --save-best best.json\n  ewc submit best.json --watch\n" in run.err
     assert max(len(line) for line in run.out.splitlines()) <= 100
 
 

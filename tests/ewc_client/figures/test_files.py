@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
@@ -138,3 +139,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     drawing, plot = PLOTS["3b"]
     with pytest.raises(FigureError, match=r"file/figures: the figure cannot be written there \(Not a directory\)"):
         write_figure(tmp_path / "file" / "figures", load_recipe("3b"), plot, drawing, {})
+
+
+def test_names_of_tasks_with_escape_codes_or_mathematics_are_drawn_as_they_are_written(tmp_path):
+    name = "$5^\x1b[31m\x00\u202e数字"
+    plot = Plot([line(name, "ewc"), line("=1+1", "ewc")], {"visit_starts": (0.0, 1.5, 3.0)}, score="score", notes=NOTES)
+    paths = write_figure(tmp_path, load_recipe("3a"), plot, accuracy_curves, {})
+    svg = next(path for path in paths if path.suffix == ".svg").read_text(encoding="utf-8")
+    assert r"$5^\x1b[31m\x00\u202e数字" in svg
+    ElementTree.fromstring(svg)  # noqa: S314 our own file
+    table = curves_csv(plot.curves).splitlines()
+    assert {row.split(",")[0] for row in table[-3:]} == {"'=1+1"}

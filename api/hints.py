@@ -1,0 +1,123 @@
+"""What a refused body may have meant: the validator's messages, completed by what could stand there.
+
+The body's schema is that of the OpenAPI document, followed to the place of the error through the members of unions that the
+body has chosen by `kind`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ewc_core.specs.hints import as_question, did_you_mean, meant
+
+Schema = Mapping[str, Any]
+_DISCRIMINATORS = ("kind", "action")
+_OF_CHOICES = frozenset(
+    ["enum", "literal_error", "union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind", "range_kind"]
+)
+_OF_NO_KIND = frozenset(["union_tag_not_found", "model_attributes_type"])
+_QUOTED = re.compile(r"(?<!\w)'([^']*)'")
+
+
+def message_with_hint(error: Mapping[str, Any], body: Any, schema: Schema | None, schemas: Mapping[str, Schema]) -> str:
+    """The message of a pydantic error. `schema` is that of the request's `body`, `schemas` what its references lead to."""
+    message = str(error["msg"])
+    if error["type"] == "extra_forbidden" and schema is not None:
+        return _of_unknown_field(error["loc"], body, schema, schemas) or message
+    if error["type"] in _OF_NO_KIND and schema is not None:
+        return _of_missing_kind(error, schema, schemas) or message
+    if error["type"] not in _OF_CHOICES:
+        return message
+    context = error.get("ctx") or {}
+    listed = _QUOTED.findall(str(context.get("expected") or context.get("expected_tags") or message))
+    known = [choice for choice in listed if choice not in _DISCRIMINATORS]
+    given = error["input"]
+    if isinstance(given, str) and error["type"].endswith("_kind"):
+        return message + as_question(f'{{"kind": "{name}"}}' for name in meant(given, known))
+    if isinstance(given, Mapping):
+        given = next((given[name] for name in _DISCRIMINATORS if name in given), None)
+    return message + (did_you_mean(given, known) if isinstance(given, str) else "")
+
+
+def _of_missing_kind(error: Mapping[str, Any], schema: Schema, schemas: Mapping[str, Schema]) -> str | None:
+    """An object without `kind`, or a word instead of an object."""
+    _, candidates = _on_the_way(error["loc"][1:], schema, schemas)
+    kinds = [kind for kind in map(_tag, candidates) if kind]
+    if len(kinds) < 2:
+        return None
+    name = next(name for name in _DISCRIMINATORS if name in candidates[0]["properties"])
+    given = error["input"]
+    near = [f'{{"{name}": "{kind}"}}' for kind in meant(given, kinds)] if isinstance(given, str) else []
+    return f"expected an object with a {name!r}: {', '.join(map(repr, kinds))}{as_question(near)}"
+
+
+def _of_unknown_field(where: Sequence[str | int], body: Any, schema: Schema, schemas: Mapping[str, Schema]) -> str | None:
+    """It may be another field here, or one of a part of the whole: `lr` belongs to `training`."""
+    _, *location, name = where
+    whole, candidates = _on_the_way(location, schema, schemas)
+    place = candidates[0] if len(candidates) == 1 else {}
+    if whole is None or "properties" not in place:
+        return None
+    fields = list(place["properties"])
+    near = meant(str(name), fields) or [
+        f"{field}.{inner}"
+        for field, part in whole["properties"].items()
+        for member in _members(part, schemas)
+        if _chosen(body, field) in (None, _tag(member))
+        for inner in meant(str(name), member.get("properties", ()), by_spelling=False)
+    ]
+    return f"there is no field {_short(str(name))!a} here" + (
+        as_question(dict.fromkeys(near)) or f"; there are {', '.join(fields)}"
+    )
+
+
+def _on_the_way(
+    location: Sequence[str | int], schema: Schema, schemas: Mapping[str, Schema]
+) -> tuple[Schema | None, Sequence[Schema]]:
+    """The outermost object of the body, and what can stand at `location`; nothing where the schema does not say."""
+    steps = [*location]
+    whole: Schema | None = None
+    candidates = list(_members(schema, schemas))
+    while steps or len(candidates) == 1:
+        if len(candidates) > 1:
+            tag = steps.pop(0)
+            candidates = [member for member in candidates if _tag(member) == tag]
+        if len(candidates) != 1:
+            return whole, ()
+        found = candidates[0]
+        if "properties" in found:
+            whole = whole or found
+        if not steps:
+            break
+        step = steps.pop(0)
+        inner = found.get("items") if isinstance(step, int) else found.get("properties", {}).get(step)
+        candidates = list(_members(inner or found.get("additionalProperties") or {}, schemas))
+    return whole, candidates
+
+
+def _members(schema: Schema, schemas: Mapping[str, Schema]) -> Iterator[Schema]:
+    """The schema without references; of a union every member but null."""
+    if "$ref" in schema:
+        yield from _members(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+        return
+    union = schema.get("oneOf") or schema.get("anyOf")
+    for member in union or ():
+        yield from _members(member, schemas)
+    if not union and schema.get("type") != "null":
+        yield schema
+
+
+def _tag(member: Schema) -> str | None:
+    properties = member.get("properties", {})
+    return next((properties[name].get("const") for name in _DISCRIMINATORS if name in properties), None)
+
+
+def _chosen(body: Any, field: str) -> Any:
+    part = body.get(field) if isinstance(body, Mapping) else None
+    return part.get("kind") if isinstance(part, Mapping) else None
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 100 else f"{name[:100]}..."
