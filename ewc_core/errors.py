@@ -2,7 +2,10 @@
 
 EwcError
 ├── SpecError                 a job spec or a value in one that cannot be run; `field` says which
-│   └── DatasetUnavailable    a data set whose files are not there
+│   ├── DatasetUnavailable    a data set whose files are not there
+│   └── UserCodeFailed        code of users that raised, or gave what it must not give
+│       ├── PluginFailed      ... of a plug-in: a network or a data set
+│       └── EnvironmentFailed ... of an environment
 ├── ParameterMismatch         tensors that do not fit the network (names, shapes or dtypes)
 ├── NonFiniteError            NaN or infinity where a number was expected
 ├── StateFormatError          stored bytes that are not what they claim to be
@@ -47,6 +50,24 @@ class DatasetUnavailable(SpecError):
     """A known data set whose files are not in the data directory."""
 
     code = "dataset_unavailable"
+
+
+class UserCodeFailed(SpecError):
+    """Code that users brought raised, or gave what it must not give: no attempt can help before it is mended."""
+
+    code = "user_code_failed"
+
+
+class PluginFailed(UserCodeFailed):
+    """A plug-in's network or data set, named by the message."""
+
+    code = "plugin_failed"
+
+
+class EnvironmentFailed(UserCodeFailed):
+    """An environment of gymnasium, named by the message."""
+
+    code = "environment_failed"
 
 
 class ParameterMismatch(EwcError):

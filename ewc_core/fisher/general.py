@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.errors import PluginFailed
 from ewc_core.fisher.forms import wide
 from ewc_core.fisher.sums import Sums
 
@@ -48,7 +49,7 @@ class GeneralMethod:
             return True
         try:
             next(self._by_vmap(wanted, fixed, inputs, seeds))
-        except (RuntimeError, TypeError, ValueError):
+        except (RuntimeError, TypeError, ValueError, PluginFailed):
             # Whatever vmap cannot trace (control flow on data, operations without a batching rule) the loop can run;
             # an error of the network itself appears there again.
             return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic
-from ewc_core.errors import NonFiniteError, SpecError
+from ewc_core.errors import EwcError, NonFiniteError, SpecError
 from ewc_core.events import (
     Consolidated,
     Evaluated,
@@ -24,6 +24,7 @@ from ewc_core.events import (
     ZeroShot,
 )
 from ewc_core.networks import reseed_dropout
+from ewc_core.networks.guarded import failed_in
 from ewc_core.params import ParameterLayout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
@@ -36,6 +37,7 @@ from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.early_stopping import EarlyStopping
 from ewc_core.supervised.guards import Guard
 from ewc_core.supervised.learners import fresh_network, make_learner, new_stopping
+from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook
 
@@ -54,7 +56,8 @@ class SupervisedRun:
         """Load the data of the spec's tasks and make the networks.
 
         Raises:
-            SpecError: the tasks or the network do not fit together; `field` says which.
+            SpecError: the tasks or the network do not fit together; `field` says which. PluginFailed: all that is wrong with a
+                plug-in's network.
             StateFormatError: a data file is damaged.
         """
         self.spec = spec
@@ -62,6 +65,7 @@ class SupervisedRun:
         self.step = 0
         self.can_capture = True
         self._tasks = TaskBook(spec, data_dir=data_dir)
+        rehearse(spec, self._tasks)
         self._visited: list[int] = []
         self._constraints = ConstraintBook(spec.method)
         self._largest_share: float | None = None
@@ -143,8 +147,20 @@ class SupervisedRun:
         Raises:
             SpecError: another visit or task is due, or the data set is unavailable.
             NonFiniteError: a network diverged.
+            PluginFailed: code of a plug-in raised, or gave what it must not give.
         """
         self._expect(visit)
+        try:
+            yield from self._learn(visit)
+        except (EwcError, GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            failed = failed_in(self._learners[self.spec.method.kind].network, error)
+            if failed is None:
+                raise
+            raise failed from error
+
+    def _learn(self, visit: Visit) -> Iterator[Event]:
         self._ending = False
         batches = self._tasks.batches(visit.task_index, "shuffle", visit.index)
         num_steps = self.spec.training.num_epochs * batches.steps_per_epoch

@@ -1,0 +1,190 @@
+"""Running a user's network as a job will, on copies that are thrown away, to find every mistake before hours are spent."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ewc_core.errors import PluginFailed
+from ewc_core.networks.guarded import failed_in, named
+from ewc_core.networks.hidden_state import hidden_state, random_states
+from ewc_core.params import FlatParameters
+from ewc_core.user_code import users_code
+
+_SHAPES = re.compile(r"\[[\d, ]*\]|\b\d+\b")
+_NUM_PASSES = 3
+"""What one pass over the same inputs may still change, as a cache that is filled, the next ones may not."""
+
+
+class Trial:
+    """Two equal networks `network` and `twin` of the plug-in `name`, both used up; `mistakes` in the user's words."""
+
+    def __init__(self, network: nn.Module, twin: nn.Module, name: str) -> None:
+        self.network = network
+        self.mistakes: list[str] = []
+        self._twin = twin
+        self._name = name
+        self._noted: set[str] = set()
+
+    def note(self, mistake: str | PluginFailed) -> None:
+        """Keep a mistake; one that differs from an earlier one by shapes only is the same."""
+        text = str(mistake).removeprefix(named(self._name))
+        what = _SHAPES.sub("", text.partition(" its forward ")[2] or text)
+        if what not in self._noted:
+            self._noted.add(what)
+            self.mistakes.append(text)
+
+    def run(self, examples: Tensor) -> None:
+        """Look for everything that can be seen with `examples` [n, ...], n >= 3: errors, noise, memory, mixed examples."""
+        runs = self._is_fine(examples)
+        for inputs in (torch.zeros_like(examples), examples[:1]):
+            self._is_fine(inputs)
+        if not runs:
+            return
+        for training in (True, False):
+            self._require_repeatable(examples, training=training)
+        self._require_independent(examples)
+        if not self.mistakes:
+            self._require_no_memory(examples)
+            self._require_gradient(examples)
+
+    def _is_fine(self, inputs: Tensor) -> bool:
+        for mode in ("train", "eval"):
+            try:
+                with users_code(f"its {mode}()", failed=PluginFailed):
+                    self.network.train(mode == "train")
+                outputs = self.network(inputs)
+            except PluginFailed as failed:
+                self.note(failed)
+                return False
+            if not torch.isfinite(outputs).all():
+                self.note(f"for inputs of shape {list(inputs.shape)} in {mode} mode its forward returned NaN or infinity")
+                return False
+        return True
+
+    def _require_repeatable(self, examples: Tensor, *, training: bool) -> None:
+        """Passes over the same inputs under the same seed agree, bit for bit, and leave nothing behind."""
+        mode, num_before = "train" if training else "eval", len(self.mistakes)
+        buffers = {key: buffer.clone() for key, buffer in self.network.named_buffers()}
+        drawn = self._random_states()
+        passes, states = [], []
+        for _ in range(_NUM_PASSES):
+            torch.set_rng_state(drawn["torch"])
+            passes.append(self._pass(examples, training=training))
+            states.append(hidden_state(self.network))
+        after = self._random_states()
+        if not torch.equal(drawn.pop("torch"), after.pop("torch")):
+            self.note(
+                f"in {mode} mode it draws from torch's global generator, which no resume point holds; leave out dropout and "
+                "other noise"
+            )
+        for name in drawn:
+            if drawn[name] != after[name]:
+                self.note(f"in {mode} mode it draws from {name}, which no resume point holds; leave out the noise")
+        changed = [key for key, value in states[-1].items() if states[-2].get(key) != value]
+        if changed:
+            self.note(
+                f"in {mode} mode its forward changes {', '.join(changed)} from one pass over the same inputs to the next, "
+                "which no resume point holds; leave out counters and random generators of its own"
+            )
+        elif len(self.mistakes) == num_before and not all(_same(passes[0], other) for other in passes[1:]):
+            self.note(
+                f"in {mode} mode its outputs, or their gradients, differ from one pass over the same inputs to the next; "
+                "leave out noise, and keep nothing from one call to the next"
+            )
+        self._require_same_buffers(buffers, mode)
+
+    def _pass(self, examples: Tensor, *, training: bool) -> list[Tensor]:
+        outputs = _call(self.network, examples, training=training)
+        if not (training and outputs.requires_grad):
+            return [outputs.detach()]
+        try:
+            gradients = torch.autograd.grad([outputs.sum()], list(self.network.parameters()), materialize_grads=True)
+        except RuntimeError:
+            return [outputs.detach()]  # `_require_gradient` tells it
+        return [outputs.detach(), *(gradient.to_dense() for gradient in gradients)]
+
+    def _require_same_buffers(self, before: dict[str, Tensor], mode: str) -> None:
+        after = dict(self.network.named_buffers())
+        changed = sorted(key for key in before.keys() | after.keys() if not _equal(before.get(key), after.get(key)))
+        if changed:
+            what = "training" if mode == "train" else "its forward in eval mode"
+            self.note(
+                f"{what} changes its buffers {', '.join(changed)}, which no anchor, Fisher or resume point holds; use GroupNorm "
+                "or LayerNorm instead of BatchNorm, or a BatchNorm that stays in eval mode when train() is called"
+            )
+
+    def _require_independent(self, examples: Tensor) -> None:
+        outputs, fewer = (_call(self.network, some, training=False) for some in (examples, examples[:2]))
+        if not torch.allclose(outputs[:2], fewer, rtol=1e-3, atol=1e-4):
+            self.note("in eval mode its outputs for an example change with the other examples of the minibatch")
+
+    def _require_no_memory(self, examples: Tensor) -> None:
+        """A network that saw other inputs before gives the same outputs: a job that goes on has seen none."""
+        for training in (True, False):
+            outputs = _call(self.network, examples, training=training)
+            _call(self._twin, examples.flip(0)[1:], training=training)
+            if not torch.equal(outputs, _call(self._twin, examples, training=training)):
+                self.note(
+                    "its outputs depend on what it was called with before, or on a generator that no seed reaches; keep nothing "
+                    "from one call to the next"
+                )
+
+    def _require_gradient(self, examples: Tensor) -> None:
+        outputs = _call(self.network, examples, training=False)
+        flat = FlatParameters(self.network)
+        again = _call(self.network, examples, training=False)
+        if not torch.allclose(outputs, again, rtol=1e-3, atol=1e-4):
+            self.note("its outputs changed although its parameters did not; keep nothing from one call to the next")
+        if not again.requires_grad:
+            self.note("its outputs carry no gradient to its parameters")
+            return
+        try:
+            again.sum().backward()
+        except (Exception, SystemExit) as error:
+            failed = failed_in(self.network, error)
+            if failed is None:
+                raise
+            self.note(failed)
+            return
+        if not torch.isfinite(flat.gradient).all():
+            self.note("the gradient of its outputs is not finite")
+
+    def _random_states(self) -> dict[str, object]:
+        return {"torch": torch.get_rng_state(), **random_states()}
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """The global random states of torch (on the CPU), numpy and Python are afterwards what they were."""
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
+
+
+def _call(network: nn.Module, inputs: Tensor, *, training: bool) -> Tensor:
+    network.train(training)  # a user's own need not return the network
+    outputs: Tensor = network(inputs)
+    return outputs
+
+
+def _same(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
+    return len(one) == len(other) and all(_bits_agree(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _bits_agree(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one.contiguous().view(torch.int32), other.contiguous().view(torch.int32))  # NaN equals itself here
+
+
+def _equal(before: Tensor | None, after: Tensor | None) -> bool:
+    return before is not None and after is not None and torch.equal(before, after)
