@@ -42,11 +42,6 @@ def hidden_state(network: nn.Module) -> dict[str, str]:
     return found
 
 
-def random_states() -> dict[str, str]:
-    """Fingerprints of the random states that every code of this process shares, torch's own one left out."""
-    return {"numpy's global generator": _digest(np.random.get_state()), "Python's global generator": _digest(random.getstate())}
-
-
 def _of_class(kind: type, seen: set[int]) -> Iterator[tuple[str, str]]:
     for key, value in list(vars(kind).items()):
         function = value.__func__ if isinstance(value, staticmethod | classmethod) else value

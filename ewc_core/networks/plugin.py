@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from ewc_core.errors import PluginFailed
 from ewc_core.networks.contract import difference_mistakes, structure_mistakes
 from ewc_core.networks.guarded import GuardedForward, named
-from ewc_core.networks.trial import Trial, random_states_kept
+from ewc_core.networks.trial import Trial
 from ewc_core.plugins import load_plugin
+from ewc_core.random_states import random_states_kept
 from ewc_core.specs.network import NETWORK_PLUGINS, PluginNetworkSpec
 from ewc_core.user_code import users_code
 
@@ -81,8 +82,8 @@ def _two(
     make = load_plugin(NETWORK_PLUGINS, spec.name, field="network.name")
     seed = int(torch.randint(_MAX_SEED, (), generator=generator))
     what = (
-        f"{named(spec.name)}called with options {spec.options}, for inputs of shape {list(input_shape)} and {num_outputs} "
-        "outputs, it"
+        f"plug-in network {spec.name!r} with options {spec.options}, for inputs of shape {list(input_shape)} and {num_outputs} "
+        "outputs,"
     )
 
     def call() -> nn.Module:

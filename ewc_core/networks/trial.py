@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import PluginFailed
 from ewc_core.networks.guarded import failed_in, named
-from ewc_core.networks.hidden_state import hidden_state, random_states
+from ewc_core.networks.hidden_state import hidden_state
 from ewc_core.params import FlatParameters
+from ewc_core.random_states import random_states
 from ewc_core.user_code import users_code
 
 _SHAPES = re.compile(r"\[[\d, ]*\]|\b\d+\b")
@@ -72,20 +70,19 @@ class Trial:
         """Passes over the same inputs under the same seed agree, bit for bit, and leave nothing behind."""
         mode, num_before = "train" if training else "eval", len(self.mistakes)
         buffers = {key: buffer.clone() for key, buffer in self.network.named_buffers()}
-        drawn = self._random_states()
+        random_state, others = torch.get_rng_state(), random_states()
         passes, states = [], []
         for _ in range(_NUM_PASSES):
-            torch.set_rng_state(drawn["torch"])
+            torch.set_rng_state(random_state)
             passes.append(self._pass(examples, training=training))
             states.append(hidden_state(self.network))
-        after = self._random_states()
-        if not torch.equal(drawn.pop("torch"), after.pop("torch")):
+        if not torch.equal(random_state, torch.get_rng_state()):
             self.note(
                 f"in {mode} mode it draws from torch's global generator, which no resume point holds; leave out dropout and "
                 "other noise"
             )
-        for name in drawn:
-            if drawn[name] != after[name]:
+        for name, after in random_states().items():
+            if after != others[name]:
                 self.note(f"in {mode} mode it draws from {name}, which no resume point holds; leave out the noise")
         changed = [key for key, value in states[-1].items() if states[-2].get(key) != value]
         if changed:
@@ -146,7 +143,7 @@ class Trial:
             self.note("its outputs carry no gradient to its parameters")
             return
         try:
-            again.sum().backward()
+            again.sum().backward()  # type: ignore[no-untyped-call]  # untyped in torch
         except (Exception, SystemExit) as error:
             failed = failed_in(self.network, error)
             if failed is None:
@@ -155,21 +152,6 @@ class Trial:
             return
         if not torch.isfinite(flat.gradient).all():
             self.note("the gradient of its outputs is not finite")
-
-    def _random_states(self) -> dict[str, object]:
-        return {"torch": torch.get_rng_state(), **random_states()}
-
-
-@contextmanager
-def random_states_kept() -> Iterator[None]:
-    """The global random states of torch (on the CPU), numpy and Python are afterwards what they were."""
-    of_numpy, of_python = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=[]):
-        try:
-            yield
-        finally:
-            np.random.set_state(of_numpy)
-            random.setstate(of_python)
 
 
 def _call(network: nn.Module, inputs: Tensor, *, training: bool) -> Tensor:

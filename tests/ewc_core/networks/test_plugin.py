@@ -133,7 +133,7 @@ def test_a_tied_weight_stays_tied() -> None:
         ("scaled_by_the_first_batch", "depend on what it was called with before"),
         ("a_mask_of_its_own", "a generator that no seed reaches"),
         ("leaves", r"in train mode its forward raised SystemExit: 3 \(offered\.py"),
-        ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, it raised KeyError: 'width' \(offered\.py, line \d+\)$"),
+        ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$"),
     ],
 )
 def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: str) -> None:
