@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from api.api_key_format import parse_key
 from api.errors import ScopeMissing, Unauthorized, UnsupportedMediaType
 from api.services import services_of
-from api.storable_text import CarefulRequest, require_storable_parameters
+from api.storable_values import CarefulRequest, require_storable_parameters
 from store.unit_of_work import Database
 
 _TOUCH_EVERY = timedelta(minutes=1)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.plugins import Options
 
 ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
 TASK_SOURCE_PLUGINS = "ewc.task_sources"
@@ -72,7 +73,7 @@ class PluginDataset(Spec):
 
     kind: Literal["plugin"] = "plugin"
     name: Annotated[str, Field(min_length=1, max_length=128)]
-    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=32)
+    options: Options = Field(default={}, max_length=32)
 
 
 def _kind_of_dataset(value: Any) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ewc_core.specs.atari_games import ATARI_GAMES, RANDOM_AND_HUMAN
 from ewc_core.specs.base import Spec
+from ewc_core.specs.plugins import Options
 from ewc_core.specs.tasks import TaskName
 
 CATCH = "ewc/Catch-v0"
@@ -112,7 +113,7 @@ class GymnasiumTask(Spec):
     id: Annotated[str, Field(min_length=1, max_length=128)]
     permutation: int = Field(default=0, ge=0, le=2**31 - 1)
     max_episode_steps: Annotated[int, Field(ge=1, le=10**7)] | None = None
-    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=16)
+    options: Options = Field(default={}, max_length=16)
     reference: Reference | None = None
 
     @field_validator("id")
