@@ -14,6 +14,11 @@ def installed_plugins(group: str) -> tuple[str, ...]:
     return tuple(sorted({entry_point.name for entry_point in entry_points(group=group)}))
 
 
+def plugin_packages(group: str) -> tuple[str, ...]:
+    """The importable packages that the entry points of `group` lie in, sorted."""
+    return tuple(sorted({entry_point.module.partition(".")[0] for entry_point in entry_points(group=group)}))
+
+
 def _finite_throughout(options: dict[str, Any]) -> dict[str, Any]:
     """JSON has no such numbers: stored, they would come back as null. Raises ValueError; the message starts with the field."""
     waiting: list[tuple[str, Any]] = list(options.items())
