@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
-from store.job_states import DesiredState, JobStatus
+from store.job_states import HELD, DesiredState, JobStatus
 from store.records import Fence, JobRecord
 from store.unit_of_work import Database, Work
 from worker import exit_codes
@@ -106,7 +106,8 @@ class Supervisor:
             with self._database.fenced(fence) as work:
                 job = work.jobs.get(fence.job_id, lock=True)
                 again = False
-                if status != exit_codes.SETTLED:
+                # Code of users can end the process with any status: only the record says whether the job is settled.
+                if status != exit_codes.SETTLED or job.status in HELD:
                     again = self._settle_crash(work, job, fence, status, tail)
                 work.leases.release(fence)
             return again
