@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from ewc_core.errors import UserCodeFailed
 
@@ -52,6 +52,12 @@ def passed_users_code(trace: TracebackType | None) -> bool:
     return bool(_users_frames(trace))
 
 
+def is_raised_by(package: str, error: BaseException) -> bool:
+    """Whether the innermost frame of the error is of `package`."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and _package(frames[-1]) == package
+
+
 def _users_place(error: BaseException) -> str:
     """The last line in the package that we called into, by the file's name."""
     frames = _users_frames(error.__traceback__)
@@ -65,10 +71,14 @@ def _users_frames(trace: TracebackType | None) -> list[tuple[str, int, str]]:
     """File, line and top-level package of each frame of users' code, outermost first."""
     found = []
     for frame, line in traceback.walk_tb(trace):
-        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        package = _package(frame)
         if package not in _OURS and package not in _LIBRARIES:
             found.append((frame.f_code.co_filename, line, package))
     return found
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _text(error: BaseException) -> str:

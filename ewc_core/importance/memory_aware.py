@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ewc_core.errors import NonFiniteError
+from ewc_core.errors import NonFiniteError, PluginFailed
 from ewc_core.fisher.linear import LinearForm
 from ewc_core.fisher.plan import Calls, Plan, make_plan
 from ewc_core.fisher.trace import Graph, graph_below, recorded
@@ -89,8 +91,26 @@ def _add_chunk(plan: Plan, outputs: Outputs, leaves: Tensors, inputs: Tensor, su
     def squared_norm(parameters: Tensors, example: Tensor) -> Tensor:
         return outputs({**fixed, **parameters}, example.unsqueeze(0)).square().sum()
 
-    for name, gradient in vmap(grad(squared_norm), in_dims=(None, 0))(others, inputs).items():
-        sums[name] += gradient.abs().sum(0)
+    try:
+        # Attention in plain operations, because vmap would run the fused kernel example by example.
+        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+            found = [vmap(grad(squared_norm), in_dims=(None, 0))(others, inputs)]
+    except (RuntimeError, TypeError, ValueError, PluginFailed):
+        # What vmap cannot trace a loop can run; an error of the network itself appears there again.
+        found = [_gradient(squared_norm, others, example) for example in inputs]
+    for gradients in found:
+        for name, gradient in gradients.items():
+            sums[name] += gradient.abs().sum(0)
+
+
+def _gradient(squared_norm: Callable[[Tensors, Tensor], Tensor], parameters: Tensors, example: Tensor) -> Tensors:
+    """One example's gradient by parameter name, with a leading dimension of 1 as vmap's have one of n."""
+    leaves = {name: tensor.detach().requires_grad_() for name, tensor in parameters.items()}
+    with torch.enable_grad():
+        value = squared_norm(leaves, example)
+    gradients = torch.autograd.grad([value], list(leaves.values()), materialize_grads=True)
+    return {name: gradient.unsqueeze(0) for name, gradient in zip(leaves, gradients, strict=True)}
 
 
 def _forward(plan: Plan, outputs: Outputs, leaves: Tensors, inputs: Tensor) -> tuple[Tensor, Calls, Graph]:

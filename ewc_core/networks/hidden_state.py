@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ewc_core.networks.guarded import GuardedForward
 
 _OF_MODULES = frozenset(vars(nn.Module())) - {"training"}
-_MAX_DEPTH = 6
+_MAX_DEPTH, _MAX_PARTS = 6, 10_000
 _LIBRARIES = frozenset({"torch", "numpy", "ewc_core"}) | sys.stdlib_module_names
 
 
@@ -72,11 +72,14 @@ def _print(value: Any, seen: set[int], depth: int = 0) -> str:
     """Equal for equal values; what cannot be looked into is known by its type alone."""
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         return f"{type(value).__name__}:{value!r}"
-    inside = _inside(value)
+    try:
+        inside = _inside(value)
+    except Exception:  # noqa: BLE001 (an object of a user may do anything when it is looked at)
+        return type(value).__name__
     if isinstance(inside, str):
         return inside
-    if depth >= _MAX_DEPTH or id(value) in seen:
-        return type(value).__name__
+    if depth >= _MAX_DEPTH or id(value) in seen or len(inside) > _MAX_PARTS:
+        return f"{type(value).__name__} of {len(inside)}"
     within = seen | {id(value)}
     return f"{type(value).__name__}[{','.join(_print(part, within, depth + 1) for part in inside)}]"
 

@@ -27,12 +27,12 @@ class Trial:
         self.network = network
         self.mistakes: list[str] = []
         self._twin = twin
-        self._name = name
+        self.name = name
         self._noted: set[str] = set()
 
     def note(self, mistake: str | PluginFailed) -> None:
         """Keep a mistake; one that differs from an earlier one by shapes only is the same."""
-        text = str(mistake).removeprefix(named(self._name))
+        text = str(mistake).removeprefix(named(self.name))
         what = _SHAPES.sub("", text.partition(" its forward ")[2] or text)
         if what not in self._noted:
             self._noted.add(what)
@@ -40,14 +40,14 @@ class Trial:
 
     def run(self, examples: Tensor) -> None:
         """Look for everything that can be seen with `examples` [n, ...], n >= 3: errors, noise, memory, mixed examples."""
-        runs = self._is_fine(examples)
+        runs = self._is_fine(examples.clone())
         for inputs in (torch.zeros_like(examples), examples[:1]):
-            self._is_fine(inputs)
+            self._is_fine(inputs.clone())
         if not runs:
             return
-        for training in (True, False):
-            self._require_repeatable(examples, training=training)
-        self._require_independent(examples)
+        repeats = [self._repeats(examples, training=training) for training in (True, False)]
+        if all(repeats):
+            self._require_independent(examples)
         if not self.mistakes:
             self._require_no_memory(examples)
             self._require_gradient(examples)
@@ -66,15 +66,16 @@ class Trial:
                 return False
         return True
 
-    def _require_repeatable(self, examples: Tensor, *, training: bool) -> None:
-        """Passes over the same inputs under the same seed agree, bit for bit, and leave nothing behind."""
+    def _repeats(self, examples: Tensor, *, training: bool) -> bool:
+        """Whether passes over the same inputs under the same seed agree, bit for bit, and leave nothing behind."""
         mode, num_before = "train" if training else "eval", len(self.mistakes)
+        inputs = examples.clone()
         buffers = {key: buffer.clone() for key, buffer in self.network.named_buffers()}
         random_state, others = torch.get_rng_state(), random_states()
         passes, states = [], []
         for _ in range(_NUM_PASSES):
             torch.set_rng_state(random_state)
-            passes.append(self._pass(examples, training=training))
+            passes.append(self._pass(inputs, training=training))
             states.append(hidden_state(self.network))
         if not torch.equal(random_state, torch.get_rng_state()):
             self.note(
@@ -84,6 +85,7 @@ class Trial:
         for name, after in random_states().items():
             if after != others[name]:
                 self.note(f"in {mode} mode it draws from {name}, which no resume point holds; leave out the noise")
+        self._require_same_buffers(buffers, mode)
         changed = [key for key, value in states[-1].items() if states[-2].get(key) != value]
         if changed:
             self.note(
@@ -94,11 +96,14 @@ class Trial:
             self.note(
                 f"in {mode} mode its outputs, or their gradients, differ from one pass over the same inputs to the next; "
                 "leave out noise, and keep nothing from one call to the next"
+                if torch.equal(inputs, examples)
+                else f"in {mode} mode its forward changes its inputs in place; other networks get the same ones, so copy them"
             )
-        self._require_same_buffers(buffers, mode)
+        return len(self.mistakes) == num_before
 
     def _pass(self, examples: Tensor, *, training: bool) -> list[Tensor]:
-        outputs = _call(self.network, examples, training=training)
+        self.network.train(training)
+        outputs = self.network(examples)
         if not (training and outputs.requires_grad):
             return [outputs.detach()]
         try:
@@ -156,7 +161,7 @@ class Trial:
 
 def _call(network: nn.Module, inputs: Tensor, *, training: bool) -> Tensor:
     network.train(training)  # a user's own need not return the network
-    outputs: Tensor = network(inputs)
+    outputs: Tensor = network(inputs.clone())
     return outputs
 
 

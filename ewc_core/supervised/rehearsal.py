@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ewc_core.consolidation import Constraint
 from ewc_core.errors import EwcError, NonFiniteError, PluginFailed
-from ewc_core.networks.guarded import failed_in
+from ewc_core.networks.guarded import failed_in, named
 from ewc_core.networks.plugin import try_out_plugin_network
 from ewc_core.networks.trial import Trial
 from ewc_core.params import ParameterLayout
@@ -20,6 +20,7 @@ from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
 from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.learner import Learner, Segment
 from ewc_core.supervised.task_book import TaskBook
+from ewc_core.user_code import is_raised_by, told
 
 _NUM_EXAMPLES = 3
 
@@ -117,11 +118,12 @@ def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
 
 
 def _note(trial: Trial, error: BaseException, what: str = "") -> None:
-    """Note it if it is the plug-in's, else raise it: it is ours."""
-    failed = error if isinstance(error, PluginFailed) else failed_in(trial.network, error)
+    """Note what is wrong with the network, or raise what is wrong with us: an error that our own code raised."""
+    prefix = f"{what}: " if what else ""
+    failed = error if isinstance(error, EwcError) else failed_in(trial.network, error)
     if failed is not None:
-        trial.note(failed)
-    elif isinstance(error, EwcError):
-        trial.note(f"{what}: {error}" if what else str(error))
+        trial.note(f"{prefix}{str(failed).removeprefix(named(trial.name))}")
+    elif is_raised_by("torch", error):  # which cannot do with the network what is asked of it
+        trial.note(f"{prefix}torch {told(error)}")
     else:
         raise error

@@ -346,6 +346,10 @@ def same_noise_every_time(input_shape: Shape, num_outputs: int, options: Options
     return _noisy(lambda _: torch.randn(4, generator=torch.Generator().manual_seed(3)), num_outputs)
 
 
+def changing_its_inputs(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return Through(num_outputs, before=lambda hidden: hidden.mul_(0.5))
+
+
 def leaves(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
     return Through(num_outputs, after=lambda _: sys.exit(3))
 

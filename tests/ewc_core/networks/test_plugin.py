@@ -132,6 +132,7 @@ def test_a_tied_weight_stays_tied() -> None:
         ("counting_in_a_closure", "'count', which .*forward closes over, from one pass"),
         ("scaled_by_the_first_batch", "depend on what it was called with before"),
         ("a_mask_of_its_own", "a generator that no seed reaches"),
+        ("changing_its_inputs", "in train mode its forward changes its inputs in place; other networks get the same ones, so copy"),
         ("leaves", r"in train mode its forward raised SystemExit: 3 \(offered\.py"),
         ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$"),
     ],

@@ -66,8 +66,9 @@ def test_the_trial_changes_no_bit_of_the_job(method: str, monkeypatch: pytest.Mo
     assert weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method)) == tried
 
 
-def test_a_network_that_vmap_cannot_trace_is_learned_from() -> None:
-    run, _ = learn_all(_job("branching", 20, training={"batch_size": 16}), order=(0,))
+@pytest.mark.parametrize("method", [{"kind": "ewc", "ewc_lambda": 1.0}, {"kind": "mas"}])
+def test_a_network_that_vmap_cannot_trace_is_learned_from(method: dict[str, Any]) -> None:
+    run, _ = learn_all(_job("branching", 20, method=method, training={"batch_size": 16}), order=(0,))
     assert run.visit_index == 1
 
 
