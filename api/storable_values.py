@@ -40,7 +40,9 @@ class CarefulRequest(Request):
         text = next((path for path, kind, _ in _unstorable(document) if kind == _TEXT), None)
         if text is not None:
             place = pointer(text)
-            raise HTTPException(422) from SpecError(f"the text at {place!a} has a NUL or half a surrogate pair in it", field=place)
+            raise HTTPException(422) from SpecError(
+                f"the text at {place!a} has a NUL or half a surrogate pair in it", field=place
+            )
         errors: list[dict[str, Any]] = []
         for path, kind, message in _unstorable(document):
             errors.append({"loc": ("body", *path), "type": kind, "msg": message})

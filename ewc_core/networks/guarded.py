@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import _engine_run_backward
@@ -40,9 +39,7 @@ class GuardedForward:
             raise self._failed(inputs, f"returned {type(outputs).__name__}, expected a tensor")
         expected = (len(inputs), self._num_outputs)
         if tuple(outputs.shape) != expected or outputs.dtype != torch.float32:
-            said = (
-                f"returned {outputs.dtype} of shape {list(outputs.shape)}, expected torch.float32 of shape {list(expected)}"
-            )
+            said = f"returned {outputs.dtype} of shape {list(outputs.shape)}, expected torch.float32 of shape {list(expected)}"
             without_ones = tuple(size for size in expected if size != 1)
             is_squeezed = 1 in expected and tuple(outputs.shape) == without_ones
             hint = "; it drops dimensions of size 1: give squeeze() a dimension, or use flatten(1)" if is_squeezed else ""

@@ -38,9 +38,7 @@ def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> None:
     examples, _ = tasks.data(0).read("train", rows)
 
     def with_the_job(trial: Trial) -> None:
-        learner = Learner(
-            trial.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood
-        )
+        learner = Learner(trial.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood)
         for batches in _minibatches(spec, tasks):
             _step(trial, learner, [tasks.segment(task, rows, seen=range(len(spec.tasks))) for task, rows in batches])
         if not trial.mistakes:
@@ -79,7 +77,8 @@ def _step(trial: Trial, learner: Learner, segments: list[Segment]) -> None:
     except NonFiniteError:
         return  # it may be the learning rate: training tells it, with what to try
     except (Exception, SystemExit) as error:
-        _note(trial, error)
+        if not _is_noted(trial, error):
+            raise
 
 
 def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
@@ -105,7 +104,8 @@ def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
     except NonFiniteError:
         return
     except (Exception, SystemExit) as error:
-        _note(trial, error, what)
+        if not _is_noted(trial, error, what):
+            raise
     if constraint is not None:
         book = ConstraintBook(spec.method, [constraint], latest_task=0)
         try:
@@ -117,8 +117,8 @@ def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
             return
 
 
-def _note(trial: Trial, error: BaseException, what: str = "") -> None:
-    """Note what is wrong with the network, or raise what is wrong with us: an error that our own code raised."""
+def _is_noted(trial: Trial, error: BaseException, what: str = "") -> bool:
+    """Note what is wrong with the network; False for what is wrong with us, an error that our own code raised."""
     prefix = f"{what}: " if what else ""
     failed = error if isinstance(error, EwcError) else failed_in(trial.network, error)
     if failed is not None:
@@ -126,4 +126,5 @@ def _note(trial: Trial, error: BaseException, what: str = "") -> None:
     elif is_raised_by("torch", error):  # which cannot do with the network what is asked of it
         trial.note(f"{prefix}torch {told(error)}")
     else:
-        raise error
+        return False
+    return True

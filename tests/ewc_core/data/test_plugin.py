@@ -95,7 +95,7 @@ def with_noise(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_numpys_noise(options: Mapping[str, Any]) -> dict[str, Any]:
-    return train_and_test(test_inputs=np.random.rand(3, 2))  # noqa: NPY002  # the wrong generator is the point
+    return train_and_test(test_inputs=np.random.rand(3, 2))  # the wrong generator is the point
 
 
 def other_every_time(options: Mapping[str, Any]) -> dict[str, Any]:

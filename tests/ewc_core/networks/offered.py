@@ -231,7 +231,7 @@ def own_python_generator(input_shape: Shape, num_outputs: int, options: Options)
 
 
 def numpys_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
-    return _noisy(lambda _: np.random.rand(), num_outputs)  # noqa: NPY002  # the wrong generator is the point
+    return _noisy(lambda _: np.random.rand(), num_outputs)  # the wrong generator is the point
 
 
 def pythons_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
@@ -362,7 +362,7 @@ def twice_wrong(input_shape: Shape, num_outputs: int, options: Options) -> nn.Mo
 
 
 def noisy_twice(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
-    return _noisy(lambda _: torch.randn(4) * np.random.rand(), num_outputs)  # noqa: NPY002
+    return _noisy(lambda _: torch.randn(4) * np.random.rand(), num_outputs)
 
 
 def fails_on_large_inputs(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:

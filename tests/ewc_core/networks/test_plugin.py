@@ -104,7 +104,10 @@ def test_a_tied_weight_stays_tied() -> None:
         ("double_outputs", r"returned torch\.float64"),
         ("a_pair", "returned tuple"),
         ("zero_over_zero", "NaN or infinity"),
-        ("two_examples_only", r"for inputs of shape \[3, 2, 2\] in train mode its forward raised RuntimeError: .* \(offered\.py, line \d+\)$"),
+        (
+            "two_examples_only",
+            r"for inputs of shape \[3, 2, 2\] in train mode its forward raised RuntimeError: .* \(offered\.py, line \d+\)$",
+        ),
         ("batch_norm", r"changes its buffers 2\.num_batches_tracked, 2\.running_mean, 2\.running_var, .*GroupNorm or LayerNorm"),
         ("batch_norm_in_eval_mode", r"running_mean.* stays in eval mode when train\(\) is called"),
         ("batch_statistics", "change with the other examples of the minibatch"),
@@ -132,9 +135,15 @@ def test_a_tied_weight_stays_tied() -> None:
         ("counting_in_a_closure", "'count', which .*forward closes over, from one pass"),
         ("scaled_by_the_first_batch", "depend on what it was called with before"),
         ("a_mask_of_its_own", "a generator that no seed reaches"),
-        ("changing_its_inputs", "in train mode its forward changes its inputs in place; other networks get the same ones, so copy"),
+        (
+            "changing_its_inputs",
+            "in train mode its forward changes its inputs in place; other networks get the same ones, so copy",
+        ),
         ("leaves", r"in train mode its forward raised SystemExit: 3 \(offered\.py"),
-        ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$"),
+        (
+            "needs_a_width",
+            r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$",
+        ),
     ],
 )
 def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: str) -> None:
@@ -157,7 +166,9 @@ def test_a_good_network_is_let_through_and_a_cache_that_settles_is_no_memory(nam
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(PluginFailed) as refused:
         _try_out("twice_wrong")
-    assert re.search(r"2 mistakes: \(1\) .*'unused' is torch\.float64 .*; \(2\) .*'head\.bias' requires no gradient", str(refused.value))
+    assert re.search(
+        r"2 mistakes: \(1\) .*'unused' is torch\.float64 .*; \(2\) .*'head\.bias' requires no gradient", str(refused.value)
+    )
     with pytest.raises(PluginFailed) as refused:
         _try_out("noisy_twice")
     assert re.search(r"2 mistakes: \(1\) .*torch's global generator.*; \(2\) .*numpy's global generator", str(refused.value))
@@ -168,7 +179,9 @@ def test_an_error_that_comes_later_is_the_plug_ins_with_its_own_line_and_no_fold
     network = _build("fails_on_large_inputs")
     network(torch.ones(2, 2, 2))
     said = r"plug-in network 'fails_on_large_inputs': for inputs of shape \[2, 2, 2\] in train mode its forward raised "
-    with pytest.raises(PluginFailed, match=said + r"OSError: neither 'weights\.bin' nor b\.bin \\x00 here \(offered\.py, line \d+\)$"):
+    with pytest.raises(
+        PluginFailed, match=said + r"OSError: neither 'weights\.bin' nor b\.bin \\x00 here \(offered\.py, line \d+\)$"
+    ):
         network(torch.full((2, 2, 2), 9.0))
 
 
@@ -196,7 +209,9 @@ def test_an_unknown_name_is_refused_with_the_names_that_are_installed() -> None:
 
 def test_a_package_that_cannot_be_imported_is_named(install: Install) -> None:
     install("damaged", "nowhere = not_a_module_of_anyone:network")
-    with pytest.raises(SpecError, match=r"not_a_module_of_anyone:network of damaged.* cannot be loaded: importing it raised ModuleNotFoundError"):
+    with pytest.raises(
+        SpecError, match=r"not_a_module_of_anyone:network of damaged.* cannot be loaded: importing it raised ModuleNotFoundError"
+    ):
         _build("nowhere")
 
 

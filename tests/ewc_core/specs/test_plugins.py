@@ -26,7 +26,9 @@ KINDS = [
         ({"x": [0, {"y": (1.0, math.nan)}]}, r"x\.1\.y\.1 is nan"),
     ],
 )
-def test_a_number_that_is_not_finite_is_refused_wherever_it_is(spec: Any, fields: dict[str, Any], options: Any, said: str) -> None:
+def test_a_number_that_is_not_finite_is_refused_wherever_it_is(
+    spec: Any, fields: dict[str, Any], options: Any, said: str
+) -> None:
     with pytest.raises(ValidationError, match=f"{said}; a number in the options must be finite"):
         spec(**fields, options=options)
 

@@ -43,9 +43,13 @@ def test_a_last_minibatch_of_one_is_tried_before_the_first_step() -> None:
     with pytest.raises(PluginFailed) as refused:
         SupervisedRun(_job("squeezing", 49), data_dir=None)
     message = str(refused.value)
-    assert message.startswith("plug-in network 'own': for inputs of shape [3, 3] in train mode its forward returned torch.float32")
-    assert message.endswith("of shape [3], expected torch.float32 of shape [3, 1]; it drops dimensions of size 1: give squeeze() "
-                            "a dimension, or use flatten(1)")
+    assert message.startswith(
+        "plug-in network 'own': for inputs of shape [3, 3] in train mode its forward returned torch.float32"
+    )
+    assert message.endswith(
+        "of shape [3], expected torch.float32 of shape [3, 1]; it drops dimensions of size 1: give squeeze() "
+        "a dimension, or use flatten(1)"
+    )
 
 
 @pytest.mark.parametrize(("sizes", "controls", "found"), [((32,), (), 16), ((20, 10), (), 10), ((8, 8), ("joint",), 16)])
@@ -75,7 +79,10 @@ def test_a_network_that_vmap_cannot_trace_is_learned_from(method: dict[str, Any]
 @pytest.mark.parametrize(
     ("which", "said"),
     [
-        ("late", r"for inputs of shape \[\d+, 3\] in train mode its forward raised KeyError: 'no entry for large outputs' \(plug"),
+        (
+            "late",
+            r"for inputs of shape \[\d+, 3\] in train mode its forward raised KeyError: 'no entry for large outputs' \(plug",
+        ),
         ("late_shape", r"its forward returned torch\.float32 of shape \[16\], expected torch\.float32 of shape \[16, 1\]"),
         ("late_backward", r"its backward pass raised ArithmeticError: too large to differentiate \(plugins\.py, line \d+\)$"),
     ],
@@ -83,11 +90,9 @@ def test_a_network_that_vmap_cannot_trace_is_learned_from(method: dict[str, Any]
 def test_an_error_of_the_network_in_the_middle_of_training_is_the_plug_ins(which: str, said: str) -> None:
     spec = _job(which, 49)
     job = SupervisedRun(spec, data_dir=None)
-    steps = 0
     with pytest.raises(PluginFailed, match=f"plug-in network 'own': .*{said}"):
-        for _ in job.learn(visit_of(spec, 0, 0)):
-            steps = job.step
-    assert steps > 3
+        list(job.learn(visit_of(spec, 0, 0)))
+    assert job.step > 3
 
 
 def test_an_error_of_ours_is_not_blamed_on_the_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:

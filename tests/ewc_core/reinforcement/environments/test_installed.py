@@ -70,14 +70,19 @@ def test_an_unknown_id_says_which_packages_could_not_be_loaded_and_why() -> None
     with pytest.raises(EnvironmentFailed, match="gymnasium knows no environment 'raising/Thing-v0'") as caught:
         opened(gymnasium_task("raising/Thing-v0"))
     said = str(caught.value)
-    assert "environments 'raising' of raising (raising_package:register) cannot be loaded: that raised RuntimeError: no licence in key" in said
-    assert "(raising_package.py, line 2)" in said
-    assert "environments 'absent' of absent (a_package_that_is_not_there:register) cannot be loaded: that raised ModuleNotFound" in said
+    assert "environments 'raising' of raising (raising_package:register) cannot be loaded: that raised RuntimeError" in said
+    assert "RuntimeError: no licence in key (raising_package.py, line 2)" in said
+    assert (
+        "environments 'absent' of absent (a_package_that_is_not_there:register) cannot be loaded: that raised ModuleNotFound"
+        in said
+    )
     assert caught.value.field == "id"
 
 
 def test_a_module_of_no_package_with_environments_is_never_imported() -> None:
-    with pytest.raises(ValidationError, match=r"'antigravity:CartPole-v1' names a module to import, which only .*: a_package_that"):
+    with pytest.raises(
+        ValidationError, match=r"'antigravity:CartPole-v1' names a module to import, which only .*: a_package_that"
+    ):
         gymnasium_task("antigravity:CartPole-v1")
 
 
@@ -96,7 +101,10 @@ def test_an_environment_whose_code_is_not_there_is_named(environment_id: str, sa
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("make", r"cannot be opened with options .*: it raised KeyError: 'no such level in first\.json' \(offered\.py, line \d+\)$"),
+        (
+            "make",
+            r"cannot be opened with options .*: it raised KeyError: 'no such level in first\.json' \(offered\.py, line \d+\)$",
+        ),
         ("reset", r"its reset\(seed=\d+\) raised ZeroDivisionError: no place to begin \(offered\.py, line \d+\)$"),
         ("reset_alone", r"its reset\(\) returned ndarray of float32 and shape \[3\], expected \(observation, info\)$"),
         ("step", r"its step\(0\) raised IndexError: off the grid \(offered\.py, line \d+\)$"),
@@ -107,7 +115,10 @@ def test_an_environment_whose_code_is_not_there_is_named(environment_id: str, sa
         ("reward_array", r"its step\(\) returned reward array\(\[0\., 0\.\]\), expected a finite number$"),
         ("terminated_none", r"its step\(\) returned terminated None, expected True or False$"),
         ("truncated_text", r"its step\(\) returned truncated 'no', expected True or False$"),
-        ("other_shape", r"its step\(\) returned as observation ndarray of float32 and shape \[4\], expected numbers of shape \[3\]"),
+        (
+            "other_shape",
+            r"its step\(\) returned as observation ndarray of float32 and shape \[4\], expected numbers of shape \[3\]",
+        ),
         ("a_scalar", r"its step\(\) returned as observation float, expected numbers of shape \[3\]"),
         ("a_text", r"its step\(\) returned as observation str, expected numbers of shape \[3\]"),
         ("observation_nan", r"the observation of its step\(\) holds nan, expected finite numbers$"),
@@ -122,7 +133,9 @@ def test_what_an_environment_does_wrong_is_found_when_a_job_is_taken_up_and_is_i
 
 
 def test_all_environments_that_fail_are_told_at_once() -> None:
-    with pytest.raises(EnvironmentFailed, match=r"returned reward nan.*; environment 'grid/Broken-v0': its step\(0\) raised Index"):
+    with pytest.raises(
+        EnvironmentFailed, match=r"returned reward nan.*; environment 'grid/Broken-v0': its step\(0\) raised Index"
+    ):
         frames_of([_broken("reward_nan"), _broken("step"), _broken("reward_nan")])
 
 
