@@ -129,10 +129,11 @@ class Supervisor:
     def _settle_running(self, work: Work, job: JobRecord, fence: Fence, status: int, tail: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
-        if status == exit_codes.CRASHED:
+        crashed = status in (exit_codes.CRASHED, exit_codes.SETTLED)
+        if crashed:
             self._num_crashes = 1 if job.attempts_since_progress == 1 else self._num_crashes + 1
-        if status == exit_codes.CRASHED and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
-            error = _error("trainer_crashed", f"the trainer crashed twice at the same place: {tail}")
+        if crashed and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
+            error = _error("trainer_crashed", f"the trainer crashed twice at the same place: {tail or _describe(status)}")
         elif status == exit_codes.RECORD_UNAVAILABLE:
             work.jobs.note_progress_made(job.id)  # the job is not to blame: this attempt does not count
             error = None
