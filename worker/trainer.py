@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     except StoreUnavailable:
         traceback.print_exc()
         return exit_codes.RECORD_UNAVAILABLE
-    except (Exception, SystemExit):  # noqa: BLE001 (the last line of defence: the supervisor reads the traceback and decides)
+    except BaseException:  # noqa: BLE001 (the last line of defence: the supervisor reads the traceback and decides)
         traceback.print_exc()
         return exit_codes.CRASHED
     finally:

@@ -14,7 +14,6 @@ from torch import nn
 
 from ewc_core.errors import PluginFailed, SpecError
 from ewc_core.networks import DropoutRates, build_network
-from ewc_core.networks.plugin import try_out_plugin_network
 from ewc_core.params import FlatParameters
 from ewc_core.specs import PluginNetworkSpec, count_parameters
 from ewc_core.specs.plugins import installed_plugins
@@ -46,11 +45,6 @@ def _offered(install: Install) -> None:
 def _build(name: str, seed: int = 0, **options: object) -> nn.Module:
     spec = PluginNetworkSpec(kind="plugin", name=name, options=options)
     return build_network(spec, input_shape=(2, 2), num_outputs=3, generator=torch.Generator().manual_seed(seed))
-
-
-def _try_out(name: str) -> None:
-    spec = PluginNetworkSpec(kind="plugin", name=name)
-    try_out_plugin_network(spec, input_shape=(2, 2), num_outputs=3, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.usefixtures("_offered")
@@ -149,7 +143,7 @@ def test_a_tied_weight_stays_tied() -> None:
 def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: str) -> None:
     before = torch.get_rng_state(), repr(np.random.get_state()), random.getstate()
     with pytest.raises(PluginFailed, match=f"plug-in network '{name}'.*{said}") as refused:
-        _try_out(name)
+        _build(name)
     assert refused.value.field == "network"
     assert "/" not in str(refused.value)
     assert torch.equal(torch.get_rng_state(), before[0])
@@ -159,18 +153,18 @@ def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: 
 @pytest.mark.usefixtures("_offered")
 @pytest.mark.parametrize("name", ["plain", "tied", "frozen_batch_norm", "caching", "same_noise_every_time"])
 def test_a_good_network_is_let_through_and_a_cache_that_settles_is_no_memory(name: str) -> None:
-    _try_out(name)
+    _build(name)
 
 
 @pytest.mark.usefixtures("_offered")
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(PluginFailed) as refused:
-        _try_out("twice_wrong")
+        _build("twice_wrong")
     assert re.search(
         r"2 mistakes: \(1\) .*'unused' is torch\.float64 .*; \(2\) .*'head\.bias' requires no gradient", str(refused.value)
     )
     with pytest.raises(PluginFailed) as refused:
-        _try_out("noisy_twice")
+        _build("noisy_twice")
     assert re.search(r"2 mistakes: \(1\) .*torch's global generator.*; \(2\) .*numpy's global generator", str(refused.value))
 
 
