@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from typing import Any
 
@@ -66,6 +67,9 @@ class Broken(Grid):
         first = super().reset(seed=seed)
         if self.what == "reset":
             raise ZeroDivisionError("no place to begin")
+        if self.what == "noise":
+            self._place = random.SystemRandom().random()
+            return self._seen(), {}
         if self.what == "reset_alone":
             return first[0]
         if self.what == "fewer_actions" and self._left <= 0:

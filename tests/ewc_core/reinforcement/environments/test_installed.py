@@ -13,10 +13,14 @@ import pytest
 from pydantic import ValidationError
 
 from ewc_core.errors import EnvironmentFailed, SpecError
+from ewc_core.events import Warned
 from ewc_core.reinforcement.environments import installed
+from ewc_core.reinforcement.environments.repeatable import is_repeatable
 from ewc_core.reinforcement.games import frames_of
+from ewc_core.reinforcement.run import run
 from tests.ewc_core.reinforcement.environments import offered
 from tests.ewc_core.reinforcement.environments.play import gymnasium_task, opened
+from tests.ewc_core.reinforcement.jobs import job
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +169,14 @@ def test_options_that_an_environment_does_not_take_are_the_specs_fault() -> None
     with pytest.raises(SpecError, match="unexpected keyword argument 'size'") as caught:
         opened(gymnasium_task("grid/Grid-v0", options={"size": 3}))
     assert (type(caught.value), caught.value.field) == (SpecError, "options")
+
+
+@pytest.mark.parametrize(("what", "expected"), [("nothing", True), ("noise", False)])
+def test_an_environment_is_repeatable_if_its_episodes_follow_from_seeds_and_actions(what: str, expected: bool) -> None:
+    assert is_repeatable(_broken(what)) is expected
+
+
+@pytest.mark.parametrize(("what", "codes"), [("nothing", []), ("noise", ["environment_not_repeatable"])])
+def test_a_job_says_once_that_its_environment_is_not_repeatable(what: str, codes: list[str]) -> None:
+    spec = job(tasks=[_broken(what).model_dump()], visits=(0, 0), num_steps=8, controls=[])
+    assert [event.code for event in run(spec) if isinstance(event, Warned)] == codes
