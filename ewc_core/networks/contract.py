@@ -2,7 +2,7 @@
 
 Everything that training changes must be in the network's parameters: only they are in anchors, Fishers and resume points.
 And an example's outputs must depend on that example alone: the Fisher is a mean over examples of per-example squares.
-`trial.py` looks for the rest by running it.
+`tryout.py` looks for the rest by running it.
 """
 
 from __future__ import annotations

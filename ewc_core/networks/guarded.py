@@ -35,6 +35,14 @@ class GuardedForward:
             outputs = self._forward(inputs)
         except (Exception, SystemExit) as error:
             raise self._failed(inputs, told(error)) from error
+        return self.require(inputs, outputs)
+
+    def require(self, inputs: Tensor, outputs: object) -> Tensor:
+        """`outputs`, if they are float32 [n, num_outputs].
+
+        Raises:
+            PluginFailed: they are not.
+        """
         if not isinstance(outputs, Tensor):
             raise self._failed(inputs, f"returned {type(outputs).__name__}, expected a tensor")
         expected = (len(inputs), self._num_outputs)

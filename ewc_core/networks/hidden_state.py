@@ -10,6 +10,7 @@ import random
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 
 from ewc_core.networks.guarded import GuardedForward
 
-_OF_MODULES = frozenset(vars(nn.Module())) - {"training"}
+_HELD = frozenset({"_parameters", "_buffers", "_modules"})
+"""What a module holds in sight: weights and buffers are looked at elsewhere, and its parts come by themselves."""
 _MAX_DEPTH, _MAX_PARTS = 6, 10_000
 _LIBRARIES = frozenset({"torch", "numpy", "ewc_core"}) | sys.stdlib_module_names
 
@@ -32,7 +34,7 @@ def hidden_state(network: nn.Module) -> dict[str, str]:
     for name, module in network.named_modules():
         where = f"attribute {{!r}} of {f'module {name!r}' if name else 'the network'}"
         for key, value in vars(module).items():
-            if key not in _OF_MODULES and not isinstance(value, GuardedForward | nn.Module):
+            if key not in _HELD and not isinstance(value, GuardedForward | nn.Module):
                 found[where.format(key)] = _print(value, seen)
         for kind in type(module).__mro__:
             if _is_users(kind.__module__) and id(kind) not in seen:
@@ -46,26 +48,29 @@ def _of_class(kind: type, seen: set[int]) -> Iterator[tuple[str, str]]:
     for key, value in list(vars(kind).items()):
         function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
         if isinstance(function, FunctionType):
-            yield from _of_closure(f"{kind.__name__}.{key}", function, seen)
+            yield from _of_function(f"{kind.__name__}.{key}", function, seen)
         elif not key.startswith("__"):
             yield f"attribute {key!r} of class {kind.__name__!r}", _print(value, seen)
 
 
 def _of_file(file: ModuleType | None, seen: set[int]) -> Iterator[tuple[str, str]]:
-    if file is None or id(file) in seen:
+    """Globals of a file, and of the files that it imports whole, as far as they are the user's."""
+    if file is None or id(file) in seen or not _is_users(file.__name__):
         return
     seen.add(id(file))
     for key, value in list(vars(file).items()):
-        if not key.startswith("__") and not isinstance(value, type | FunctionType | ModuleType):
-            yield f"global {key!r} of its file", _print(value, seen)
+        if isinstance(value, ModuleType):
+            yield from _of_file(value, seen)
+        elif not key.startswith("__") and not isinstance(value, type | FunctionType):
+            yield f"global {key!r} of {file.__name__.rpartition('.')[2]}", _print(value, seen)
 
 
-def _of_closure(name: str, function: FunctionType, seen: set[int]) -> Iterator[tuple[str, str]]:
+def _of_function(name: str, function: FunctionType, seen: set[int]) -> Iterator[tuple[str, str]]:
     for key, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        if _is_filled(cell):
             yield f"{key!r}, which {name} closes over,", _print(cell.cell_contents, seen)
-        except ValueError:  # an empty cell
-            continue
+    kept = [function.__defaults__, function.__kwdefaults__, vars(function)]
+    yield f"what {name} has as defaults or attributes", _print(kept, seen)
 
 
 def _print(value: Any, seen: set[int], depth: int = 0) -> str:
@@ -107,7 +112,11 @@ def _inside(value: Any) -> str | Sequence[Any]:
         case list() | tuple() | deque():
             return list(value)
         case FunctionType():
-            return [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+            cells = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+            named = [value.__globals__.get(name) for name in value.__code__.co_names]
+            return [*cells, *named, value.__defaults__, value.__kwdefaults__, vars(value)]
+        case partial():
+            return [value.func, value.args, value.keywords]
         case MethodType():
             return [] if isinstance(value.__self__, nn.Module) else [value.__self__]
         case nn.Module() | type() | ModuleType():

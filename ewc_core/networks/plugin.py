@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ewc_core.errors import PluginFailed
 from ewc_core.networks.contract import difference_mistakes, structure_mistakes
 from ewc_core.networks.guarded import GuardedForward, named
-from ewc_core.networks.trial import Trial
+from ewc_core.networks.tryout import Tryout
 from ewc_core.plugins import load_plugin
 from ewc_core.random_states import random_states_kept
 from ewc_core.specs.network import NETWORK_PLUGINS, PluginNetworkSpec
@@ -52,7 +52,7 @@ def try_out_plugin_network(
     num_outputs: int,
     generator: torch.Generator,
     examples: Tensor | None = None,
-    rehearse: Callable[[Trial], None] | None = None,
+    rehearse: Callable[[Tryout], None] | None = None,
 ) -> None:
     """Run two networks of the plug-in as a job will, and throw them away; `generator` is left as `build_plugin_network` does.
 
@@ -63,17 +63,17 @@ def try_out_plugin_network(
         SpecError: as `build_plugin_network` (PluginFailed: all mistakes at once).
     """
     first, second = _two(spec, input_shape, num_outputs, generator)
-    trial = Trial(first, second, spec.name)
+    tryout = Tryout(first, second, first.__dict__["forward"])
     for mistake in structure_mistakes(first) or difference_mistakes(first, second):
-        trial.note(mistake)
-    if not trial.mistakes:
+        tryout.note(mistake)
+    if not tryout.mistakes:
         with random_states_kept():
             torch.default_generator.manual_seed(0)  # not torch.manual_seed, which would reseed every GPU as well
-            trial.run(torch.rand(3, *input_shape) if examples is None else examples)
+            tryout.run(torch.rand(3, *input_shape) if examples is None else examples)
             if rehearse is not None:
-                rehearse(trial)
-    if trial.mistakes:
-        raise _broken(spec.name, trial.mistakes)
+                rehearse(tryout)
+    if tryout.mistakes:
+        raise _broken(spec.name, tryout.mistakes)
 
 
 def _two(
@@ -92,6 +92,8 @@ def _two(
             made: Any = make(input_shape, num_outputs, copy.deepcopy(spec.options))
         if not isinstance(made, nn.Module):
             raise _broken(spec.name, [f"it returned {type(made).__name__}, expected a torch.nn.Module"])
+        if isinstance(made, torch.jit.ScriptModule):
+            raise _broken(spec.name, [f"it returned a {type(made).__name__}, expected the nn.Module that it was made from"])
         if not isinstance(made.__dict__.get("forward"), GuardedForward):
             made.forward = GuardedForward(made, spec.name, num_outputs)
         return made

@@ -11,7 +11,7 @@ from ewc_core.consolidation import Constraint
 from ewc_core.errors import EwcError, NonFiniteError, PluginFailed
 from ewc_core.networks.guarded import failed_in, named
 from ewc_core.networks.plugin import try_out_plugin_network
-from ewc_core.networks.trial import Trial
+from ewc_core.networks.tryout import Tryout
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
 from ewc_core.specs import EwcMethod, MasMethod, OnlineEwcMethod, PenaltyStep, PluginNetworkSpec, SupervisedSpec
@@ -37,12 +37,12 @@ def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> None:
     rows = torch.arange(_NUM_EXAMPLES) % tasks.data(0).num_examples("train")
     examples, _ = tasks.data(0).read("train", rows)
 
-    def with_the_job(trial: Trial) -> None:
-        learner = Learner(trial.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood)
+    def with_the_job(tryout: Tryout) -> None:
+        learner = Learner(tryout.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood)
         for batches in _minibatches(spec, tasks):
-            _step(trial, learner, [tasks.segment(task, rows, seen=range(len(spec.tasks))) for task, rows in batches])
-        if not trial.mistakes:
-            _consolidate(trial, spec, tasks)
+            _step(tryout, learner, [tasks.segment(task, rows, seen=range(len(spec.tasks))) for task, rows in batches])
+        if not tryout.mistakes:
+            _consolidate(tryout, spec, tasks)
 
     try_out_plugin_network(
         spec.network,
@@ -66,22 +66,22 @@ def _minibatches(spec: SupervisedSpec, tasks: TaskBook) -> Iterator[list[tuple[i
     yield from by_size.values()
 
 
-def _step(trial: Trial, learner: Learner, segments: list[Segment]) -> None:
-    """One step, and one pass in eval mode over the same inputs."""
+def _step(tryout: Tryout, learner: Learner, segments: list[Segment]) -> None:
+    """Passes over the inputs in both modes, and one step."""
+    inputs = torch.cat([segment.inputs for segment in segments])
     try:
-        trial.network.train()
+        for training in (True, False):
+            tryout.repeats(inputs, training=training)
+        tryout.network.train()
         learner.step(segments)
-        trial.network.eval()
-        with torch.no_grad():
-            trial.network(torch.cat([segment.inputs for segment in segments]))
     except NonFiniteError:
         return  # it may be the learning rate: training tells it, with what to try
     except (Exception, SystemExit) as error:
-        if not _is_noted(trial, error):
+        if not _is_noted(tryout, error):
             raise
 
 
-def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
+def _consolidate(tryout: Tryout, spec: SupervisedSpec, tasks: TaskBook) -> None:
     """What the method does at the end of a visit, with the first examples of the first task; the curvature after it."""
     match spec.method:
         case EwcMethod() | OnlineEwcMethod():
@@ -91,7 +91,7 @@ def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
         case _:
             return
     view = tasks.view(0, seen=[0])
-    end = EndOfVisit(0, 0, trial.network, tasks.data(0), view, path=None, latest=None)
+    end = EndOfVisit(0, 0, tryout.network, tasks.data(0), view, path=None, latest=None)
     steps = consolidation_steps(spec.model_copy(update={"method": spec.method.model_copy(update=few)}), end)
     constraint: Constraint | None = None
     try:
@@ -104,27 +104,27 @@ def _consolidate(trial: Trial, spec: SupervisedSpec, tasks: TaskBook) -> None:
     except NonFiniteError:
         return
     except (Exception, SystemExit) as error:
-        if not _is_noted(trial, error, what):
+        if not _is_noted(tryout, error, what):
             raise
     if constraint is not None:
         book = ConstraintBook(spec.method, [constraint], latest_task=0)
         try:
-            capacity_guard(spec, book, end, ParameterLayout.of(trial.network))
+            capacity_guard(spec, book, end, ParameterLayout.of(tryout.network))
         except PluginFailed as failed:
-            trial.note(failed)
+            tryout.note(failed)
         except Exception:  # noqa: BLE001
             # Not every network has the second derivatives that this looks at. It is a diagnostic: training goes on without.
             return
 
 
-def _is_noted(trial: Trial, error: BaseException, what: str = "") -> bool:
+def _is_noted(tryout: Tryout, error: BaseException, what: str = "") -> bool:
     """Note what is wrong with the network; False for what is wrong with us, an error that our own code raised."""
     prefix = f"{what}: " if what else ""
-    failed = error if isinstance(error, EwcError) else failed_in(trial.network, error)
+    failed = error if isinstance(error, EwcError) else failed_in(tryout.network, error)
     if failed is not None:
-        trial.note(f"{prefix}{str(failed).removeprefix(named(trial.name))}")
+        tryout.note(f"{prefix}{str(failed).removeprefix(named(tryout.name))}")
     elif is_raised_by("torch", error):  # which cannot do with the network what is asked of it
-        trial.note(f"{prefix}torch {told(error)}")
+        tryout.note(f"{prefix}torch {told(error)}")
     else:
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -308,6 +309,46 @@ def counting_in_a_closure(input_shape: Shape, num_outputs: int, options: Options
             return super().forward(inputs)
 
     return CountingInAClosure(num_outputs)
+
+
+def counting_in_a_default(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def before(hidden: Tensor, counts: list[int] = [0]) -> Tensor:  # noqa: B006  # the shared default is the point
+        counts[0] += hidden.requires_grad + 1
+        return hidden
+
+    return Through(num_outputs, before=before)
+
+
+def counting_in_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    counts = {"calls": 0}
+
+    def hook(module: nn.Module, inputs: Any, outputs: Any) -> None:
+        counts["calls"] += 1
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs))
+    network.register_forward_hook(hook)
+    return network
+
+
+def scripted(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs)), torch.zeros(2, 2, 2))  # type: ignore[no-any-return]
+
+
+def squeezed_by_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = Through(num_outputs)
+    network.register_forward_hook(lambda module, inputs, outputs: outputs.squeeze())
+    return network
+
+
+def failing_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def hook(module: nn.Module, inputs: Any) -> None:
+        raise LookupError("not here")
+
+    network = Through(num_outputs)
+    network.register_forward_pre_hook(hook)
+    return network
 
 
 def scaled_by_the_first_batch(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:

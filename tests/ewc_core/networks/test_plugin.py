@@ -124,9 +124,17 @@ def test_a_tied_weight_stays_tied() -> None:
         ("system_noise", "in train mode its outputs, or their gradients, differ from one pass over the same inputs"),
         ("noisy_gradient", "in train mode its outputs, or their gradients, differ from one pass over the same inputs"),
         ("counting_silently", r"in train mode its forward changes attribute 'calls' of module 'noise', attribute 'seen'"),
-        ("counting_in_a_global", "in train mode its forward changes global '_counts' of its file"),
+        ("counting_in_a_global", "in train mode its forward changes global '_counts' of offered"),
         ("counting_in_its_class", "in train mode its forward changes attribute 'calls' of class 'CountingInItsClass'"),
         ("counting_in_a_closure", "'count', which .*forward closes over, from one pass"),
+        ("counting_in_a_default", "in train mode its forward changes attribute 'before' of the network"),
+        ("counting_in_a_hook", "in train mode its forward changes attribute '_forward_hooks' of the network"),
+        ("scripted", "it returned a TopLevelTracedModule, expected the nn.Module that it was made from"),
+        (
+            "squeezed_by_a_hook",
+            r"in train mode its forward returned torch\.float32 of shape \[3\], expected .*\[1, 3\]; it drops",
+        ),
+        ("failing_hook", r"a hook of it raised LookupError: not here \(offered\.py, line \d+\)$"),
         ("scaled_by_the_first_batch", "depend on what it was called with before"),
         ("a_mask_of_its_own", "a generator that no seed reaches"),
         (

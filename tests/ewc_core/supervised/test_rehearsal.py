@@ -61,8 +61,13 @@ def test_the_sizes_of_first_and_last_minibatches_of_every_task_and_of_the_joint_
     assert re.search(r"\(plugins\.py, line \d+\)$", str(refused.value))
 
 
+def test_noise_that_shows_in_whole_minibatches_only_is_found() -> None:
+    with pytest.raises(PluginFailed, match=r"in train mode its forward changes .*global '_GENERATOR' of plugins"):
+        SupervisedRun(_job("noisy_on_whole_minibatches", 49), data_dir=None)
+
+
 @pytest.mark.parametrize("method", ["ewc", "online_ewc", "mas", "si", "l2", "naive"])
-def test_the_trial_changes_no_bit_of_the_job(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trying_the_network_out_changes_no_bit_of_the_job(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"ewc_lambda": 5.0} if method in ("ewc", "online_ewc", "l2") else {}
     spec = _job("good", 20, 10, method={"kind": method, **extra}, training={"batch_size": 16})
     tried = weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method))

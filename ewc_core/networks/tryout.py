@@ -9,25 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import PluginFailed
-from ewc_core.networks.guarded import failed_in, named
+from ewc_core.networks.guarded import GuardedForward, failed_in, named
 from ewc_core.networks.hidden_state import hidden_state
 from ewc_core.params import FlatParameters
 from ewc_core.random_states import random_states
 from ewc_core.user_code import users_code
 
 _SHAPES = re.compile(r"\[[\d, ]*\]|\b\d+\b")
+_MAX_NAMED = 4
 _NUM_PASSES = 3
 """What one pass over the same inputs may still change, as a cache that is filled, the next ones may not."""
 
 
-class Trial:
-    """Two equal networks `network` and `twin` of the plug-in `name`, both used up; `mistakes` in the user's words."""
+class Tryout:
+    """Two equal networks `network`, with its `guard`, and `twin`, both used up; `mistakes` in the user's words."""
 
-    def __init__(self, network: nn.Module, twin: nn.Module, name: str) -> None:
+    def __init__(self, network: nn.Module, twin: nn.Module, guard: GuardedForward) -> None:
         self.network = network
         self.mistakes: list[str] = []
         self._twin = twin
-        self.name = name
+        self.name = guard.name
+        self._guard = guard
         self._noted: set[str] = set()
 
     def note(self, mistake: str | PluginFailed) -> None:
@@ -45,7 +47,7 @@ class Trial:
             self._is_fine(inputs.clone())
         if not runs:
             return
-        repeats = [self._repeats(examples, training=training) for training in (True, False)]
+        repeats = [self.repeats(examples, training=training) for training in (True, False)]
         if all(repeats):
             self._require_independent(examples)
         if not self.mistakes:
@@ -57,16 +59,22 @@ class Trial:
             try:
                 with users_code(f"its {mode}()", failed=PluginFailed):
                     self.network.train(mode == "train")
-                outputs = self.network(inputs)
+                outputs = self._guard.require(inputs, self.network(inputs))
             except PluginFailed as failed:
                 self.note(failed)
+                return False
+            except (Exception, SystemExit) as error:
+                hook = failed_in(self.network, error)
+                if hook is None:
+                    raise
+                self.note(hook)
                 return False
             if not torch.isfinite(outputs).all():
                 self.note(f"for inputs of shape {list(inputs.shape)} in {mode} mode its forward returned NaN or infinity")
                 return False
         return True
 
-    def _repeats(self, examples: Tensor, *, training: bool) -> bool:
+    def repeats(self, examples: Tensor, *, training: bool) -> bool:
         """Whether passes over the same inputs under the same seed agree, bit for bit, and leave nothing behind."""
         mode, num_before = "train" if training else "eval", len(self.mistakes)
         inputs = examples.clone()
@@ -88,9 +96,10 @@ class Trial:
         self._require_same_buffers(buffers, mode)
         changed = [key for key, value in states[-1].items() if states[-2].get(key) != value]
         if changed:
+            what = ", ".join(changed[:_MAX_NAMED])
             self.note(
-                f"in {mode} mode its forward changes {', '.join(changed)} from one pass over the same inputs to the next, "
-                "which no resume point holds; leave out counters and random generators of its own"
+                f"in {mode} mode its forward changes {what} from one pass over the same inputs to the next, which no resume "
+                "point holds; leave out counters and random generators of its own"
             )
         elif len(self.mistakes) == num_before and not all(_same(passes[0], other) for other in passes[1:]):
             self.note(
