@@ -22,7 +22,9 @@ def pointer(parts: Sequence[str | int]) -> str:
 
 
 def pointer_of_field(field: str) -> str:
-    """The JSON pointer of a dotted path such as `tasks.2.dataset`."""
+    """The JSON pointer of a dotted path such as `tasks.2.dataset`; a pointer is one already."""
+    if field.startswith("/"):
+        return field
     return pointer(field.split(".")) if field else ""
 
 

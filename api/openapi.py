@@ -1,6 +1,6 @@
-"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test compares with the app.
+"""The OpenAPI document. `python -m api.openapi` writes it, and a test compares it with the app.
 
-The client carries a copy, from which `ewc spec` explains the fields of specs without a service.
+It lies in the client, from which `ewc spec` explains the fields of specs without a service.
 """
 
 from __future__ import annotations

@@ -94,8 +94,10 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(f"registered for HTTPException, called with {type(error).__name__}")
     if isinstance(error.__cause__, EwcError):
-        # A middleware cannot raise an EwcError through FastAPI's body reader, which turns it into a 400: it comes wrapped.
+        # What reads the body cannot raise an EwcError through FastAPI, which turns it into a 400: it comes wrapped.
         return problem_of(error.__cause__, instance=request.url.path, request_id=request_id_of(request))
+    if isinstance(error.__cause__, RequestValidationError):
+        return _on_validation_error(request, error.__cause__)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _on_other_method(request)
     phrase = HTTPStatus(error.status_code).phrase

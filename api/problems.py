@@ -58,6 +58,26 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "The message names them, with the tasks that are made of them and both digests. A job never goes on with other data: "
             "put the old ones back and retry it (it goes on where it was), or submit a new job for the new ones.",
         ),
+        _of(
+            core.UserCodeFailed,
+            422,
+            "Code of users failed",
+            "Code that an installed package brings raised, or gave what it must not give.",
+        ),
+        _of(
+            core.PluginFailed,
+            422,
+            "Plug-in failed",
+            "A plug-in's network or data set raised, or breaks its contract. The message names the plug-in, what happened, "
+            "and the line of its own code where it did. Mend the plug-in; trying again does not help before.",
+        ),
+        _of(
+            core.EnvironmentFailed,
+            422,
+            "Environment failed",
+            "An environment raised, or gave what no agent can use. The message names the environment, what happened, and "
+            "the line of its own code where it did. Mend the environment; trying again does not help before.",
+        ),
         _of(core.ParameterMismatch, 500, "Stored parameters do not fit", "Stored tensors do not fit the network of their job."),
         _of(core.NonFiniteError, 500, "Not a finite number", "A computation gave NaN or infinity."),
         _of(core.StateFormatError, 500, "Stored state is malformed", "Stored bytes are not what they claim to be."),

@@ -17,7 +17,7 @@ from api.api_key_format import parse_key
 from api.caller import Caller, Scope
 from api.errors import Unauthorized, UnsupportedMediaType
 from api.services import services_of
-from api.storable_text import CarefulRequest, require_storable_parameters
+from api.storable_values import CarefulRequest, require_storable_parameters
 from ewc_core.errors import StoreUnavailable
 from store.unit_of_work import Database
 

@@ -3,7 +3,10 @@
 EwcError
 ├── SpecError                 a job spec or a value in one that cannot be run; `field` says which
 │   ├── DatasetUnavailable    a data set whose files are not there
-│   └── DataChanged           data that a job has read before, and that are no longer the same
+│   ├── DataChanged           data that a job has read before, and that are no longer the same
+│   └── UserCodeFailed        code of users that raised, or gave what it must not give
+│       ├── PluginFailed      ... of a plug-in: a network or a data set
+│       └── EnvironmentFailed ... of an environment
 ├── ParameterMismatch         tensors that do not fit the network (names, shapes or dtypes)
 ├── NonFiniteError            NaN or infinity where a number was expected
 ├── StateFormatError          stored bytes that are not what they claim to be
@@ -66,6 +69,24 @@ class DataChanged(SpecError):
     def __init__(self, message: str, *, field: str = "", changed: Mapping[str, str] | None = None) -> None:
         super().__init__(message, field=field)
         self.changed = dict(changed or {})
+
+
+class UserCodeFailed(SpecError):
+    """Code that users brought raised, or gave what it must not give: no attempt can help before it is mended."""
+
+    code = "user_code_failed"
+
+
+class PluginFailed(UserCodeFailed):
+    """A plug-in's network or data set, named by the message."""
+
+    code = "plugin_failed"
+
+
+class EnvironmentFailed(UserCodeFailed):
+    """An environment of gymnasium, named by the message."""
+
+    code = "environment_failed"
 
 
 class ParameterMismatch(EwcError):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ewc_core.errors import SpecError
+from ewc_core.errors import PluginFailed, SpecError
 from ewc_core.specs.plugins import installed_plugins
+from ewc_core.user_code import users_code
 
 
 def load_plugin(group: str, name: str, *, field: str) -> Any:
     """The object that the entry point `name` of `group` stands for; its package is imported.
 
     Raises:
-        SpecError: at `field`: no such entry point, several packages with one of this name, or the import fails.
+        SpecError: at `field`: no such entry point, or several packages with one of this name.
+        PluginFailed: the import fails.
     """
     found = list(entry_points(group=group, name=name))
     if not found:
@@ -22,12 +24,9 @@ def load_plugin(group: str, name: str, *, field: str) -> Any:
     if len({entry_point.value for entry_point in found}) > 1:
         sources = ", ".join(sorted(map(_source, found)))
         raise SpecError(f"plug-in {name!r} of group {group!r} is offered more than once: {sources}; uninstall one", field=field)
-    try:
+    what = f"plug-in {name!r} ({_source(found[0])}) cannot be loaded: importing it"
+    with users_code(what, failed=PluginFailed, field=field):
         return found[0].load()
-    except Exception as error:  # a user's module is imported: whatever it raises is the plug-in's error
-        raise SpecError(
-            f"plug-in {name!r} ({_source(found[0])}) cannot be loaded: {type(error).__name__}: {error}", field=field
-        ) from error
 
 
 def package_of(group: str, name: str) -> str | None:

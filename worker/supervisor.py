@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
-from store.job_states import DesiredState, JobStatus
+from store.job_states import HELD, DesiredState, JobStatus
 from store.records import Fence, JobOrders, JobSummary
 from store.unit_of_work import Database, Work
 from worker import exit_codes
@@ -112,7 +112,8 @@ class Supervisor:
             with self._database.fenced(fence) as work:
                 job = work.jobs.summary(fence.job_id, lock=True)
                 again = False
-                if status != exit_codes.SETTLED:
+                # Code of users can end the process with any status: only the record says whether the job is settled.
+                if status != exit_codes.SETTLED or job.status in HELD:
                     again = self._settle_crash(work, job, fence, status, last_words)
                 work.leases.release(fence)
             return again
@@ -134,9 +135,10 @@ class Supervisor:
     def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
-        if status == exit_codes.CRASHED:
+        crashed = status in (exit_codes.CRASHED, exit_codes.SETTLED)
+        if crashed:
             self._num_crashes = 1 if job.attempts_since_progress == 1 else self._num_crashes + 1
-        if status == exit_codes.CRASHED and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
+        if crashed and self._num_crashes >= _MAX_CRASHES_WITHOUT_PROGRESS:
             message = (
                 f"the trainer crashed twice at the same place{last_words}; the worker's log has the cause, under this job's id"
             )

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         log.exception("the trainer ends with an error of the system")
         return exit_codes.NO_RECORD_OR_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else exit_codes.CRASHED
-    except Exception:
+    except BaseException:  # the last line of defence: the supervisor reads the traceback and decides
         log.exception("the trainer ends with an unexpected error")
         return exit_codes.CRASHED
     finally:

@@ -22,6 +22,8 @@ _STREAM_DOC = {
     "description": "A page of events, or with `Accept: text/event-stream` all of them as they happen.",
     "content": {EVENT_STREAM: {}},
 }
+_LAST_SEQ = 2**31 - 1
+"""Events are numbered in 32 bits: after a larger number there are none either."""
 
 
 @router.get("", operation_id="list_events", response_model=ListOf[Event], responses={200: _STREAM_DOC})
@@ -37,7 +39,7 @@ def list_events(
 ) -> ListOf[Event] | Response:
     """Events of the job, oldest first: a page, or a stream that can be cut anywhere and continued without gap or duplicate."""
     streams = preferred(request.headers.get("accept"), ["application/json", EVENT_STREAM]) == EVENT_STREAM
-    place = _place(last_event_id, after)
+    place = min(_place(last_event_id, after), _LAST_SEQ)
     with services.database.read() as work:
         work.jobs.require(job_id, owner=caller.owner)
         page = [] if streams else work.events.page(job_id, after_seq=place, limit=limit + 1)

@@ -10,21 +10,27 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ewc_core.data.checked import checked_source
 from ewc_core.data.digests import Reading
 from ewc_core.data.layout import ALL_ARRAYS
 from ewc_core.data.source import DataSource
-from ewc_core.errors import DatasetUnavailable, SpecError
+from ewc_core.errors import DatasetUnavailable, PluginFailed, SpecError
 from ewc_core.plugins import load_plugin, package_of
+from ewc_core.random_states import random_states_kept
 from ewc_core.specs import LikelihoodName, PluginDataset
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
+from ewc_core.user_code import users_code
+
+_TYPE = "type"
 
 
 def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -> DataSource:
@@ -32,7 +38,8 @@ def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -
 
     Raises:
         DatasetUnavailable: no installed package has such a plug-in.
-        SpecError: it cannot be imported, raises, or returns what does not fit; the message names it.
+        PluginFailed: it cannot be imported, raises, returns what does not fit, or something else each time; the message names
+            it.
     """
     known = installed_plugins(TASK_SOURCE_PLUGINS)
     if dataset.name not in known:
@@ -42,17 +49,25 @@ def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -
         )
     make = load_plugin(TASK_SOURCE_PLUGINS, dataset.name, field="dataset.name")
     where = f"task source {dataset.name!r} with options {dataset.options}"
-    try:
-        made = make(copy.deepcopy(dataset.options))
-    except Exception as error:  # a user's function: whatever it raises is the plug-in's error
-        raise SpecError(f"{where} raised {type(error).__name__}: {error}", field="dataset.options") from error
-    values = {name: _value(made, name) for name in (*ALL_ARRAYS, "likelihood")}
+    with random_states_kept():
+        values = _made(make, dataset, where)
+        before = _digests(values)
+        values = _made(make, dataset, where)
     missing = [name for name in ALL_ARRAYS if values[name] is None]
     if missing:
-        raise SpecError(f"{where} returned {type(made).__name__} without {', '.join(missing)}", field="dataset.name")
-    likelihood = _likelihood(values.pop("likelihood"), where)
-    own = {name: _own(value) for name, value in values.items()}
-    source = checked_source(own, likelihood, where=where, field="dataset.name")
+        raise PluginFailed(f"{where} returned {values[_TYPE]} without {', '.join(missing)}", field="dataset.name")
+    changed = [name for name, digest in _digests(values).items() if digest != before[name]]
+    if changed:
+        raise PluginFailed(
+            f"{where}: two calls gave different {', '.join(changed)}; a job that goes on asks again, so draw from a generator "
+            "that the options seed, and keep nothing from one call to the next",
+            field="dataset.name",
+        )
+    likelihood = _likelihood(values["likelihood"], where)
+    try:
+        source = checked_source({name: values[name] for name in ALL_ARRAYS}, likelihood, where=where, field="dataset.name")
+    except SpecError as error:
+        raise PluginFailed(str(error), field=error.field) from error
     if reading is not None:
         options = json.dumps(dataset.options, sort_keys=True)
         reading.arrays(
@@ -62,6 +77,27 @@ def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -
             version=package_of(TASK_SOURCE_PLUGINS, dataset.name),
         )
     return source
+
+
+def _made(make: Callable[..., Any], dataset: PluginDataset, where: str) -> dict[str, Any]:
+    """What one call gives, by name (None for what it does not give), and the type of it all."""
+    with users_code(where, failed=PluginFailed, field="dataset.options"):
+        made = make(copy.deepcopy(dataset.options))
+        values = {name: _own(_value(made, name)) for name in (*ALL_ARRAYS, "likelihood")}
+    return {**values, _TYPE: type(made).__name__}
+
+
+def _digests(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _digest(value) for name, value in values.items()}
+
+
+def _digest(value: Any) -> str:
+    """Of an array's or tensor's bytes; anything else is told by its type and what it prints."""
+    if isinstance(value, Tensor) and value.layout is torch.strided and not value.is_quantized:
+        value = value.resolve_conj().resolve_neg().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return sha256(f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes()).hexdigest()
+    return type(value).__name__
 
 
 def _value(made: Any, name: str) -> Any:
@@ -80,4 +116,4 @@ def _likelihood(value: Any, where: str) -> LikelihoodName:
         return LikelihoodName.CATEGORICAL if value is None else LikelihoodName(value)
     except ValueError as error:
         names = ", ".join(repr(name.value) for name in LikelihoodName)
-        raise SpecError(f"{where} returned likelihood {value!r}, expected one of {names}", field="dataset.name") from error
+        raise PluginFailed(f"{where} returned likelihood {value!r}, expected one of {names}", field="dataset.name") from error

@@ -6,35 +6,41 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ewc_core.errors import SpecError
+from ewc_core.errors import EnvironmentFailed, SpecError
 from ewc_core.metrics import ScoreName
 from ewc_core.reinforcement.agent import Frames
 from ewc_core.reinforcement.environments.open import make_environments
-from ewc_core.specs.environments import AtariTask, EnvironmentSpec
+from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
 
 
 def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
-    """The frames that all tasks share, and the number of actions of the one with most; every environment is opened once.
+    """The frames that all tasks share, and the number of actions of the one with most; every environment is opened
+    once, reset, and a step made in it.
 
     Bounds of float frames are the widest of all tasks.
 
     Raises:
         SpecError: an environment is unknown, or its frames differ from the first task's; `field` says which.
+        EnvironmentFailed: the code of environments raised, or gave what it must not give; all of them at once.
     """
     found: list[Frames] = []
+    failures: dict[int, EnvironmentFailed] = {}
     for index, task in enumerate(tasks):
-        group = make_environments(task, num_envs=1, seed=0)
         try:
-            repeat = task.action_repeat if isinstance(task, AtariTask) else 1
-            found.append(Frames(group.frame_shape, group.frame_dtype, group.num_actions, repeat, group.low, group.high))
-        finally:
-            group.close()
-        if (found[index].shape, found[index].dtype) != (found[0].shape, found[0].dtype):
+            found.append(_tried(task))
+        except EnvironmentFailed as failed:
+            failures[index] = failed
+            continue
+        if (found[-1].shape, found[-1].dtype) != (found[0].shape, found[0].dtype):
             raise SpecError(
-                f"task {task.title!r} has frames {found[index].shape} {found[index].dtype}, the first task {tasks[0].title!r} "
+                f"task {task.title!r} has frames {found[-1].shape} {found[-1].dtype}, the first task {tasks[0].title!r} "
                 f"has {found[0].shape} {found[0].dtype}; one network plays them all",
                 field=f"tasks.{index}",
             )
+    if failures:
+        first = min(failures)
+        said = dict.fromkeys(map(str, failures.values()))  # tasks that play one environment say the same
+        raise EnvironmentFailed("; ".join(said), field=f"tasks.{first}.{failures[first].field}")
     lows = [frames.low for frames in found if frames.low is not None]
     highs = [frames.high for frames in found if frames.high is not None]
     return Frames(
@@ -45,6 +51,19 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
         low=np.minimum.reduce(lows) if len(lows) == len(found) else None,
         high=np.maximum.reduce(highs) if len(highs) == len(found) else None,
     )
+
+
+def _tried(task: EnvironmentSpec) -> Frames:
+    """What one environment's frames look like, after a reset and a step in it."""
+    group = make_environments(task, num_envs=1, seed=0)
+    try:
+        if isinstance(task, GymnasiumTask):
+            group.reset()
+            group.step(np.zeros(1, dtype=np.int64))
+        repeat = task.action_repeat if isinstance(task, AtariTask) else 1
+        return Frames(group.frame_shape, group.frame_dtype, group.num_actions, repeat, group.low, group.high)
+    finally:
+        group.close()
 
 
 def metric_of(task: EnvironmentSpec) -> ScoreName:

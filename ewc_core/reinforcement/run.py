@@ -24,18 +24,24 @@ from ewc_core.events import (
     Visit,
     VisitFinished,
     VisitStarted,
+    Warned,
 )
 from ewc_core.reinforcement.agent import Belief
+from ewc_core.reinforcement.environments.repeatable import is_repeatable
 from ewc_core.reinforcement.evaluate import details_of, play_task
 from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.games import metric_of, score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
 from ewc_core.resume import ResumePoint
-from ewc_core.specs.environments import EnvironmentSpec
+from ewc_core.specs.environments import EnvironmentSpec, GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
 
 NUM_LOGS_PER_VISIT = 200
+_NOT_REPEATABLE = (
+    "environment {!r} does not play an episode again for the same seed and the same actions: where the job is paused or killed "
+    "it goes on with other bits; let the environment draw from self.np_random, which reset(seed=...) seeds"
+)
 _TASKS_VISITED, _GENERATION = "visited_tasks", "generation"
 
 
@@ -186,6 +192,10 @@ class ReinforcementRun:
         yield VisitStarted(visit, self.step, num_steps)
         self.can_capture = False
         if self.step == 0:
+            task = self._games.tasks[visit.task_index]
+            is_new = visit.task_index not in self._visited
+            if is_new and isinstance(task, GymnasiumTask) and not is_repeatable(task):
+                yield Warned(visit, self.spec.method.kind, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
             for player in self._players.values():
                 player.enter(self._games.training_environment(visit.task_index, visit_index=visit.index))
         yield from self._play(visit, num_steps)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from ewc_core.specs.base import Spec
 from ewc_core.specs.hints import did_you_mean
+from ewc_core.specs.plugins import Options
 
 ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
 TASK_SOURCE_PLUGINS = "ewc.task_sources"
@@ -75,7 +76,7 @@ class PluginDataset(Spec):
 
     kind: Literal["plugin"] = "plugin"
     name: Annotated[str, Field(min_length=1, max_length=128)]
-    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=32)
+    options: Options = Field(default={}, max_length=32)
 
 
 def _kind_of_dataset(value: Any) -> str | None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ewc_core.specs.atari_games import ATARI_GAMES, RANDOM_AND_HUMAN
 from ewc_core.specs.base import Spec
 from ewc_core.specs.hints import meant
+from ewc_core.specs.plugins import Options, plugin_packages
 from ewc_core.specs.tasks import TaskName
 
 CATCH = "ewc/Catch-v0"
 MINATAR = "MinAtar/"
 MINATAR_CHANNELS = 10
+ENVIRONMENT_PLUGINS = "gymnasium.envs"  # the entry point group
 
 
 class Reference(Spec):
@@ -102,7 +104,8 @@ class AtariTask(Spec):
 
 
 class GymnasiumTask(Spec):
-    """Any environment of gymnasium with discrete actions and array observations, by its id.
+    """Any environment of gymnasium with discrete actions and array observations, by its id: gymnasium's own, and those of
+    installed packages with entry points `gymnasium.envs`.
 
     `permutation` 0 leaves it as it is; any other value shuffles the entries of its observations and its actions, each by one
     fixed permutation, the same in every job: to control what permuted pixels are to classification. `options` go to
@@ -115,14 +118,19 @@ class GymnasiumTask(Spec):
     id: Annotated[str, Field(min_length=1, max_length=128)]
     permutation: int = Field(default=0, ge=0, le=2**31 - 1)
     max_episode_steps: Annotated[int, Field(ge=1, le=10**7)] | None = None
-    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=16)
+    options: Options = Field(default={}, max_length=16)
     reference: Reference | None = None
 
     @field_validator("id")
     @classmethod
-    def _imports_nothing(cls, name: str) -> str:
-        if ":" in name:
-            raise ValueError(f"id {name!r} names a module to import; only environments that are registered can be played")
+    def _imports_only_what_offers_environments(cls, name: str) -> str:
+        module = name.rpartition(":")[0]
+        offering = plugin_packages(ENVIRONMENT_PLUGINS)
+        if module and module.partition(".")[0] not in offering:
+            raise ValueError(
+                f"id {name!r} names a module to import, which only a package with entry points {ENVIRONMENT_PLUGINS!r} may be; "
+                f"installed: {', '.join(offering) or 'none'}"
+            )
         return name
 
     @property

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.plugins import Options
 
 MAX_PARAMETERS = 50_000_000
 NETWORK_PLUGINS = "ewc.networks"  # the entry point group
@@ -36,7 +37,7 @@ class PluginNetworkSpec(Spec):
 
     kind: Literal["plugin"]
     name: Annotated[str, Field(min_length=1, max_length=128)]
-    options: dict[Annotated[str, Field(max_length=64)], Any] = Field(default={}, max_length=32)
+    options: Options = Field(default={}, max_length=32)
 
 
 def _kind_of_network(value: Any) -> str | None:

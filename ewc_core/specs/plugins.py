@@ -1,10 +1,37 @@
-"""What installed packages bring: names of entry points, found without importing anything."""
+"""What installed packages bring: names of entry points, found without importing anything; and the options they are given."""
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import entry_points
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
 
 
 def installed_plugins(group: str) -> tuple[str, ...]:
     """Names of the entry points of `group` in this environment, sorted."""
     return tuple(sorted({entry_point.name for entry_point in entry_points(group=group)}))
+
+
+def plugin_packages(group: str) -> tuple[str, ...]:
+    """The importable packages that the entry points of `group` lie in, sorted."""
+    return tuple(sorted({entry_point.module.partition(".")[0] for entry_point in entry_points(group=group)}))
+
+
+def _finite_throughout(options: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no such numbers: stored, they would come back as null. Raises ValueError; the message starts with the field."""
+    waiting: list[tuple[str, Any]] = list(options.items())
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{path} is {value}; a number in the options must be finite")
+        if isinstance(value, dict):
+            waiting.extend((f"{path}.{key}", part) for key, part in value.items())
+        elif isinstance(value, list | tuple):
+            waiting.extend((f"{path}.{index}", part) for index, part in enumerate(value))
+    return options
+
+
+Options = Annotated[dict[Annotated[str, Field(max_length=64)], Any], AfterValidator(_finite_throughout)]
+"""What a spec hands to code of users: any JSON object."""

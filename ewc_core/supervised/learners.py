@@ -35,6 +35,7 @@ def fresh_network(spec: SupervisedSpec, tasks: TaskBook, dropout: DropoutRates |
         num_outputs=tasks.heads.num_outputs,
         generator=generator(spec.seed, "network"),
         dropout=dropout,
+        is_tried=True,  # by the rehearsal, on the job's own data
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic
-from ewc_core.errors import NonFiniteError, SpecError
+from ewc_core.errors import EwcError, NonFiniteError, SpecError
 from ewc_core.events import (
     Consolidated,
     DataRead,
@@ -21,6 +21,7 @@ from ewc_core.events import (
     VisitStarted,
 )
 from ewc_core.networks import reseed_dropout
+from ewc_core.networks.guarded import failed_in
 from ewc_core.params import ParameterLayout
 from ewc_core.resume import ResumePoint
 from ewc_core.seeding import generator
@@ -32,6 +33,7 @@ from ewc_core.supervised.early_stopping import EarlyStopping
 from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.informing import Informing
 from ewc_core.supervised.learners import make_learner, new_stopping
+from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook
 
@@ -50,7 +52,8 @@ class SupervisedRun:
         """Load the data of the spec's tasks and make the networks; `digests`, by name, are those of data read before.
 
         Raises:
-            SpecError: the tasks or the network do not fit together; `field` says which.
+            SpecError: the tasks or the network do not fit together; `field` says which. PluginFailed: all that is wrong with a
+                plug-in's network.
             DataChanged: data are not what they were.
             StateFormatError: a data file is damaged.
         """
@@ -60,6 +63,7 @@ class SupervisedRun:
         self.can_capture = True
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
+        rehearse(spec, self._tasks)
         self._visited: list[int] = []
         self._constraints = ConstraintBook(spec.method)
         self._largest_share: float | None = None
@@ -148,8 +152,20 @@ class SupervisedRun:
             SpecError: another visit or task is due, or the data set is unavailable.
             DataChanged: the data of a task that was announced are not what they were.
             NonFiniteError: a network diverged.
+            PluginFailed: code of a plug-in raised, or gave what it must not give.
         """
         self._expect(visit)
+        try:
+            yield from self._learn(visit)
+        except (EwcError, GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            failed = failed_in(self._learners[self.spec.method.kind].network, error)
+            if failed is None:
+                raise
+            raise failed from error
+
+    def _learn(self, visit: Visit) -> Iterator[Event]:
         self._ending = False
         self._informing.start_visit()
         batches = self._tasks.batches(visit.task_index, "shuffle", visit.index)

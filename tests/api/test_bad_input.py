@@ -18,6 +18,10 @@ def _spec(**changes) -> str:
     return json.dumps({**SPEC, **changes})
 
 
+def _options(text: str) -> str:
+    return _spec(network={"kind": "plugin", "name": "any", "options": "OPTIONS"}).replace('"OPTIONS"', text)
+
+
 CASES = {
     "malformed JSON": ('{"method": {', 400, "malformed_json", None),
     "two documents": ("{} {}", 400, "malformed_json", None),
@@ -140,6 +144,35 @@ CASES = {
     "momentum without sgd": (_spec(training={"momentum": 0.9}), 422, "invalid_request", "/training/momentum"),
     "NUL in a name": (_spec(name="a\x00b"), 422, "invalid_spec", "/name"),
     "half a surrogate pair": (_spec(metadata={"a": "\ud800"}), 422, "invalid_spec", "/metadata/a"),
+    "1e400 in options": (_options('{"x": 1e400}'), 422, "invalid_request", "/network/options/x"),
+    "-1e400 deep in options": (_options('{"a.b": [0, {"c/d": -1e400}]}'), 422, "invalid_request", "/network/options/a.b/1/c~1d"),
+    "NaN in options": (_options('{"x": [NaN]}'), 422, "invalid_request", "/network/options/x/0"),
+    "-Infinity in options": (_options('{"x": -Infinity}'), 422, "invalid_request", "/network/options/x"),
+    "an integer of 65 bits in options": (_options(f'{{"x": {2**64}}}'), 422, "invalid_request", "/network/options/x"),
+    "an integer beyond float64 in options": (_options('{"x": %s}' % ("9" * 400)), 422, "invalid_request", "/network/options/x"),
+    "NUL in a name of options": (_options('{"x.y": {"\\u0000": 1}}'), 422, "invalid_spec", "/network/options/x.y"),
+    "deep options": (_options('{"x": ' + "[" * 70 + "]" * 70 + "}"), 422, "invalid_request", "/network/options/x" + "/0" * 61),
+    "1e400 in options of data": (
+        _spec(tasks=[{"kind": "plain", "dataset": {"kind": "plugin", "name": "any", "options": {"x": float("inf")}}}]),
+        422,
+        "invalid_request",
+        "/tasks/0/dataset/options/x",
+    ),
+    "1e400 in options of a game": (
+        json.dumps(
+            {
+                "kind": "reinforcement",
+                "schedule": {"kind": "rounds", "num_rounds": 1, "num_steps": 1000},
+                "method": {"kind": "naive"},
+                "tasks": [{"kind": "gymnasium", "id": "any/Thing-v0", "options": {"x": float("inf")}}],
+            }
+        ),
+        422,
+        "invalid_request",
+        "/tasks/0/options/x",
+    ),
+    "an infinite name": (_spec(name=float("inf")), 422, "invalid_request", "/name"),
+    "infinite metadata": (_spec(metadata={"x": float("inf")}), 422, "invalid_request", "/metadata/x"),
 }
 
 

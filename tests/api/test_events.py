@@ -40,6 +40,13 @@ def test_a_page_begins_after_the_last_event_id(client, submit, database):
     assert [event["seq"] for event in page["data"]] == [4]
 
 
+@pytest.mark.parametrize("after", [2**31 - 1, 2**31, 10**18 - 1])
+def test_nothing_comes_after_a_number_that_no_event_has_however_large(client, submit, after):
+    job_id = submit()
+    assert client.get(f"/v1/jobs/{job_id}/events", params={"after": after}).json()["data"] == []
+    assert client.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(after)}).json()["data"] == []
+
+
 def _read(client: httpx.Client, job_id: str, *, after: int = 0, at_most: int | None = None) -> tuple[list[int], list[str]]:
     """Event numbers and everything else of a stream, which is cut after `at_most` events."""
     headers = {**STREAM, **({"Last-Event-ID": str(after)} if after else {})}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.errors import SpecError
+from ewc_core.errors import EnvironmentFailed
 from ewc_core.reinforcement.environments.episodes import Episodes
 from ewc_core.reinforcement.environments.group import EnvironmentStep
-from ewc_core.reinforcement.environments.gymnasium_open import num_actions_of, open_environment, to_frames
+from ewc_core.reinforcement.environments.guarded_environment import GuardedEnvironment
 from ewc_core.specs.environments import GymnasiumTask
 
 
@@ -25,15 +24,15 @@ class GymnasiumGroup:
 
         Raises:
             SpecError: an unknown id, options that it does not take, or observations or actions that an agent cannot play with.
+            EnvironmentFailed: its own code raised.
         """
-        self._environments = [open_environment(task) for _ in range(num_envs)]
-        self.own_actions = num_actions_of(task, self._environments[0])
+        self._environments = [GuardedEnvironment(task) for _ in range(num_envs)]
+        first = self._environments[0]
+        self.own_actions = first.num_actions
         self.num_envs, self.num_actions = num_envs, num_actions or self.own_actions
-        self._task = task
-        self._frames = to_frames(task, self._environments[0])
-        self.frame_shape: tuple[int, ...] = self._frames.shape
-        self.frame_dtype: np.dtype[Any] = self._frames.dtype
-        self.low, self.high = self._frames.low, self._frames.high
+        self.frame_shape: tuple[int, ...] = first.frames.shape
+        self.frame_dtype: np.dtype[Any] = first.frames.dtype
+        self.low, self.high = first.frames.low, first.frames.high
         self._episodes = Episodes(num_envs, seed=seed)
 
     def reset(self) -> NDArray[Any]:
@@ -47,8 +46,7 @@ class GymnasiumGroup:
         rewards = np.zeros(self.num_envs)
         terminated, over = (np.zeros(self.num_envs, dtype=np.bool_) for _ in range(2))
         for copy, environment in enumerate(self._environments):
-            observation, reward, ended, cut, _ = environment.step(self._own(int(actions[copy])))
-            frames[copy], rewards[copy] = self._frames.convert(observation), float(reward)
+            frames[copy], rewards[copy], ended, cut = environment.step(self._own(int(actions[copy])))
             terminated[copy], over[copy] = ended, ended or cut
         final = frames
         if over.any():
@@ -66,10 +64,10 @@ class GymnasiumGroup:
         self._episodes.load_state(state)
         frames = np.empty((self.num_envs, *self.frame_shape), dtype=self.frame_dtype)
         for copy, environment in enumerate(self._environments):
-            observation, _ = environment.reset(seed=self._episodes.seed_of(copy))
+            frame = environment.reset(self._episodes.seed_of(copy))
             for action in self._episodes.actions[copy]:
-                observation = environment.step(self._own(action))[0]
-            frames[copy] = self._frames.convert(observation)
+                frame = environment.step(self._own(action))[0]
+            frames[copy] = frame
         return frames
 
     def render(self) -> NDArray[np.uint8] | None:
@@ -77,23 +75,23 @@ class GymnasiumGroup:
 
         Raises:
             SpecError: it needs a package for that which is not installed.
+            EnvironmentFailed: its own code raised.
         """
-        environment = self._environments[0]
-        if environment.render_mode != "rgb_array":
-            return None
-        try:
-            return np.asarray(environment.render(), dtype=np.uint8)
-        except gymnasium.error.DependencyNotInstalled as error:
-            raise SpecError(f"environment {self._task.id!r} cannot be drawn: {error}", field="id") from error
+        return self._environments[0].render()
 
     def close(self) -> None:
         """Close all environments."""
+        failures = []
         for environment in self._environments:
-            environment.close()
+            try:
+                environment.close()
+            except EnvironmentFailed as failed:
+                failures.append(failed)
+        if failures:
+            raise failures[0]
 
     def _begin(self, copy: int) -> NDArray[Any]:
-        observation, _ = self._environments[copy].reset(seed=self._episodes.begin(copy))
-        return self._frames.convert(observation)
+        return self._environments[copy].reset(self._episodes.begin(copy))
 
     def _own(self, action: int) -> int:
         return action if action < self.own_actions else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 
 from ewc_core.data import DataSource, Sources
 from ewc_core.data.plugin import load_plugin_source
-from ewc_core.errors import DatasetUnavailable, SpecError
+from ewc_core.errors import DatasetUnavailable, PluginFailed, SpecError
 from ewc_core.specs import LikelihoodName, PlainTask, PluginDataset
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
@@ -61,6 +62,32 @@ def that_raises(options: Mapping[str, Any]) -> dict[str, Any]:
     raise KeyError("angle")
 
 
+def that_leaves(options: Mapping[str, Any]) -> dict[str, Any]:
+    sys.exit(0)
+
+
+def that_raises_when_asked(options: Mapping[str, Any]) -> Any:
+    class Asked:
+        @property
+        def train_targets(self) -> Any:
+            raise OSError("no /srv/hidden/labels.csv")
+
+    return Asked()
+
+
+def with_noise(options: Mapping[str, Any]) -> dict[str, Any]:
+    return train_and_test(train_inputs=torch.rand(6, 2))
+
+
+def with_numpys_noise(options: Mapping[str, Any]) -> dict[str, Any]:
+    return train_and_test(test_inputs=np.random.rand(3, 2))  # the wrong generator is the point
+
+
+def other_every_time(options: Mapping[str, Any]) -> dict[str, Any]:
+    _calls.append(options)
+    return train_and_test(train_targets=np.roll(np.array([0, 1, 2, 0, 1, 2]), len(_calls)))
+
+
 def _load(install: Install, target: str, **options: Any) -> DataSource:
     install({"own": target if ":" in target else f"{__name__}:{target}"})
     return load_plugin_source(PluginDataset(name="own", options=options))
@@ -99,7 +126,7 @@ def test_one_data_set_is_made_once_for_each_set_of_options(install: Install) -> 
     sources, before = Sources(None), len(_calls)
     for value in (1, 2, 1):
         sources.task(PlainTask(kind="plain", dataset=PluginDataset(name="own", options={"value": value})))
-    assert len(_calls) - before == 2
+    assert len(_calls) - before == 4, "twice each, to see that it gives the same again"
 
 
 @pytest.mark.parametrize(
@@ -108,15 +135,22 @@ def test_one_data_set_is_made_once_for_each_set_of_options(install: Install) -> 
         ("without_test_set", "returned dict without test_inputs, test_targets"),
         ("with_a_bad_label", "labels from -2 to 2 found"),
         ("with_a_strange_likelihood", "returned likelihood 'poisson', expected one of 'categorical', 'bernoulli', 'gaussian'"),
-        ("that_raises", "raised KeyError: 'angle'"),
+        ("that_raises", r"raised KeyError: 'angle' \(test_plugin\.py, line \d+\)"),
+        ("that_leaves", r"raised SystemExit: 0 \(test_plugin\.py, line \d+\)"),
+        ("that_raises_when_asked", r"raised OSError: no labels\.csv \(test_plugin\.py, line \d+\)"),
+        ("with_noise", "two calls gave different train_inputs;"),
+        ("with_numpys_noise", "two calls gave different test_inputs;"),
+        ("other_every_time", "two calls gave different train_targets;"),
         ("builtins:len", "raised|returned int without"),
-        ("no_such_function", "cannot be loaded: AttributeError"),
-        ("no_such_module_at_all:source", "cannot be loaded: ModuleNotFoundError"),
+        ("no_such_function", "cannot be loaded: importing it raised AttributeError"),
+        ("no_such_module_at_all:source", "cannot be loaded: importing it raised ModuleNotFoundError"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_by_name(install: Install, target: str, message: str) -> None:
-    with pytest.raises(SpecError, match=rf"'own'.*({message})") as error:
+    random_state = repr(np.random.get_state())
+    with pytest.raises(PluginFailed, match=rf"'own'.*({message})") as error:
         _load(install, target, angle=1)
+    assert repr(np.random.get_state()) == random_state
     assert error.value.field.startswith("dataset.")
 
 

@@ -79,6 +79,19 @@ class _Positions(nn.Module):
         return outputs
 
 
+class _Recurrent(nn.Module):
+    """A GRU over two steps, and a branch on the data after it: vmap can trace neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.last = nn.GRU(2, 3, batch_first=True), nn.Linear(3, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = self.cell(inputs.view(-1, 2, 2))[0][:, -1]
+        outputs: Tensor = self.last(hidden if float(inputs.detach().sum()) > 1e9 else hidden.sin())
+        return outputs
+
+
 def _filled(network: nn.Module, inputs: Tensor) -> tuple[nn.Module, Tensor]:
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -87,7 +100,7 @@ def _filled(network: nn.Module, inputs: Tensor) -> tuple[nn.Module, Tensor]:
     return network.double(), inputs
 
 
-@pytest.mark.parametrize("kind", ["linear", "deep", "reused", "positions"])
+@pytest.mark.parametrize("kind", ["linear", "deep", "reused", "positions", "recurrent"])
 def test_it_equals_one_example_at_a_time_in_eval_mode(kind: str) -> None:
     inputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     network, inputs = {
@@ -95,6 +108,7 @@ def test_it_equals_one_example_at_a_time_in_eval_mode(kind: str) -> None:
         "deep": _deep,
         "reused": lambda: _filled(_Reused(), inputs),
         "positions": lambda: _filled(_Positions(), inputs),
+        "recurrent": lambda: _filled(_Recurrent(), inputs),
     }[kind]()
     network.eval()
     expected = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters()}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -190,3 +193,223 @@ def needs_a_width(input_shape: Shape, num_outputs: int, options: Options) -> nn.
 def changes_its_options(input_shape: Shape, num_outputs: int, options: dict[str, Any]) -> nn.Module:
     options["sizes"].append(1)
     return Through(num_outputs)
+
+
+class Noise(nn.Module):
+    """Adds what a function of the test gives, in train mode or always; `generator` and other attributes are for it."""
+
+    def __init__(self, draw: Any, *, always: bool = False, **attributes: Any) -> None:
+        super().__init__()
+        self._draw, self._always = draw, always
+        vars(self).update(attributes)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden + self._draw(self) if self.training or self._always else hidden
+
+
+def _noisy(draw: Any, num_outputs: int, **options: Any) -> nn.Module:
+    network = Through(num_outputs)
+    network.noise = Noise(draw, **options)
+    network.before = network.noise
+    return network
+
+
+def squeezing(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return Through(num_outputs, after=Tensor.squeeze)
+
+
+def own_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    generator = torch.Generator().manual_seed(0)
+    return _noisy(lambda noise: torch.randn(4, generator=noise.generator), num_outputs, generator=generator)
+
+
+def own_numpy_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda noise: noise.generator.random(), num_outputs, generator=np.random.default_rng(0))
+
+
+def own_python_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda noise: noise.generator.random(), num_outputs, generator=random.Random(0))  # noqa: S311
+
+
+def numpys_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda _: np.random.rand(), num_outputs)  # the wrong generator is the point
+
+
+def pythons_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda _: random.random(), num_outputs)  # noqa: S311
+
+
+def noise_in_eval_mode(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def draw(noise: Noise) -> Any:
+        return 0.0 if noise.training else torch.randn(4, generator=noise.generator)
+
+    return _noisy(draw, num_outputs, always=True, generator=torch.Generator())
+
+
+def system_noise(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda _: random.SystemRandom().random(), num_outputs)
+
+
+def noisy_gradient(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def after(outputs: Tensor) -> Tensor:
+        if outputs.requires_grad:
+            outputs.register_hook(lambda gradient: gradient * random.SystemRandom().random())
+        return outputs
+
+    return Through(num_outputs, after=after)
+
+
+def counting_silently(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    """Two counters that have not changed an output so far."""
+
+    def draw(noise: Any) -> float:
+        noise.calls += 1
+        noise.seen["batches"] += 1
+        return 0.0 if noise.calls < 1000 else 1.0
+
+    return _noisy(draw, num_outputs, calls=0, seen={"batches": 0})
+
+
+_counts = [0]
+
+
+class CountingInAGlobal(Through):
+    """Counts in its file."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        _counts[0] += self.training
+        return super().forward(inputs)
+
+
+def counting_in_a_global(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return CountingInAGlobal(num_outputs)
+
+
+class CountingInItsClass(Through):
+    """Counts in its class."""
+
+    calls = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        CountingInItsClass.calls += self.training
+        return super().forward(inputs)
+
+
+def counting_in_its_class(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return CountingInItsClass(num_outputs)
+
+
+def counting_in_a_closure(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    count = 0
+
+    class CountingInAClosure(Through):
+        def forward(self, inputs: Tensor) -> Tensor:
+            nonlocal count
+            count += self.training
+            return super().forward(inputs)
+
+    return CountingInAClosure(num_outputs)
+
+
+def counting_in_a_default(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def before(hidden: Tensor, counts: list[int] = [0]) -> Tensor:  # noqa: B006  # the shared default is the point
+        counts[0] += hidden.requires_grad + 1
+        return hidden
+
+    return Through(num_outputs, before=before)
+
+
+def counting_in_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    counts = {"calls": 0}
+
+    def hook(module: nn.Module, inputs: Any, outputs: Any) -> None:
+        counts["calls"] += 1
+
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs))
+    network.register_forward_hook(hook)
+    return network
+
+
+def scripted(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs)), torch.zeros(2, 2, 2))  # type: ignore[no-any-return]
+
+
+def squeezed_by_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = Through(num_outputs)
+    network.register_forward_hook(lambda module, inputs, outputs: outputs.squeeze())
+    return network
+
+
+def failing_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def hook(module: nn.Module, inputs: Any) -> None:
+        raise LookupError("not here")
+
+    network = Through(num_outputs)
+    network.register_forward_pre_hook(hook)
+    return network
+
+
+def scaled_by_the_first_batch(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def draw(noise: Any) -> Any:
+        noise.shift = noise.last if noise.shift is None else noise.shift
+        return noise.shift
+
+    network = Through(num_outputs)
+    network.noise = Noise(draw, shift=None, last=None)
+
+    def before(hidden: Tensor) -> Tensor:
+        network.noise.last = hidden.mean()
+        return network.noise(hidden)  # type: ignore[no-any-return]
+
+    network.before = before
+    return network
+
+
+def a_mask_of_its_own(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def draw(noise: Any) -> Any:
+        noise.mask = random.SystemRandom().random() if noise.mask is None else noise.mask
+        return noise.mask
+
+    return _noisy(draw, num_outputs, mask=None)
+
+
+def caching(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def draw(noise: Any) -> Any:
+        noise.positions = torch.arange(4.0) if noise.positions is None else noise.positions
+        return noise.positions
+
+    return _noisy(draw, num_outputs, positions=None)
+
+
+def same_noise_every_time(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda _: torch.randn(4, generator=torch.Generator().manual_seed(3)), num_outputs)
+
+
+def changing_its_inputs(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return Through(num_outputs, before=lambda hidden: hidden.mul_(0.5))
+
+
+def leaves(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return Through(num_outputs, after=lambda _: sys.exit(3))
+
+
+def twice_wrong(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = Through(num_outputs)
+    network.head.bias.requires_grad_(False)
+    network.unused = nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    return network
+
+
+def noisy_twice(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return _noisy(lambda _: torch.randn(4) * np.random.rand(), num_outputs)
+
+
+def fails_on_large_inputs(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def before(hidden: Tensor) -> Tensor:
+        if hidden.max() > 5.0:
+            raise OSError("neither '/opt/a server/weights.bin' nor /opt/b.bin \0\nhere")
+        return hidden
+
+    return Through(num_outputs, before=before)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ewc_core.errors import SpecError
+from ewc_core.errors import PluginFailed, SpecError
 from ewc_core.networks import DropoutRates, build_network
 from ewc_core.params import FlatParameters
 from ewc_core.specs import PluginNetworkSpec, count_parameters
@@ -91,11 +94,14 @@ def test_a_tied_weight_stays_tied() -> None:
         ("double", r"'head\.weight' is torch\.float64 on cpu, expected torch\.float32"),
         ("frozen", r"'head\.bias' requires no gradient; register a constant as a buffer"),
         ("huge", "has 50000015 parameters; at most 50000000"),
-        ("one_output_more", r"float32 of shape \[3, 4\] for inputs of shape \[3, 2, 2\] in eval mode, expected .* \[3, 3\]"),
+        ("one_output_more", r"for inputs of shape \[3, 2, 2\] in train mode .*float32 of shape \[3, 4\], expected .* \[3, 3\]$"),
         ("double_outputs", r"returned torch\.float64"),
         ("a_pair", "returned tuple"),
         ("zero_over_zero", "NaN or infinity"),
-        ("two_examples_only", r"raised RuntimeError for inputs of shape \[3, 2, 2\] in eval mode"),
+        (
+            "two_examples_only",
+            r"for inputs of shape \[3, 2, 2\] in train mode its forward raised RuntimeError: .* \(offered\.py, line \d+\)$",
+        ),
         ("batch_norm", r"changes its buffers 2\.num_batches_tracked, 2\.running_mean, 2\.running_var, .*GroupNorm or LayerNorm"),
         ("batch_norm_in_eval_mode", r"running_mean.* stays in eval mode when train\(\) is called"),
         ("batch_statistics", "change with the other examples of the minibatch"),
@@ -107,16 +113,78 @@ def test_a_tied_weight_stays_tied() -> None:
         ("detached", "no gradient to its parameters"),
         ("no_backward", "its backward pass raised RuntimeError"),
         ("infinite_gradient", "gradient of its outputs is not finite"),
-        ("counting", "keep nothing from one call to the next"),
-        ("needs_a_width", r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width'"),
+        ("counting", "in train mode its forward changes attribute 'calls' of the network from one pass"),
+        ("squeezing", r"\[1, 2, 2\] in train mode .*of shape \[3\], expected .*\[1, 3\]; it drops dimensions of size 1: give"),
+        ("own_generator", "in train mode its forward changes attribute 'generator' of module 'noise'"),
+        ("own_numpy_generator", "in train mode its forward changes attribute 'generator' of module 'noise'"),
+        ("own_python_generator", "in train mode its forward changes attribute 'generator' of module 'noise'"),
+        ("numpys_generator", "in train mode it draws from numpy's global generator"),
+        ("pythons_generator", "in train mode it draws from Python's global generator"),
+        ("noise_in_eval_mode", "in eval mode its forward changes attribute 'generator' of module 'noise'"),
+        ("system_noise", "in train mode its outputs, or their gradients, differ from one pass over the same inputs"),
+        ("noisy_gradient", "in train mode its outputs, or their gradients, differ from one pass over the same inputs"),
+        ("counting_silently", r"in train mode its forward changes attribute 'calls' of module 'noise', attribute 'seen'"),
+        ("counting_in_a_global", "in train mode its forward changes global '_counts' of offered"),
+        ("counting_in_its_class", "in train mode its forward changes attribute 'calls' of class 'CountingInItsClass'"),
+        ("counting_in_a_closure", "'count', which .*forward closes over, from one pass"),
+        ("counting_in_a_default", "in train mode its forward changes attribute 'before' of the network"),
+        ("counting_in_a_hook", "in train mode its forward changes attribute '_forward_hooks' of the network"),
+        ("scripted", "it returned a TopLevelTracedModule, expected the nn.Module that it was made from"),
+        (
+            "squeezed_by_a_hook",
+            r"in train mode its forward returned torch\.float32 of shape \[3\], expected .*\[1, 3\]; it drops",
+        ),
+        ("failing_hook", r"a hook of it raised LookupError: not here \(offered\.py, line \d+\)$"),
+        ("scaled_by_the_first_batch", "depend on what it was called with before"),
+        ("a_mask_of_its_own", "a generator that no seed reaches"),
+        (
+            "changing_its_inputs",
+            "in train mode its forward changes its inputs in place; other networks get the same ones, so copy",
+        ),
+        ("leaves", r"in train mode its forward raised SystemExit: 3 \(offered\.py"),
+        (
+            "needs_a_width",
+            r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$",
+        ),
     ],
 )
 def test_a_network_that_breaks_the_contract_is_refused_by_name(name: str, said: str) -> None:
-    before = torch.get_rng_state()
-    with pytest.raises(SpecError, match=f"plug-in network '{name}'.*{said}") as refused:
+    before = torch.get_rng_state(), repr(np.random.get_state()), random.getstate()
+    with pytest.raises(PluginFailed, match=f"plug-in network '{name}'.*{said}") as refused:
         _build(name)
     assert refused.value.field == "network"
-    assert torch.equal(torch.get_rng_state(), before)
+    assert "/" not in str(refused.value)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (repr(np.random.get_state()), random.getstate()) == before[1:]
+
+
+@pytest.mark.usefixtures("_offered")
+@pytest.mark.parametrize("name", ["plain", "tied", "frozen_batch_norm", "caching", "same_noise_every_time"])
+def test_a_good_network_is_let_through_and_a_cache_that_settles_is_no_memory(name: str) -> None:
+    _build(name)
+
+
+@pytest.mark.usefixtures("_offered")
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(PluginFailed) as refused:
+        _build("twice_wrong")
+    assert re.search(
+        r"2 mistakes: \(1\) .*'unused' is torch\.float64 .*; \(2\) .*'head\.bias' requires no gradient", str(refused.value)
+    )
+    with pytest.raises(PluginFailed) as refused:
+        _build("noisy_twice")
+    assert re.search(r"2 mistakes: \(1\) .*torch's global generator.*; \(2\) .*numpy's global generator", str(refused.value))
+
+
+@pytest.mark.usefixtures("_offered")
+def test_an_error_that_comes_later_is_the_plug_ins_with_its_own_line_and_no_folder() -> None:
+    network = _build("fails_on_large_inputs")
+    network(torch.ones(2, 2, 2))
+    said = r"plug-in network 'fails_on_large_inputs': for inputs of shape \[2, 2, 2\] in train mode its forward raised "
+    with pytest.raises(
+        PluginFailed, match=said + r"OSError: neither 'weights\.bin' nor b\.bin \\x00 here \(offered\.py, line \d+\)$"
+    ):
+        network(torch.full((2, 2, 2), 9.0))
 
 
 @pytest.mark.usefixtures("_offered")
@@ -143,7 +211,9 @@ def test_an_unknown_name_is_refused_with_the_names_that_are_installed() -> None:
 
 def test_a_package_that_cannot_be_imported_is_named(install: Install) -> None:
     install("damaged", "nowhere = not_a_module_of_anyone:network")
-    with pytest.raises(SpecError, match=r"not_a_module_of_anyone:network of damaged.* cannot be loaded: ModuleNotFoundError"):
+    with pytest.raises(
+        SpecError, match=r"not_a_module_of_anyone:network of damaged.* cannot be loaded: importing it raised ModuleNotFoundError"
+    ):
         _build("nowhere")
 
 
