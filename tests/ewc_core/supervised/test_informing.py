@@ -14,7 +14,6 @@ from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.task_book import TaskBook
 from tests.ewc_core.supervised.jobs import digests, job, learn_all, of_type
 
-
 SPEC = job(controls=["naive"])
 
 
