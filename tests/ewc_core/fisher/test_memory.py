@@ -117,9 +117,9 @@ def _curvature(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -
 def test_whatever_looks_at_examples_takes_few_of_large_ones_at_a_time(
     look: Callable[[nn.Module, Tensor, LikelihoodName], None], likelihood: LikelihoodName
 ) -> None:
-    """All 200 at once would be 100 MiB in one tensor."""
+    """All 100 at once would be 50 MiB in one tensor."""
     with _largest() as seen:
-        look(_Wide(), torch.rand(200, 2), likelihood)
+        look(_Wide(), torch.rand(100, 2), likelihood)
     assert seen.nbytes <= DEFAULT_CHUNK_BYTES / 2
 
 

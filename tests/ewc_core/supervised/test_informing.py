@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from ewc_core.supervised import informing
 from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.task_book import TaskBook
 from tests.ewc_core.supervised.jobs import digests, job, learn_all, of_type
+
+SPEC = job(controls=["naive"])
 
 
 def _breaks(*_: Any, **__: Any) -> Any:
@@ -27,17 +31,21 @@ BROKEN: dict[str, tuple[object, str]] = {
 }
 
 
+@functools.cache
+def _ends() -> tuple[dict[str, str], list[Mapping[int, float]]]:
+    """Weights and scores of the job in which nothing breaks."""
+    run, events = learn_all(SPEC, (0, 1))
+    return digests(run), [event.scores for event in of_type(events, Evaluated)]
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_diagnostic_that_raises_is_an_event_and_the_job_ends_with_the_same_bits(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = job(controls=["naive"])
-    expected, events = learn_all(spec, (0, 1))
-    scores = [event.scores for event in of_type(events, Evaluated)]
+    expected = _ends()
     monkeypatch.setattr(*BROKEN[name], _breaks)
-    run, broken = learn_all(spec, (0, 1))
-    assert digests(run) == digests(expected)
-    assert [event.scores for event in of_type(broken, Evaluated)] == scores
+    run, broken = learn_all(SPEC, (0, 1))
+    assert (digests(run), [event.scores for event in of_type(broken, Evaluated)]) == expected
     said = [event for event in of_type(broken, Warned) if event.code == "diagnostic_failed"]
     assert {event.message for event in said} == {
         f"{name} could not be made, and training goes on without it: RuntimeError: derivative for a kernel is not implemented"
