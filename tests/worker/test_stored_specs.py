@@ -13,7 +13,6 @@ from tests.store.conftest import execute
 from tests.store.statements import statements
 from worker.runner import JobRunner, Outcome
 
-
 SMALL = {"tasks": [{"dataset": "digits"}], "controls": [], "training": {"num_epochs": 1, "batch_size": 64}}
 
 
