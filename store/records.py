@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from ewc_core.errors import SpecError
-from ewc_core.specs import AnyTaskSpec, JobSpec, LearningSpec, Scalar, SupervisedSpec, SweepSpec
-from ewc_core.specs.stored import job_spec_from_stored, sweep_spec_from_stored, task_spec_from_stored
+from ewc_core.specs import AnyTaskSpec, JobSpec, LearningSpec, SupervisedSpec
+from ewc_core.specs.stored import job_spec_from_stored, task_spec_from_stored
 from store.job_states import JobStatus
 
 T = TypeVar("T")
@@ -323,47 +323,3 @@ class WorkerRecord:
     slots: int
     started_at: datetime
     last_seen_at: datetime
-
-
-@dataclass(frozen=True)
-class SweepSummary:
-    """A sweep without its spec, of which only `num_planned`, its number of trials, is read. `status` is running, succeeded,
-    failed or cancelled."""
-
-    id: str
-    owner: str
-    name: str | None
-    num_planned: int
-    status: str
-    error: Mapping[str, Any] | None
-    request_id: str | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True)
-class SweepRecord(SweepSummary):
-    """A sweep with its spec as it was stored: `spec` is read from it when it is first asked for."""
-
-    stored_spec: Mapping[str, Any]
-
-    @cached_property
-    def spec(self) -> SweepSpec:
-        """What was submitted; it was checked then, and is not checked anew."""
-        return sweep_spec_from_stored(self.stored_spec)
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """`status` is running, completed (then there is a score) or failed."""
-
-    sweep_id: str
-    number: int
-    job_id: str
-    parameters: Mapping[str, Scalar]
-    status: str
-    score: float | None
-    created_at: datetime
-    finished_at: datetime | None

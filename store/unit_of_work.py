@@ -4,7 +4,7 @@ Order of locks. Every transaction that touches a job locks in this order, so tha
 another:
 
 0. the sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if the transaction is about a sweep;
-1. the job's row (`jobs.get(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
+1. the job's row (`jobs.get(lock=True)`, `jobs.summary(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
 2. the job's lease row (`leases.claim`, `fenced`, `release`, `revoke`);
 3. everything else of the job; the idempotency key last.
 

@@ -19,7 +19,7 @@ from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.sweep.proposer import Trial, next_number, propose
 from store.job_states import FINISHED, JobStatus
 from store.queue import WakeUps
-from store.records import SweepRecord, TrialRecord
+from store.sweep_records import SweepRecord, TrialRecord
 from store.unit_of_work import Database, Work
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from api.root_path import public_path
 from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
 from ewc_core.specs import Scalar, SweepSpec
-from store.records import SweepRecord, SweepSummary, TrialRecord
+from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
 from store.unit_of_work import Work
 
 

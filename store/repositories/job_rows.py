@@ -13,8 +13,8 @@ from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_
 from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
-from store.records import JobRecord, JobSummary
-from store.tables import JobRow, SwitchRow
+from store.records import JobRecord, JobSummary, TransitionRecord
+from store.tables import JobRow, SwitchRow, TransitionRow
 
 SUBMITTED = "submitted"
 
@@ -37,6 +37,12 @@ def columns_of(record: type[JobSummary]) -> list[Any]:
 
 
 # Asked at nearly every request: a statement that is made once is not put together anew, which takes longer than asking it.
+FIND = select(JobRow.id).where(JobRow.id == bindparam("job_id"), JobRow.owner == bindparam("owner"))
+TRANSITIONS = (
+    select(*(getattr(TransitionRow, field.name) for field in fields(TransitionRecord)))
+    .where(TransitionRow.job_id == bindparam("job_id"))
+    .order_by(TransitionRow.id)
+)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -16,18 +15,7 @@ from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
-from store.repositories.job_rows import (
-    SUBMITTED,
-    columns_of,
-    job_record,
-    job_summary,
-    new_job_record,
-    new_job_row,
-    on_page,
-    planned_visits,
-    select_one,
-    select_page,
-)
+from store.repositories import job_rows
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
 
@@ -38,12 +26,6 @@ _RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
 # What every submission or every look at a job asks is made once; see `job_rows`.
 _INSERT = insert(JobRow)
 _INSERT_TRANSITION = insert(TransitionRow)
-_FIND = select(JobRow.id).where(JobRow.id == bindparam("job_id"), JobRow.owner == bindparam("owner"))
-_TRANSITIONS = (
-    select(*(getattr(TransitionRow, field.name) for field in fields(TransitionRecord)))
-    .where(TransitionRow.job_id == bindparam("job_id"))
-    .order_by(TransitionRow.id)
-)
 _MARK_WOKEN = (
     update(JobRow).where(JobRow.id == bindparam("job_id")).values(woken_at=db_now(), num_wake_ups=JobRow.num_wake_ups + 1)
 )
@@ -61,19 +43,19 @@ class Jobs(Repository):
         """
         job_id = new_id("job")
         tasks = spec.tasks if isinstance(spec, LearningSpec) else []
-        visits = planned_visits(spec)
-        row = new_job_row(job_id, spec, owner, request_id, num_switches=len(visits), now=self._now)
+        visits = job_rows.planned_visits(spec)
+        row = job_rows.new_job_row(job_id, spec, owner, request_id, num_switches=len(visits), now=self._now)
         self._connection.execute(_INSERT, row)
         self._work.tasks.add_first(job_id, tasks)
         self._work.switches.add_planned(job_id, visits)
-        self._record_transition(job_id, None, JobStatus.QUEUED, reason=SUBMITTED, actor=owner, epoch=None)
+        self._record_transition(job_id, None, JobStatus.QUEUED, reason=job_rows.SUBMITTED, actor=owner, epoch=None)
         self._work.events.add_first(
             job_id,
             type="job.created",
             message=f"{spec.kind} job created" + (f" with {len(tasks)} tasks" if tasks else ""),
             data={"kind": spec.kind, "num_tasks": len(tasks)},
         )
-        return new_job_record(row)
+        return job_rows.new_job_record(row)
 
     def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
         """One job with its spec; with `lock` nobody else can change it until this transaction ends.
@@ -81,15 +63,15 @@ class Jobs(Repository):
         Raises:
             NotFound: there is no such job, or it belongs to another owner.
         """
-        return job_record(self._one(job_id, with_spec=True, owner=owner, lock=lock))
+        return job_rows.job_record(self._one(job_id, with_spec=True, owner=owner, lock=lock))
 
     def summary(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobSummary:
         """As `get`, without the spec, which may be large."""
-        return job_summary(self._one(job_id, with_spec=False, owner=owner, lock=lock))
+        return job_rows.job_summary(self._one(job_id, with_spec=False, owner=owner, lock=lock))
 
     def require(self, job_id: str, *, owner: str) -> None:
         """Raises NotFound when the owner has no such job."""
-        if self._connection.execute(_FIND, {"job_id": job_id, "owner": owner}).one_or_none() is None:
+        if self._connection.execute(job_rows.FIND, {"job_id": job_id, "owner": owner}).one_or_none() is None:
             raise NotFound("job", job_id)
 
     def orders(self, job_id: str) -> JobOrders:
@@ -111,10 +93,10 @@ class Jobs(Repository):
         Raises:
             InvalidCursor: a cursor that is no job of this owner.
         """
-        query = select_page(with_status=status is not None, after=after is not None, before=before is not None)
+        query = job_rows.select_page(with_status=status is not None, after=after is not None, before=before is not None)
         values = {"status": None if status is None else JobStatus(status).value}
         rows = self._page(query, values, owner=owner, limit=limit, after=after, before=before)
-        return Page(items=[job_summary(row) for row in rows.items], has_more=rows.has_more)
+        return Page(items=[job_rows.job_summary(row) for row in rows.items], has_more=rows.has_more)
 
     def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
         """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
@@ -126,21 +108,21 @@ class Jobs(Repository):
         Raises:
             InvalidCursor: `after` is no job of this owner.
         """
-        query = select(*columns_of(JobRecord)).where(
+        query = select(*job_rows.columns_of(JobRecord)).where(
             JobRow.owner == bindparam("owner"),
             JobRow.created_at >= job.created_at,
             JobRow.spec["kind"].as_string() == "analysis",
             JobRow.spec["job_id"].as_string() == job.id,
         )
-        query = on_page(query, after=after is not None, before=False).limit(bindparam("num"))
+        query = job_rows.on_page(query, after=after is not None, before=False).limit(bindparam("num"))
         rows = self._page(query, {}, owner=job.owner, limit=limit, after=after)
-        return Page(items=[job_record(row) for row in rows.items], has_more=rows.has_more)
+        return Page(items=[job_rows.job_record(row) for row in rows.items], has_more=rows.has_more)
 
     def _one(self, job_id: str, *, with_spec: bool, owner: str | None, lock: bool) -> RowMapping:
         if lock:
             # A statement of its own: one that has waited for the lock reads what is beside the row as it was before.
             self._connection.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
-        query = select_one(with_spec=with_spec, of_owner=owner is not None)
+        query = job_rows.select_one(with_spec=with_spec, of_owner=owner is not None)
         row = self._connection.execute(query, {"job_id": job_id, "owner": owner}).mappings().one_or_none()
         if row is None:
             raise NotFound("job", job_id)
@@ -203,7 +185,7 @@ class Jobs(Repository):
 
     def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
         """The history of the job's states, oldest first."""
-        rows = self._connection.execute(_TRANSITIONS, {"job_id": job_id}).mappings()
+        rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
         return [TransitionRecord(**row) for row in rows]
 
     def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:

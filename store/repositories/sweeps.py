@@ -14,8 +14,9 @@ from ewc_core.specs import Scalar, SweepSpec
 from store.base import UtcTime
 from store.ids import new_id
 from store.job_states import JobStatus
-from store.records import Page, SweepRecord, SweepSummary, TrialRecord
+from store.records import Page
 from store.repositories.repository import Repository
+from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
 from store.tables import JobRow, SweepRow, TrialRow
 from store.tables.sweeps import TRIAL_STATUSES
 

@@ -7,7 +7,7 @@ import pytest
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import SweepSpec
 from store.job_states import JobStatus
-from store.records import SweepRecord
+from store.sweep_records import SweepRecord
 from store.unit_of_work import Database
 from tests.ewc_core.sweep.specs import LAMBDA, sweep
 from tests.store.conftest import OWNER, make_job

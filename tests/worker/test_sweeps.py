@@ -16,7 +16,7 @@ from ewc_core.specs import SweepSpec
 from ewc_core.sweep.proposer import Trial, propose
 from store.job_states import JobStatus
 from store.queue import WakeUps
-from store.records import SweepRecord, TrialRecord
+from store.sweep_records import SweepRecord, TrialRecord
 from store.unit_of_work import Database
 from tests.backends.server_process import free_port
 from tests.ewc_core.sweep.specs import BROAD, LAMBDA, choices, sweep
