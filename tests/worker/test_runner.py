@@ -6,13 +6,12 @@ import pytest
 import torch
 
 from ewc_core.consolidation.constraint import Constraint, weights_sha256
-from ewc_core.errors import BlobCorrupt, Fenced
+from ewc_core.errors import Fenced
 from ewc_core.events import Consolidated
 from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import run
 from store.blobs import read_blob
 from store.job_states import DesiredState, JobStatus
-from store.tables import BlobChunkRow
 from tests.worker.conftest import SPEC
 from worker.recorder import Recorder
 from worker.runner import JobRunner, Outcome
@@ -134,19 +133,6 @@ def test_a_revisit_replaces_the_constraint_of_its_task(database, settings, claim
     assert (second[0].visit_index, second[1]) == (2, first[1])
     replaced = Constraint.from_bytes(read_blob(database, blob_ids[0]))
     assert all(torch.isfinite(fisher).all() for fisher in replaced.fisher.values())
-
-
-def test_damaged_bytes_of_a_resume_point_are_never_trained_from(database, settings, claim):
-    fence = claim()
-    runner = JobRunner(database, settings, fence)
-    runner.stop()
-    runner.run()
-    with database.write() as work:
-        work.connection.execute(BlobChunkRow.__table__.update().values(data=b"damaged"))
-        work.jobs.transition(fence.job_id, JobStatus.QUEUED, reason="worker_stopping", actor="tests")
-        work.leases.release(fence)
-    with pytest.raises(BlobCorrupt):
-        JobRunner(database, settings, claim(fence.job_id)).run()
 
 
 def test_a_switch_that_asks_for_now_ends_the_visit_at_the_recorded_step(database, settings, claim, monkeypatch):
