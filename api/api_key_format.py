@@ -15,6 +15,7 @@ from hashlib import sha256
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LOWER = "0123456789abcdefghjkmnpqrstvwxyz"
+KEY_START = "ewc_live_"
 _FORMAT = re.compile(r"(?P<body>ewc_live_(?P<prefix>[0-9a-z]{8})_(?P<secret>[A-Za-z0-9_-]{43}))_(?P<checksum>[0-9A-Za-z]{6})")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from api.api_key_format import ParsedKey, new_key, parse_key
+from api.api_key_format import KEY_START, new_key, parse_key
 from api.caller import Scope
 from store.unit_of_work import Database, Work
 
@@ -34,8 +34,8 @@ def make_bootstrap_key(database: Database, file: Path) -> bool:
 def _make_key(database: Database, file: Path) -> bool:
     with database.write() as work:
         content = _content_of(file)
-        if work.api_keys.count() > 0 and content is not None and (key := parse_key(content)) is not None:
-            _complete(work, key)
+        if work.api_keys.count() > 0 and content is not None and not _is_part_of_a_key(content):
+            _complete(work, content)
             return False
         made = new_key()
         work.api_keys.create(
@@ -52,9 +52,20 @@ def _content_of(file: Path) -> str | None:
         return None
 
 
-def _complete(work: Work, key: ParsedKey) -> None:
-    record = work.api_keys.find(key.prefix)
-    if record is None or record.secret_sha256 != key.secret_sha256 or (record.owner, record.name) != (OWNER, _NAME):
+def _is_part_of_a_key(content: str) -> bool:
+    """What a crash or a full disk has left. Any other text that is no key is somebody else's, and stays."""
+    return parse_key(content) is None and (content.startswith(KEY_START) or KEY_START.startswith(content))
+
+
+def _complete(work: Work, content: str) -> None:
+    key = parse_key(content)
+    record = None if key is None else work.api_keys.find(key.prefix)
+    if (
+        key is None
+        or record is None
+        or record.secret_sha256 != key.secret_sha256
+        or (record.owner, record.name) != (OWNER, _NAME)
+    ):
         return  # a key of somebody else's choice, or of another database
     if record.revoked_at is None and set(record.scopes) < set(Scope):
         work.api_keys.set_scopes(record.id, [scope.value for scope in Scope])

@@ -214,6 +214,8 @@ def _driver_errors_translated() -> Iterator[None]:
     except DBAPIError as error:
         if "Could not decode to UTF-8" in str(error.orig):  # SQLite's driver has no code for it
             raise RowDamaged(f"a stored value is no text: {_reason(error)}") from error
+        if "malformed JSON" in str(error.orig):  # nor for a document that its own functions cannot read
+            raise RowDamaged("a stored value is no JSON") from error
         if _is_damage(error):
             raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
         if isinstance(error, OperationalError | InterfaceError | InternalError):

@@ -41,11 +41,11 @@ class Informing:
         name, task = "the score before a task is trained", visit.task_index
         fresh = self._diagnostics.make(name, partial(fresh_network, self._spec, self._tasks))
         untrained = {} if fresh is None else self._scores(name, fresh, [task])
+        data = self._tasks.data(task)
         for kind, learner in self._learners.items():
             current = self._scores(name, learner.network, [task])
-            if task in current and task in untrained:
-                data = self._tasks.data(task)
-                yield ZeroShot(visit, kind, current[task], untrained[task], data.num_examples(self._split), metric_of(data))
+            num_examples = data.num_examples(self._split)
+            yield ZeroShot(visit, kind, current.get(task), untrained.get(task), num_examples, metric_of(data))
         yield from self._failures(visit)
 
     def about_data(self, visit: Visit, reads: Mapping[int, TaskRead]) -> Iterator[Event]:

@@ -66,7 +66,10 @@ def wrong(request, sqlite_url, tmp_path):
                 {"EWC_BOOTSTRAP_KEY_FILE": str(tmp_path / "folder")},
                 f"EWC_BOOTSTRAP_KEY_FILE {tmp_path / 'folder'} cannot be used: Is a directory",
             ),
-            "no database": ({"EWC_DATABASE_URL": f"sqlite:///{tmp_path / 'file'}"}, "file is not a database (EWC_DATABASE_URL"),
+            "no database": (
+                {"EWC_DATABASE_URL": f"sqlite:///{tmp_path / 'file'}"},
+                "file is not a database; restore it from a backup",
+            ),
             "broker": ({"EWC_STATE_DIR": str(tmp_path / "file")}, str(tmp_path / "file" / "broker")),
             "limits": ({"EWC_MAX_BODY_BYTES": "few", "EWC_LEASE_SECONDS": "-1"}, "EWC_MAX_BODY_BYTES is 'few'"),
         }[request.param]

@@ -66,7 +66,6 @@ def test_a_trainer_that_is_always_killed_fails_the_job_as_worker_lost(attend):
 def test_a_trainer_that_claims_to_have_settled_a_running_job_has_not(attend):
     job = attend("import os; os._exit(0)")
     assert (job.status, job.attempt, job.error["code"]) == (JobStatus.FAILED, 2, "trainer_crashed")
-    assert "exit status 0" in job.error["message"]
 
 
 def test_a_fenced_trainer_leaves_the_job_alone(attend):
