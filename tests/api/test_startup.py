@@ -25,6 +25,7 @@ from store.job_states import JobStatus
 from store.unit_of_work import Database
 from tests.api.conftest import TestClient, listening, make_key, settings_for
 from tests.api.lives import SPEC, bring_to
+from tests.store.conftest import expire_lease
 from tests.inherited_signals import as_nohup_does
 
 
@@ -191,7 +192,8 @@ def test_a_running_service_sweeps(sqlite_url, tmp_path, owner):
         port = server.servers[0].sockets[0].getsockname()[1]
         headers = {"Authorization": f"Bearer {make_key(database, owner=owner)}"}
         job_id = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=SPEC, headers=headers).json()["id"]
-        bring_to(database, job_id, JobStatus.RUNNING, ttl_seconds=0.0)
+        bring_to(database, job_id, JobStatus.RUNNING)
+        expire_lease(database, job_id)  # only now: while it is brought there, the sweeps would find it too
         deadline = time.monotonic() + 20
         while _status(database, job_id) is not JobStatus.QUEUED:
             assert time.monotonic() < deadline
