@@ -25,8 +25,8 @@ from store.job_states import JobStatus
 from store.unit_of_work import Database
 from tests.api.conftest import TestClient, listening, make_key, settings_for
 from tests.api.lives import SPEC, bring_to
-from tests.store.conftest import expire_lease
 from tests.inherited_signals import as_nohup_does
+from tests.store.conftest import expire_lease
 
 
 def _api(database_url: str, **environment: object) -> subprocess.Popen[str]:
