@@ -87,7 +87,7 @@ def _common(sweep: SweepSummary, num_trials: Mapping[str, int]) -> dict[str, Any
             completed=num_trials["completed"],
             failed=num_trials["failed"],
         ),
-        "error": JobError.model_validate(dict(sweep.error)) if sweep.error is not None else None,
+        "error": JobError.model_validate(sweep.error) if sweep.error is not None else None,
         "request_id": sweep.request_id,
         "links": {"self": path, "cancel": f"{path}/cancel"},
     }

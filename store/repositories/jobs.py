@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -97,6 +98,15 @@ class Jobs(Repository):
         values = {"status": None if status is None else JobStatus(status).value}
         rows = self._page(query, values, owner=owner, limit=limit, after=after, before=before)
         return Page(items=[job_rows.job_summary(row) for row in rows.items], has_more=rows.has_more)
+
+    def ids(
+        self, *, owner: str, after: str | None = None, before: str | None = None, status: JobStatus | str | None = None
+    ) -> builtins.list[str]:
+        """As `list` without a limit, and nothing of the rows is read but their ids."""
+        query = job_rows.select_page(with_status=status is not None, after=after is not None, before=before is not None)
+        query = query.with_only_columns(JobRow.id).limit(None)
+        values = {"status": None if status is None else JobStatus(status).value}
+        return [row["id"] for row in self._page(query, values, owner=owner, limit=sys.maxsize, after=after, before=before).items]
 
     def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
         """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
