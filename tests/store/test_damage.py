@@ -108,3 +108,22 @@ def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_
     assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
     wake_ups.close()
     database.close()
+
+
+def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, file, tmp_path):
+    whole = file.read_bytes()
+    with opened.engine.connect() as connection:
+        root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'").scalar_one()
+    opened.close()
+    with file.open("r+b") as pages:
+        pages.seek((root - 1) * 4096)
+        pages.write(bytes(4096))
+    opened.ping()
+    with pytest.raises(StoreDamaged), opened.read() as work:
+        work.jobs.list(owner="alice", limit=5)
+    for _ in range(2):
+        with pytest.raises(StoreDamaged):
+            opened.ping()
+    (tmp_path / "restored").write_bytes(whole)
+    (tmp_path / "restored").replace(file)
+    opened.ping()
