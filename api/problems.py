@@ -139,7 +139,7 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             500,
             "Record damaged",
             "A value in the database is not what was written. The operator finds which in the log, by the request id. "
-            "Lists of jobs leave such a record out.",
+            "Lists of jobs and sweeps leave such a record out.",
         ),
         _of(
             core.StoreDamaged,

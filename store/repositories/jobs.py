@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec, LearningSpec
@@ -121,12 +121,18 @@ class Jobs(Repository):
         query = select(*job_rows.columns_of(JobRecord)).where(
             JobRow.owner == bindparam("owner"),
             JobRow.created_at >= job.created_at,
-            JobRow.spec["kind"].as_string() == "analysis",
-            JobRow.spec["job_id"].as_string() == job.id,
+            self._in_spec("kind") == "analysis",
+            self._in_spec("job_id") == job.id,
         )
         query = job_rows.on_page(query, after=after is not None, before=False).limit(bindparam("num"))
         rows = self._page(query, {}, owner=job.owner, limit=limit, after=after)
         return Page(items=[job_rows.job_record(row) for row in rows.items], has_more=rows.has_more)
+
+    def _in_spec(self, name: str) -> ColumnElement[str]:
+        """A field of the spec as text; NULL where the spec is no JSON, of which on SQLite the whole statement would fail."""
+        field = JobRow.spec[name].as_string()
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        return case((func.json_valid(JobRow.spec) == 1, field)) if is_sqlite else field
 
     def _one(self, job_id: str, *, with_spec: bool, owner: str | None, lock: bool) -> RowMapping:
         if lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from tests.api.lives import SPEC
+
 ON_BOTH_ENGINES = ["error = '12'"]
 ON_SQLITE = [
     "name = CAST(x'ff' AS TEXT)",
@@ -47,3 +49,24 @@ def test_lists_leave_out_what_is_damaged_and_lead_past_it_in_both_directions(cli
     for job_id in broken:
         problem = client.get(f"/v1/jobs/{job_id}")
         assert (problem.status_code, problem.json()["code"]) == (500, "row_damaged")
+
+
+def test_lists_of_sweeps_leave_out_what_is_damaged(client, database):
+    spec = {
+        "job": {**SPEC, "training": {"num_validation_examples": 100}},
+        "search": {"method.ewc_lambda": {"low": 1, "high": 9}},
+        "num_trials": 2,
+    }
+    third, second, first = (client.post("/v1/sweeps", json=spec).json()["id"] for _ in range(3))
+    with database.write() as work:
+        work.connection.execute(text("UPDATE sweeps SET error = '12' WHERE id = :id"), {"id": second})
+    assert [sweep["id"] for sweep in client.get("/v1/sweeps").json()["data"]] == [first, third]
+    assert [sweep["id"] for sweep in client.get("/v1/sweeps", params={"before": third}).json()["data"]] == [first]
+
+
+def test_a_spec_that_is_no_json_hides_no_analyses_of_other_jobs(client, database, submit):
+    if database.engine.dialect.name == "sqlite":
+        analysed, broken = submit(), submit()
+        with database.write() as work:
+            work.connection.execute(text("UPDATE jobs SET spec = '{' WHERE id = :id"), {"id": broken})
+        assert client.get(f"/v1/jobs/{analysed}/analyses").json()["data"] == []
