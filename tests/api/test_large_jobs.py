@@ -60,7 +60,7 @@ def test_the_whole_of_a_job_is_what_its_summary_says_and_more(client, submit, da
     whole = client.get(summary["links"]["self"]).json()
     assert {name: whole[name] for name in summary} == summary
     assert summary["progress"] == {"visit_index": 0, "task_index": 0, "step": 3, "num_steps": 10, "num_visits": 2}
-    assert set(whole) - set(summary) == {"spec", "transitions", "warnings", "lease"}
+    assert set(whole) - set(summary) == {"spec", "queue_position", "transitions", "warnings", "lease"}
 
 
 @pytest.mark.parametrize("part", ["tasks", "task-switches"])
