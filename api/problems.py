@@ -138,7 +138,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             core.RowDamaged,
             500,
             "Record damaged",
-            "A value in the database is not what was written. The operator finds which in the log, by the request id.",
+            "A value in the database is not what was written. The operator finds which in the log, by the request id. "
+            "Lists of jobs and sweeps leave such a record out.",
         ),
         _of(
             core.StoreDamaged,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from ewc_core.errors import RowDamaged
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -39,6 +41,7 @@ class UtcTime(TypeDecorator[datetime]):
 
     Raises:
         ValueError: a naive datetime is bound.
+        RowDamaged: what is stored is no time.
     """
 
     impl = DateTime(timezone=True)
@@ -56,6 +59,19 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+
+        def read_or_say_damaged(stored: Any) -> datetime | None:
+            try:
+                return read(stored)
+            except (TypeError, ValueError) as error:
+                raise RowDamaged(f"a stored value is no time: {error}") from error
+
+        return read_or_say_damaged
 
 
 class db_now(FunctionElement[datetime]):  # noqa: N801 - it is written and read like SQL's own functions

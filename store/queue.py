@@ -101,7 +101,13 @@ class WakeUps:
 
 def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
     if _is_redis(broker_url):
-        return {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "health_check_interval": 10}
+        return {
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            # No table of unacknowledged messages in Redis: the record knows what is due, and Celery dies of what is odd in one.
+            "ack_emulation": False,
+        }
     if not _is_filesystem(broker_url):
         return {}
     for name in ("messages", "processed"):

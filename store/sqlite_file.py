@@ -23,8 +23,9 @@ def identity(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def require_whole(file: Path) -> None:
-    """Check the file's header and length, which costs microseconds; only a file that seems cut is read through.
+def require_whole(file: Path, *, is_suspect: bool = False) -> None:
+    """Check the file's header and length, which costs microseconds; only a file that seems cut, or is suspect because damage was
+    met in it, is read through.
 
     Raises:
         StoreDamaged: the file begins with something else than SQLite's header, or parts of it are missing.
@@ -40,7 +41,8 @@ def require_whole(file: Path) -> None:
         raise StoreDamaged("the database file does not begin as one of SQLite does: it was overwritten")
     page_size, num_pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
     expected = (65536 if page_size == 1 else page_size) * num_pages
-    if file.stat().st_size < expected:  # also for a moment while SQLite moves pages out of its log, so it is read with its locks
+    # A file is shorter for a moment, too, while SQLite moves pages out of its log: it is read with SQLite's locks.
+    if is_suspect or file.stat().st_size < expected:
         _read_through(file)
 
 

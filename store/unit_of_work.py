@@ -142,6 +142,7 @@ class Database:
             StoreUnavailable: the URL is malformed or of an unknown kind.
         """
         self.engine = make_engine(url)
+        self._damage_was_met = False
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -154,7 +155,7 @@ class Database:
             StoreUnavailable: the database cannot be reached, or lacks this version's tables.
             StoreDamaged, RowDamaged: what it reads is not what was written.
         """
-        with _driver_errors_translated(), self.engine.connect() as connection:
+        with self._errors_translated(), self.engine.connect() as connection:
             options: dict[str, Any] = {READ_ONLY_OPTION: True}
             if connection.dialect.name == "postgresql":
                 options["isolation_level"] = "AUTOCOMMIT"
@@ -167,7 +168,7 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be reached, stays locked, or lacks this version's tables.
         """
-        with _driver_errors_translated(), self.engine.connect() as connection:
+        with self._errors_translated(), self.engine.connect() as connection:
             connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
             with connection.begin():
                 yield Work(connection)
@@ -190,14 +191,15 @@ class Database:
             StoreUnavailable: it cannot be reached.
             StoreDamaged: an SQLite file is cut or overwritten.
         """
-        with _driver_errors_translated(), self.engine.connect() as connection:
+        with self._errors_translated(), self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         if self.engine.dialect.name == "sqlite":
-            require_whole(Path(str(self.engine.url.database)))
+            require_whole(Path(str(self.engine.url.database)), is_suspect=self._damage_was_met)
+            self._damage_was_met = False
 
     def schema_revision(self) -> str | None:
         """The migration that the database is at, or None before the first one."""
-        with _driver_errors_translated(), self.engine.connect() as connection:
+        with self._errors_translated(), self.engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return None
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
@@ -205,6 +207,15 @@ class Database:
     def close(self) -> None:
         """Close the pool's connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
+        try:
+            with _driver_errors_translated():
+                yield
+        except StoreDamaged:
+            self._damage_was_met = True
+            raise
 
 
 @contextmanager

@@ -12,11 +12,13 @@ from api.idempotency import EffectsDep, Outcome
 from api.jobs.moves import Move, make_move
 from api.jobs.schemas import JOB_EXAMPLES, Job, JobSummary
 from api.jobs.service import create_job, job_body, summary_body
+from api.readable import readable_page
 from api.request_context import request_id_of
 from api.root_path import public_path
 from api.schemas import After, Before, Limit, ListOf, list_of
 from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
+from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec
 from store.job_states import JobStatus
 from store.unit_of_work import Work
@@ -50,10 +52,20 @@ def list_jobs(
     after: After = None,
     before: Before = None,
 ) -> ListOf[JobSummary]:
-    """Your jobs, newest first, without their specs."""
-    with services.database.read() as work:
-        page = work.jobs.list(owner=caller.owner, limit=limit, after=after, before=before, status=status)
-    return list_of([summary_body(job) for job in page.items], has_more=page.has_more)
+    """Your jobs, newest first, without their specs. A job whose record is damaged is left out."""
+    try:
+        with services.database.read() as work:
+            page = work.jobs.list(owner=caller.owner, limit=limit, after=after, before=before, status=status)
+            return list_of([summary_body(job) for job in page.items], has_more=page.has_more)
+    except RowDamaged:
+        with services.database.read() as work:
+            ids = work.jobs.ids(owner=caller.owner, after=after, before=before, status=status)
+
+    def read(job_id: str) -> JobSummary:
+        with services.database.read() as work:
+            return summary_body(work.jobs.summary(job_id))
+
+    return readable_page(ids if before is None else ids[::-1], read, limit=limit, backwards=before is not None)
 
 
 @router.get(

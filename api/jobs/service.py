@@ -10,6 +10,7 @@ from api.caller import Caller
 from api.jobs import schemas
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
+from api.readable import stored_values
 from api.root_path import public_path
 from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
 from store.job_states import HELD
@@ -49,19 +50,21 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
 
 def job_body(work: Work, job: JobRecord) -> Job:
     """The job as the service shows it."""
-    return Job(
-        **_summary(job),
-        queue_position=work.jobs.queue_position(job),
-        spec=job.stored_spec,
-        warnings=[_warning(event) for event in work.events.warnings(job.id)],
-        lease=_lease(work, job),
-        transitions=[Transition.model_validate(vars(move)) for move in work.jobs.transitions(job.id)],
-    )
+    with stored_values(job.id):
+        return Job(
+            **_summary(job),
+            queue_position=work.jobs.queue_position(job),
+            spec=job.stored_spec,
+            warnings=[_warning(event) for event in work.events.warnings(job.id)],
+            lease=_lease(work, job),
+            transitions=[Transition.model_validate(vars(move)) for move in work.jobs.transitions(job.id)],
+        )
 
 
 def summary_body(job: JobSummary) -> schemas.JobSummary:
     """The job as lists show it."""
-    return schemas.JobSummary(**_summary(job))
+    with stored_values(job.id):
+        return schemas.JobSummary(**_summary(job))
 
 
 def _summary(job: JobSummary) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def _summary(job: JobSummary) -> dict[str, Any]:
         num_steps=job.num_steps,
         num_visits=job.num_visits,
     )
-    error = JobError.model_validate(dict(job.error)) if job.error is not None else None
+    error = JobError.model_validate(job.error) if job.error is not None else None
     return {**shown, "progress": progress, "error": error, "links": _links(job)}
 
 

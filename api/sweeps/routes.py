@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from api.entity_tags import matches, quoted
 from api.idempotency import EffectsDep, Outcome
+from api.readable import readable_page
 from api.request_context import request_id_of
 from api.root_path import public_path
 from api.schemas import After, Before, Limit, ListOf, list_of
@@ -16,6 +17,7 @@ from api.security import AuthenticatedRoute, Reader, Writer
 from api.services import ServicesDep
 from api.sweeps.schemas import SWEEP_EXAMPLES, Sweep, SweepSummary
 from api.sweeps.service import cancel_sweep, create_sweep, summary_bodies, sweep_body
+from ewc_core.errors import RowDamaged
 from ewc_core.specs import SweepSpec
 from store.unit_of_work import Work
 
@@ -43,10 +45,20 @@ def create(
 def list_sweeps(
     caller: Reader, services: ServicesDep, limit: Limit = 20, after: After = None, before: Before = None
 ) -> ListOf[SweepSummary]:
-    """Your sweeps, newest first, without their specs and trials."""
-    with services.database.read() as work:
-        page = work.sweeps.list(owner=caller.owner, limit=limit, after=after, before=before)
-        return list_of(summary_bodies(work, page.items), has_more=page.has_more)
+    """Your sweeps, newest first, without their specs and trials. A sweep whose record is damaged is left out."""
+    try:
+        with services.database.read() as work:
+            page = work.sweeps.list(owner=caller.owner, limit=limit, after=after, before=before)
+            return list_of(summary_bodies(work, page.items), has_more=page.has_more)
+    except RowDamaged:
+        with services.database.read() as work:
+            ids = work.sweeps.ids(owner=caller.owner, after=after, before=before)
+
+    def read(sweep_id: str) -> SweepSummary:
+        with services.database.read() as work:
+            return summary_bodies(work, [work.sweeps.get(sweep_id)])[0]
+
+    return readable_page(ids if before is None else ids[::-1], read, limit=limit, backwards=before is not None)
 
 
 @router.get(

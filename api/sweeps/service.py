@@ -13,6 +13,7 @@ from api.errors import SweepFinished
 from api.jobs.moves import TARGETS, Move, make_move
 from api.jobs.needs import require_dataset, require_network
 from api.jobs.schemas import JobError
+from api.readable import stored_values
 from api.root_path import public_path
 from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
@@ -56,7 +57,12 @@ def cancel_sweep(work: Work, sweep_id: str, *, caller: Caller) -> SweepRecord:
 def summary_bodies(work: Work, sweeps: Sequence[SweepSummary]) -> list[schemas.SweepSummary]:
     """Sweeps as lists show them."""
     counts = work.sweeps.num_trials([sweep.id for sweep in sweeps])
-    return [schemas.SweepSummary(**_common(sweep, counts[sweep.id])) for sweep in sweeps]
+    return [_summary_body(sweep, counts[sweep.id]) for sweep in sweeps]
+
+
+def _summary_body(sweep: SweepSummary, num_trials: Mapping[str, int]) -> schemas.SweepSummary:
+    with stored_values(sweep.id):
+        return schemas.SweepSummary(**_common(sweep, num_trials))
 
 
 def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
@@ -87,7 +93,7 @@ def _common(sweep: SweepSummary, num_trials: Mapping[str, int]) -> dict[str, Any
             completed=num_trials["completed"],
             failed=num_trials["failed"],
         ),
-        "error": JobError.model_validate(dict(sweep.error)) if sweep.error is not None else None,
+        "error": JobError.model_validate(sweep.error) if sweep.error is not None else None,
         "request_id": sweep.request_id,
         "links": {"self": path, "cancel": f"{path}/cancel"},
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_
 
+from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
@@ -84,7 +85,11 @@ def job_record(row: RowMapping) -> JobRecord:
 
 
 def _values(row: RowMapping) -> dict[str, Any]:
-    return {**row, "status": JobStatus(row["status"]), "metadata": row["metadata"] or {}}
+    try:
+        status = JobStatus(row["status"])
+    except ValueError as error:
+        raise RowDamaged(f"job {row['id']}: {error}") from error
+    return {**row, "status": status, "metadata": row["metadata"] or {}}
 
 
 def planned_visits(spec: JobSpec) -> list[int]:

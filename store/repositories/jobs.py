@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
 from ewc_core.specs import JobSpec, LearningSpec
@@ -98,6 +99,15 @@ class Jobs(Repository):
         rows = self._page(query, values, owner=owner, limit=limit, after=after, before=before)
         return Page(items=[job_rows.job_summary(row) for row in rows.items], has_more=rows.has_more)
 
+    def ids(
+        self, *, owner: str, after: str | None = None, before: str | None = None, status: JobStatus | str | None = None
+    ) -> builtins.list[str]:
+        """As `list` without a limit, and nothing of the rows is read but their ids."""
+        query = job_rows.select_page(with_status=status is not None, after=after is not None, before=before is not None)
+        query = query.with_only_columns(JobRow.id).limit(None)
+        values = {"status": None if status is None else JobStatus(status).value}
+        return [row["id"] for row in self._page(query, values, owner=owner, limit=sys.maxsize, after=after, before=before).items]
+
     def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
         """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
 
@@ -111,12 +121,18 @@ class Jobs(Repository):
         query = select(*job_rows.columns_of(JobRecord)).where(
             JobRow.owner == bindparam("owner"),
             JobRow.created_at >= job.created_at,
-            JobRow.spec["kind"].as_string() == "analysis",
-            JobRow.spec["job_id"].as_string() == job.id,
+            self._in_spec("kind") == "analysis",
+            self._in_spec("job_id") == job.id,
         )
         query = job_rows.on_page(query, after=after is not None, before=False).limit(bindparam("num"))
         rows = self._page(query, {}, owner=job.owner, limit=limit, after=after)
         return Page(items=[job_rows.job_record(row) for row in rows.items], has_more=rows.has_more)
+
+    def _in_spec(self, name: str) -> ColumnElement[str]:
+        """A field of the spec as text; NULL where the spec is no JSON, of which on SQLite the whole statement would fail."""
+        field = JobRow.spec[name].as_string()
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        return case((func.json_valid(JobRow.spec) == 1, field)) if is_sqlite else field
 
     def _one(self, job_id: str, *, with_spec: bool, owner: str | None, lock: bool) -> RowMapping:
         if lock:

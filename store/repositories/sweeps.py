@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, insert, literal, select, tuple_, update
+from sqlalchemy import Select, func, insert, literal, select, tuple_, update
 
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import Scalar, SweepSpec
@@ -64,17 +64,16 @@ class Sweeps(Repository):
         Raises:
             InvalidCursor: a cursor that is no sweep of this owner.
         """
-        position = tuple_(SweepRow.created_at, SweepRow.id)
-        query = select(*_columns_of(SweepSummary)).where(SweepRow.owner == owner).limit(limit + 1)
-        if after is not None:
-            query = query.where(position < self._position(after, owner))
-        if before is not None:
-            query = query.where(position > self._position(before, owner))
-        forward = before is None
-        order = (SweepRow.created_at.desc(), SweepRow.id.desc()) if forward else (SweepRow.created_at, SweepRow.id)
-        rows = self._connection.execute(query.order_by(*order)).mappings().all()
+        query = self._of_owner(select(*_columns_of(SweepSummary)), owner, after=after, before=before).limit(limit + 1)
+        rows = self._connection.execute(query).mappings().all()
         items = [SweepSummary(**row) for row in rows[:limit]]
-        return Page(items=items if forward else items[::-1], has_more=len(rows) > limit)
+        return Page(items=items if before is None else items[::-1], has_more=len(rows) > limit)
+
+    def ids(self, *, owner: str, after: str | None = None, before: str | None = None) -> builtins.list[str]:
+        """As `list` without a limit, and nothing of the rows is read but their ids."""
+        query = self._of_owner(select(SweepRow.id), owner, after=after, before=before)
+        ids = builtins.list(self._connection.execute(query).scalars())
+        return ids if before is None else ids[::-1]
 
     def running(self) -> builtins.list[str]:
         """Ids of the sweeps that are not over, oldest first."""
@@ -122,6 +121,16 @@ class Sweeps(Repository):
         """The sweep is over: succeeded, failed (then `error` says why) or cancelled."""
         self._touch(sweep_id, status=status, error=None if error is None else dict(error), finished_at=self._now)
         return self.get(sweep_id)
+
+    def _of_owner(self, query: Select[Any], owner: str, *, after: str | None, before: str | None) -> Select[Any]:
+        position = tuple_(SweepRow.created_at, SweepRow.id)
+        query = query.where(SweepRow.owner == owner)
+        if after is not None:
+            query = query.where(position < self._position(after, owner))
+        if before is not None:
+            query = query.where(position > self._position(before, owner))
+            return query.order_by(SweepRow.created_at, SweepRow.id)
+        return query.order_by(SweepRow.created_at.desc(), SweepRow.id.desc())
 
     def _touch(self, sweep_id: str, **changes: Any) -> None:
         changed = update(SweepRow).where(SweepRow.id == sweep_id)

@@ -90,3 +90,40 @@ def test_data_that_postgresql_finds_corrupted_is_damage(postgresql_url):
     with pytest.raises(StoreDamaged, match="invalid page"), database.read() as work:
         work.connection.execute(text(raise_it))
     database.close()
+
+
+@pytest.mark.parametrize("change", ["created_at = 'zzz'", "updated_at = 12", "status = 'runninh'"])
+def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_settled(sqlite_url, tmp_path, change):
+    database = Database(sqlite_url)
+    broken, whole = make_job(database).id, make_job(database).id
+    for job_id in (broken, whole):
+        claim(database, job_id)
+        expire_lease(database, job_id)
+    with database.write() as work:
+        work.connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
+        work.connection.execute(text(f"UPDATE jobs SET {change} WHERE id = :id"), {"id": broken})
+    with pytest.raises(RowDamaged), database.read() as work:
+        work.jobs.get(broken)
+    wake_ups = WakeUps("filesystem://", tmp_path / "broker")
+    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    wake_ups.close()
+    database.close()
+
+
+def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, file, tmp_path):
+    whole = file.read_bytes()
+    with opened.engine.connect() as connection:
+        root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'").scalar_one()
+    opened.close()
+    with file.open("r+b") as pages:
+        pages.seek((root - 1) * 4096)
+        pages.write(bytes(4096))
+    opened.ping()
+    with pytest.raises(StoreDamaged), opened.read() as work:
+        work.jobs.list(owner="alice", limit=5)
+    for _ in range(2):
+        with pytest.raises(StoreDamaged):
+            opened.ping()
+    (tmp_path / "restored").write_bytes(whole)
+    (tmp_path / "restored").replace(file)
+    opened.ping()

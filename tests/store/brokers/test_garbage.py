@@ -169,6 +169,18 @@ def test_keys_of_another_type_are_set_aside(stack, receiver):
     wake_ups.close()
 
 
+@pytest.mark.parametrize("stack", ["servers"], indirect=True)
+def test_kombus_table_of_unacknowledged_messages_is_neither_read_nor_written(stack, receiver):
+    wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
+    wake_ups.publish("job_last")
+    with Redis.from_url(stack.broker_url) as client:
+        for key in ("unacked", "unacked_index", "unacked_mutex"):
+            client.set(key, "other")
+        assert receiver() == ["job_last"]
+        assert [client.get(key) for key in client.keys("unacked*")] == [b"other"] * 3
+    wake_ups.close()
+
+
 @pytest.mark.parametrize("stack", ["embedded"], indirect=True)
 def test_a_send_that_fails_half_way_leaves_no_draft_and_no_message(stack):
     wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
