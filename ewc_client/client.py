@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 from ewc_client.checkpoints import Checkpoint
 from ewc_client.jobs import Jobs
@@ -14,7 +13,7 @@ from ewc_client.models import ApiKey, Body, Worker
 from ewc_client.paging import fetch_all
 from ewc_client.service_location import ServiceLocation, require_service
 from ewc_client.sweeps import Sweeps
-from ewc_client.transport import RetryPolicy, Transport
+from ewc_client.transport import RetryPolicy, Transport, path_part
 
 
 class EWCClient:
@@ -62,7 +61,7 @@ class EWCClient:
 
     def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """One checkpoint."""
-        return Checkpoint.from_body(self._get(f"/v1/checkpoints/{quote(checkpoint_id, safe='')}"), self._transport)
+        return Checkpoint.from_body(self._get(f"/v1/checkpoints/{path_part(checkpoint_id)}"), self._transport)
 
     def download(self, checkpoint_id: str, path: str | os.PathLike[str]) -> Checkpoint:
         """Download a checkpoint to `path`; see `Checkpoint.download`."""
@@ -96,7 +95,7 @@ class EWCClient:
 
     def revoke_api_key(self, key_id: str) -> None:
         """Revoke an API key; from then on the service refuses it."""
-        self._transport.request("DELETE", f"/v1/api-keys/{quote(key_id, safe='')}")
+        self._transport.request("DELETE", f"/v1/api-keys/{path_part(key_id)}")
 
     def _get(self, path: str) -> Body:
         body: Body = self._transport.request("GET", path).json()

@@ -12,7 +12,7 @@ from rich.table import Table
 from ewc_client.terminal import Text
 from ewc_client.visible_text import visible
 
-_GAP = 3  # columns between two columns of a table
+WIDE_GAP, NARROW_GAP = 3, 1  # columns between two columns of a table
 
 
 class FittingTable:
@@ -40,18 +40,20 @@ class FittingTable:
             max(*map(cell_len, column[0].split()), width) if column[0] else width
             for column, width in zip(columns, cells, strict=True)
         ]
-        gaps = _GAP * (len(columns) - 1)
+        num_gaps = len(columns) - 1
+        gap = WIDE_GAP if sum(narrowest) + WIDE_GAP * num_gaps <= options.max_width or self._may_overflow else NARROW_GAP
+        gaps = gap * num_gaps
         if sum(narrowest) + gaps > options.max_width and not self._may_overflow:
             yield from self._lists(options)
         else:
             fits = sum(natural) + gaps <= options.max_width or self._may_overflow
             widths = natural if fits else narrowest
-            yield from console.render(self._table(widths), options.update(width=sum(widths) + gaps))
+            yield from console.render(self._table(widths, gap), options.update(width=sum(widths) + gaps))
         if self.caption:
             yield Text(self.caption, "dim italic")
 
-    def _table(self, widths: Sequence[int]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    def _table(self, widths: Sequence[int], gap: int) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap // 2))
         for index, (heading, width) in enumerate(zip(self._headings, widths, strict=True)):
             table.add_column(heading, justify="left" if index < self._num_names else "right", width=width)
         for row, style in self._rows:

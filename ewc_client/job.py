@@ -159,25 +159,31 @@ class Job:
         """The task switches so far, in order."""
         return list(fetch_all(self._transport, f"{self._path}/task-switches", {"limit": 1000}, TaskSwitch.from_body))
 
-    def in_queue(self, *, poll_seconds: float = 1.0) -> Iterator[Job]:
-        """The job as it is now, and again after every `poll_seconds`, until it is not queued any more."""
-        job = self.refresh()
-        yield job
-        while job.status == "queued":
-            self._transport.sleep(poll_seconds)
-            job = job.refresh()
-            yield job
-
     def workers(self) -> list[Worker]:
         """The live workers of the service that the job is on."""
         return list(fetch_all(self._transport, "/v1/workers", {}, Worker.from_body))
 
     def events(
-        self, *, after: int = 0, give_up_seconds: float = 300.0, on_reconnect: Callable[[Exception], None] | None = None
+        self,
+        *,
+        after: int = 0,
+        give_up_seconds: float = 300.0,
+        on_reconnect: Callable[[Exception], None] | None = None,
+        on_silence: Callable[[], None] | None = None,
     ) -> Iterator[Event]:
-        """Events with a `seq` above `after`, as they happen, to the job's end. Cut connections are made again."""
+        """Events with a `seq` above `after`, as they happen, to the job's end. Cut connections are made again.
+
+        `on_silence` is called two seconds after the last event, and then every 15 seconds until the next one.
+        """
         return iter(
-            EventStream(self._transport, self.id, after=after, give_up_seconds=give_up_seconds, on_reconnect=on_reconnect)
+            EventStream(
+                self._transport,
+                self.id,
+                after=after,
+                give_up_seconds=give_up_seconds,
+                on_reconnect=on_reconnect,
+                on_silence=on_silence,
+            )
         )
 
     def past_events(self, *, after: int = 0) -> Iterator[Event]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from ewc_client.findings import Analysis, Result
 from ewc_client.job import FINISHED, Job
 from ewc_client.models import Body, Page, Task
 from ewc_client.paging import fetch_all, fetch_page
-from ewc_client.transport import Transport
+from ewc_client.transport import Transport, path_part
 
 __all__ = ["FINISHED", "Job", "Jobs"]
 
@@ -28,7 +27,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """One job."""
-        return self._job(self._transport.request("GET", f"/v1/jobs/{quote(job_id, safe='')}").json())
+        return self._job(self._transport.request("GET", f"/v1/jobs/{path_part(job_id)}").json())
 
     def list(self, *, status: str | None = None, page_size: int = 20) -> Iterator[Job]:
         """Every job, newest first, without its spec until that is asked for; pages are fetched as they are needed."""
@@ -86,7 +85,7 @@ class Jobs:
         return self.get(job_id).forget(task_index)
 
     def _do(self, job_id: str, verb: str) -> Job:
-        return self._job(self._transport.request("POST", f"/v1/jobs/{quote(job_id, safe='')}/{verb}").json())
+        return self._job(self._transport.request("POST", f"/v1/jobs/{path_part(job_id)}/{verb}").json())
 
     def _job(self, body: Body) -> Job:
         return Job.from_body(body, self._transport)

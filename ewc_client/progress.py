@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemainingColumn
 
+from ewc_client.errors import RateLimitedError, ServerError, ServiceUnreachableError
 from ewc_client.job import Job
 from ewc_client.models import Event
 from ewc_client.score_tables import mean, percent, shorten
@@ -19,7 +19,6 @@ from ewc_client.visible_text import visible_lines
 _PLAIN_SECONDS, _LONGEST_PLAIN_SECONDS = 10.0, 60.0
 _PLAIN_SHARE = 0.05
 _WIDTH_FOR_A_BAR, _WIDTH_BESIDE_A_NAME = 90, 30
-_POLLS_BEFORE_A_WORD = 2  # a free worker takes a job within a second or two
 _STYLES = {"warn": "yellow", "error": "red"}
 _TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
 _SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
@@ -115,23 +114,29 @@ def follow(job: Job, *, console: Console | None = None) -> None:
 
 
 def _events(job: Job, console: Console) -> Iterator[Event]:
-    """The job's events; whenever it is queued, first its place in the queue until it is its turn."""
-    _wait_for_its_turn(job, console)
-    for event in job.events(on_reconnect=lambda error: _say(console, f"connection lost ({error}); connecting again")):
-        yield event
-        if event.type == "job.status" and event.data.get("to") == "queued" and event.data.get("from") is not None:
-            _wait_for_its_turn(job, console)
+    """The job's events. While it is queued and nothing happens, its place in the queue is said whenever it is another one."""
+    status, told = "queued", ""  # as every job begins
 
-
-def _wait_for_its_turn(job: Job, console: Console) -> None:
-    told, told_at = "", -math.inf
-    for num_polls, now in enumerate(job.in_queue()):
-        if now.status != "queued" or num_polls < _POLLS_BEFORE_A_WORD:
-            continue
-        place = _place_in_queue(now)
-        if place != told and time.monotonic() - told_at > _PLAIN_SECONDS:
+    def say_place() -> None:
+        nonlocal told
+        if status != "queued":
+            return
+        try:
+            now = job.refresh()
+            place = _place_in_queue(now) if now.status == "queued" else told
+        except (RateLimitedError, ServerError, ServiceUnreachableError):  # the stream knows how long to go on without the service
+            return
+        if place != told:
             _say(console, place)
-            told, told_at = place, time.monotonic()
+            told = place
+
+    def say_lost(error: Exception) -> None:
+        _say(console, f"connection lost ({error}); connecting again")
+
+    for event in job.events(on_reconnect=say_lost, on_silence=say_place):
+        if event.type == "job.status":
+            status, told = str(event.data.get("to")), ""
+        yield event
 
 
 def _place_in_queue(job: Job) -> str:

@@ -20,7 +20,7 @@ _SILENCE_SECONDS = 45.0  # three heartbeats of the service
 
 @dataclass(frozen=True)
 class Message:
-    """One dispatched message of a stream. `retry` (milliseconds) may come alone."""
+    """One dispatched message of a stream, or a comment, whose `event` is empty. `retry` (milliseconds) may come alone."""
 
     event: str
     data: str
@@ -35,6 +35,9 @@ def parse(chunks: Iterable[bytes]) -> Iterator[Message]:
             if data or retry is not None:
                 yield Message(event or "message", "\n".join(data), retry)
             event, data, retry = "", [], None
+            continue
+        if line.startswith(":"):
+            yield Message("", "")
             continue
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -62,8 +65,8 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
 class EventStream:
     """Events of one job from after `after` to the job's end, over as many connections as it takes.
 
-    `on_reconnect` is called with the error that broke a connection, before the wait for the next one. Iteration ends
-    after the service's `done`.
+    `on_reconnect` is called with the error that broke a connection, before the wait for the next one; `on_silence`
+    whenever the service says that there is nothing new. Iteration ends after the service's `done`.
     """
 
     def __init__(
@@ -74,12 +77,14 @@ class EventStream:
         after: int = 0,
         give_up_seconds: float = 300.0,
         on_reconnect: Callable[[Exception], None] | None = None,
+        on_silence: Callable[[], None] | None = None,
     ) -> None:
         self._transport = transport
         self._path = f"/v1/jobs/{job_id}/events"
         self._last_seq = after
         self._give_up_seconds = give_up_seconds
         self._on_reconnect = on_reconnect
+        self._on_silence = on_silence
         self._retry_seconds = 2.0
         self._done = False
         self._failing_since: float | None = None
@@ -127,6 +132,8 @@ class EventStream:
                 if message.event == "done":
                     self._done = True
                     return
+                if not message.event and self._on_silence is not None:
+                    self._on_silence()
                 if not message.data:
                     continue
                 if message.event == "error":

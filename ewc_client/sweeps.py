@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from ewc_client.models import Body
 from ewc_client.paging import fetch_all
-from ewc_client.transport import Transport
+from ewc_client.transport import Transport, path_part
 
 POLL_SECONDS = 1.0
 _FINISHED = frozenset({"succeeded", "failed", "cancelled"})
@@ -135,7 +134,7 @@ class Sweeps:
 
     def get(self, sweep_id: str) -> Sweep:
         """One sweep with its trials."""
-        return self._sweep(self._transport.request("GET", f"/v1/sweeps/{quote(sweep_id, safe='')}").json())
+        return self._sweep(self._transport.request("GET", f"/v1/sweeps/{path_part(sweep_id)}").json())
 
     def list(self, *, page_size: int = 20) -> Iterator[Sweep]:
         """Every sweep without its trials, newest first; pages are fetched as they are needed."""
@@ -143,7 +142,7 @@ class Sweeps:
 
     def cancel(self, sweep_id: str) -> Sweep:
         """End a sweep and cancel the jobs of its running trials."""
-        return self._sweep(self._transport.request("POST", f"/v1/sweeps/{quote(sweep_id, safe='')}/cancel").json())
+        return self._sweep(self._transport.request("POST", f"/v1/sweeps/{path_part(sweep_id)}/cancel").json())
 
     def _sweep(self, body: Body) -> Sweep:
         return Sweep.from_body(body, self._transport)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from ewc_client.errors import ConfigurationError, ServiceUnreachableError, error_from
+from ewc_client.visible_text import visible
 
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
 
@@ -83,6 +84,7 @@ class Transport:
         """One answer with a status below 400.
 
         Raises:
+            ConfigurationError: a text in it cannot be sent.
             ApiError: the service answered with a problem that a repetition does not change, or did so every time.
             ServiceUnreachableError: no answer after every retry.
         """
@@ -94,7 +96,9 @@ class Transport:
         while True:
             last = attempt >= self.retries.num_retries
             try:
-                response = self._http.request(method, path, json=json, params=query, headers=sent)
+                with _sendable_text():
+                    request = self._http.build_request(method, path, json=json, params=query, headers=sent)
+                response = self._http.send(request)
             except httpx.TransportError as error:
                 if last:
                     raise self.unreachable(error) from error
@@ -129,9 +133,24 @@ class Transport:
         return ServiceUnreachableError(f"no answer from {self.url}: {str(error) or type(error).__name__}")
 
 
+@contextmanager
+def _sendable_text() -> Iterator[None]:
+    """Bytes that are no UTF-8 reach a program from its command line as halves of surrogate pairs."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        wrong = visible(error.object[error.start : error.end])
+        raise ConfigurationError(f"a text with '{wrong}' in it cannot be sent: it is not {error.encoding.upper()}") from error
+
+
 def _worth_repeating(response: httpx.Response) -> bool:
     """Overload and gateways; and a repeated POST whose first copy the service is still working on."""
     return response.status_code in RETRY_STATUSES or (response.status_code == 409 and "Retry-After" in response.headers)
+
+
+def path_part(identifier: str) -> str:
+    """An id as one part of a path, whatever a user has written for it: the service says that there is none such."""
+    return quote(identifier, safe="", errors="surrogatepass")
 
 
 def _checked_url(url: str) -> str:

@@ -57,7 +57,7 @@ def list_keys(
     """The keys of your owner, or with `operator` those of all owners; those revoked included."""
     if owner is not None:
         _require_owner(caller, owner)
-    wanted = owner or _reach(caller)
+    wanted = _reach(caller) if owner is None else owner
     with services.database.read() as work:
         return list_of([api_key_body(record) for record in work.api_keys.list(wanted)])
 

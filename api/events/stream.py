@@ -18,6 +18,7 @@ from store.records import EventRecord, JobSummary
 from store.unit_of_work import Database
 
 HEARTBEAT_SECONDS = 15.0
+FIRST_HEARTBEAT_SECONDS = 2.0
 _RETRY_MILLISECONDS = 2000
 _PAGE = 100
 
@@ -30,10 +31,10 @@ async def event_stream(
     When the caller's key is revoked meanwhile, the last message is an `error` with the problem that a new request would
     get.
 
-    A comment every 15 seconds keeps the connection open. A subscriber that comes back with the last id it saw misses
-    nothing and gets nothing twice.
+    A comment two seconds after the last event says that there is nothing new; one every 15 seconds keeps the connection
+    open. A subscriber that comes back with the last id it saw misses nothing and gets nothing twice.
     """
-    seen = after
+    seen, patience_seconds = after, FIRST_HEARTBEAT_SECONDS
     yield f"retry: {_RETRY_MILLISECONDS}\n\n"
     with feed.watch(job_id, caller) as watch:
         while not feed.closed:
@@ -44,14 +45,15 @@ async def event_stream(
             page, job = await run_in_threadpool(_read, database, job_id, seen)
             for event in page:
                 yield _message(event)
-                seen = event.seq
+                seen, patience_seconds = event.seq, FIRST_HEARTBEAT_SECONDS
             if len(page) == _PAGE:
                 continue
             if job.status in FINISHED and seen >= job.last_event_seq:
                 yield f"event: done\ndata: {json.dumps({'job_id': job_id, 'status': job.status.value})}\n\n"
                 return
-            if not await feed.wait(watch, caller, after=seen, timeout_seconds=HEARTBEAT_SECONDS) and not feed.closed:
+            if not await feed.wait(watch, caller, after=seen, timeout_seconds=patience_seconds) and not feed.closed:
                 yield ": heartbeat\n\n"
+                patience_seconds = HEARTBEAT_SECONDS
 
 
 def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobSummary]:

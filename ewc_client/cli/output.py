@@ -11,12 +11,11 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.table import Table
 
-from ewc_client.fitting_table import FittingTable
+from ewc_client.fitting_table import NARROW_GAP, WIDE_GAP, FittingTable
 from ewc_client.score_tables import shorten
 from ewc_client.terminal import Text, has_own_width, message_console, result_console
 from ewc_client.visible_text import visible
 
-_GAP = 3  # columns between two columns of a table
 _NARROWEST_NAME = 16
 
 
@@ -69,9 +68,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty
     fits = not has_own_width(console)
     if "name" in headings and not fits:
         name = headings.index("name")
-        room = console.width - sum(widths) - _GAP * (len(widths) - 1) + widths[name]
-        for row in texts if room >= _NARROWEST_NAME else []:
-            row[name] = shorten(row[name], room)
+        rooms = [console.width - sum(widths) - gap * (len(widths) - 1) + widths[name] for gap in (WIDE_GAP, NARROW_GAP)]
+        for room in [room for room in rooms if room >= _NARROWEST_NAME][:1]:
+            for row in texts:
+                row[name] = shorten(row[name], room)
     table = FittingTable(headings, num_names=len(headings), may_overflow=fits)
     for row in texts:
         table.add_row(*row)

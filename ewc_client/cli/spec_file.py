@@ -21,16 +21,29 @@ def read_object(source: str, *, what: str) -> dict[str, Any]:
     Raises:
         typer.BadParameter: it cannot be read, or is no object.
     """
-    if source == "-":
-        text, name = sys.stdin.read(), "standard input"
-    elif source.lstrip().startswith("{"):
+    if source.lstrip().startswith("{"):
         text, name = source, "the argument"
     else:
-        text, name = _read_file(source, what), source
-    document = _parse(text.removeprefix("\ufeff"), name)
+        name = "standard input" if source == "-" else source
+        text = _read_text(source, what)
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise typer.BadParameter(f"{name} is empty; a {what} is an object with fields")
+    document = _parse(text, name)
     if not isinstance(document, dict):
-        raise typer.BadParameter(f"{name} holds a JSON {type(document).__name__}; a {what} is a JSON object")
+        raise typer.BadParameter(f"{name} holds {_kind_of(document)}; a {what} is an object with fields")
     return document
+
+
+def _kind_of(document: object) -> str:
+    match document:
+        case None:
+            return "null"
+        case list():
+            return "a list"
+        case str():
+            return "only a text"
+    return f"only the value {json.dumps(document)}"
 
 
 def _parse(text: str, name: str) -> Any:
@@ -87,11 +100,13 @@ def set_value(spec: dict[str, Any], assignment: str) -> None:
         raise typer.BadParameter(f"{path!r} leads to nothing in the spec ({error})") from error
 
 
-def _read_file(source: str, what: str) -> str:
+def _read_text(source: str, what: str) -> str:
     try:
-        return Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {error}") from error
+        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{what} file {source!r} is not text in UTF-8 (byte {error.start} tells)") from error
+    except OSError as error:
+        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {error.strerror}") from error
 
 
 def _value(text: str) -> Any:

@@ -74,6 +74,8 @@ def _value(node: Node) -> Any:
         return _mapping(node)
     if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
         return [_value(item) for item in node.value]
+    if not isinstance(node, ScalarNode):
+        raise _refusal(node, f"what is of the type {node.tag.removeprefix(_TAG)!a} is no value of a spec")
     text = str(node.value)
     try:
         match node.tag.removeprefix(_TAG):

@@ -120,6 +120,8 @@ def test_what_is_not_there_and_a_wrong_key_are_told_apart(service: Service, clie
         client.jobs.get("job_00000000000000000000000000")
     with pytest.raises(NotFoundError):
         client.jobs.get("../jobs")
+    with pytest.raises(NotFoundError):
+        client.jobs.get("\udcff")
     with EWCClient(service.url, "ewc_live_wrong", retries=QUICK) as stranger, pytest.raises(UnauthorizedError):
         list(stranger.jobs.list())
 

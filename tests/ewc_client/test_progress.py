@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 from rich.console import Console
 
+from api.events import stream
 from ewc_client import EWCClient, progress
 from ewc_client.models import Event
 from ewc_client.progress import Narrator
@@ -151,15 +154,17 @@ def test_a_queued_job_says_its_place_once_until_it_changes(
     if has_worker:
         with service.database.write() as work:
             work.workers.beat("worker-1", hostname="host", pid=1, queue="cpu", slots=1)
-    num_polls = 0
+    asked, request = list[str](), job._transport.request
 
-    def poll(_seconds: float) -> None:
-        nonlocal num_polls
-        num_polls += 1
-        if num_polls == 6:
-            job.cancel()
+    def cancel_the_third_time(method: str, path: str, **options: Any) -> httpx.Response:
+        asked.append(path)
+        if asked.count(f"/v1/jobs/{job.id}") == 3:
+            request("POST", f"/v1/jobs/{job.id}/cancel")
+        return request(method, path, **options)
 
-    monkeypatch.setattr(job._transport, "sleep", poll)
+    monkeypatch.setattr(stream, "FIRST_HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(job._transport, "request", cancel_the_third_time)
     console = Console(file=io.StringIO(), width=200)
     progress.follow(job, console=console)
     file = console.file
@@ -167,4 +172,6 @@ def test_a_queued_job_says_its_place_once_until_it_changes(
     lines = file.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(said)
+    assert asked[:5] == [f"/v1/jobs/{job.id}", "/v1/workers"] * 2 + [f"/v1/jobs/{job.id}"], "two requests for a silence"
+    assert asked.count("/v1/workers") == 2
     assert [other.refresh().queue_position for other in (*before, job)] == [*range(1, num_before + 1), None]

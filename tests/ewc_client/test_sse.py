@@ -52,7 +52,12 @@ def test_messages_are_the_same_however_the_bytes_arrive(size: int, end: str) -> 
     text = "retry: 50\n\n: a comment\n\nevent: a\ndata: one\ndata:two\nid: 1\n\ndata: ü\u2028\n\nevent: unfinished\ndata: x\n"
     body = text.replace("\n", end).encode()
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    assert list(parse(chunks)) == [Message("message", "", 50), Message("a", "one\ntwo"), Message("message", "ü\u2028")]
+    assert list(parse(chunks)) == [
+        Message("message", "", 50),
+        Message("", ""),
+        Message("a", "one\ntwo"),
+        Message("message", "ü\u2028"),
+    ]
 
 
 def cutting_server(num_events: int, seed: int) -> ScriptedServer:

@@ -157,3 +157,11 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key):
     with pytest.raises(ConfigurationError, match="characters in it that no key has") as refused:
         Transport("http://127.0.0.1:1", key)
     assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/jobs/\udcff", None), ("/v1/jobs", {"name": "\ud800"})])
+def test_a_text_that_is_no_unicode_is_refused_before_it_is_sent(path, body):
+    transport = Transport("http://127.0.0.1:1", None)
+    with pytest.raises(ConfigurationError, match=r"a text with '\\ud(800|cff)' in it cannot be sent"):
+        transport.request("POST", path, json=body)
+    transport.close()

@@ -22,7 +22,13 @@ def test_a_spec_comes_from_a_file_standard_input_or_the_argument(tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{,", "is not JSON: Expecting property name.*column 2"), ("[1]", "holds a JSON list; a spec is a JSON object")],
+    [
+        ("{,", "is not JSON: Expecting property name.*column 2"),
+        ("[1]", "holds a list; a spec is an object with fields"),
+        ("null", "holds null; a spec is"),
+        ("true", "holds only the value true; a spec is"),
+        (" \n", "is empty; a spec is an object"),
+    ],
 )
 def test_what_is_not_a_json_object_is_refused_with_the_place(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "s.json").write_text(text)
@@ -58,6 +64,22 @@ def test_a_spec_in_yaml_is_the_same_spec(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_mistake_in_yaml_is_named_with_file_line_and_column(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("a: 1\na: 2\n")
     with pytest.raises(typer.BadParameter, match=r"s\.yaml, line 2, column 1: the key 'a' is there twice"):
+        read_object(str(tmp_path / "s.yaml"), what="spec")
+
+
+@pytest.mark.parametrize("source", ["s.yaml", "-"])
+def test_bytes_that_are_not_utf_8_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    (tmp_path / "s.yaml").write_text("a: 1\n", encoding="utf-16")
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "s.yaml").open(encoding="utf-8") as given:
+        monkeypatch.setattr("sys.stdin", given)
+        with pytest.raises(typer.BadParameter, match=f"spec file '{source}' is not text in UTF-8"):
+            read_object(source, what="spec")
+
+
+def test_a_collection_of_a_type_that_no_spec_has_is_named_by_its_type(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("tasks: !!set {a, b}\n")
+    with pytest.raises(typer.BadParameter, match="column 8: what is of the type 'set' is no value of a spec"):
         read_object(str(tmp_path / "s.yaml"), what="spec")
 
 

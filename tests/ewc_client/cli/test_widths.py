@@ -35,6 +35,15 @@ def test_lists_fit_and_show_every_id(ewc: Ewc, here: Service, client: EWCClient,
         assert "…" not in run.out or width >= 100
 
 
+def test_80_columns_hold_tables_with_narrow_gaps(ewc: Ewc, here: Service, client: EWCClient, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    job = client.jobs.create({**SPEC, "name": None, "tasks": [{"name": 2 * "n" + 40 * "x" + 2 * "m", "dataset": "digits"}]})
+    jobs, tasks = ewc("ls").out, ewc("show", job.id).out
+    assert jobs.splitlines()[2].split()[1:5] == ["queued", "1", "visit", "to"]
+    assert tasks.splitlines()[-3].split() == ["task", "name", "status", "visits", "weight", "checkpoint"]
+    assert max(map(cell_len, (jobs + tasks).splitlines())) <= 80
+
+
 def test_columns_stay_in_line_beside_wide_letters(ewc: Ewc, here: Service, client: EWCClient, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for name in ("数字の置換", "cafe\u0301", "plain"):
