@@ -64,9 +64,18 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, 
 
 
 def note_attempt(database: Database, fence: Fence, environment: Mapping[str, str]) -> None:
-    """Keep where the present attempt of a job runs; warn when it is not where the attempt before it ran."""
+    """Keep where the present attempt of a job runs; warn when it is not, or may not be, where the attempt before it ran."""
     with database.fenced(fence) as work:
         previous = work.attempts.add(fence, environment)
+        if previous is None and work.resume_points.get(fence.job_id) is not None:
+            work.events.append(
+                fence.job_id,
+                type="job.warning",
+                level="warn",
+                message="this attempt goes on from what an earlier version of the service has left, and where that ran is not "
+                "known, so the same bits as in an undisturbed run are not promised",
+                data={"code": "environment_unknown", "visit_index": None},
+            )
         changed = {} if previous is None else differences(previous.environment, environment)
         if previous is None or not changed:
             return

@@ -43,7 +43,7 @@ def remove_replays(settings: WorkerSettings, job_id: str) -> None:
 
 def _supervised(database: Database, job: JobRecord, point: ResumePoint | None, *, data_dir: Path | None) -> SupervisedRun:
     with database.read() as work:
-        digests = work.tasks.digests(job.id)
+        digests = work.sweeps.digests(job.id) | work.tasks.digests(job.id)
     if point is None:
         return SupervisedRun(job.supervised, data_dir=data_dir, digests=digests)
     num_visits_begun = point.visit_index + (1 if point.step > 0 else 0)

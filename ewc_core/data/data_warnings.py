@@ -81,15 +81,30 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
             f"{worst.num_read}; this is so in {where}: subtract an offset (of "
             "times the first one) before storing, and leave out identifiers",
         )
-    if 2 * len(facts.constant) > source.num_features:
+    if facts.largest_of_test > _SCALES_APART * largest > 0.0 or largest > _SCALES_APART * facts.largest_of_test > 0.0:
+        yield (
+            "splits_scaled_differently",
+            f"the largest input is {largest:.3g} among the training examples and {facts.largest_of_test:.3g} among the test "
+            "examples; scale both in the same way",
+        )
+    # A hashed or counted text has many columns without a word, which is no mistake.
+    silent = facts.constant[facts.largest_of_column[facts.constant] > 0.0] if facts.is_sparse else facts.constant
+    if 2 * len(silent) > source.num_features:
         yield (
             "constant_columns",
-            f"{len(facts.constant)} of {source.num_features} inputs have one value in all training examples, and tell nothing",
+            f"{len(silent)} of {source.num_features} inputs have one value in all training examples, and tell nothing",
         )
     if len(facts.row_numbers):
         yield (
             "row_numbers",
-            f"{_columns(names, facts.row_numbers)} only number the examples; leave them out",
+            f"{_columns(names, facts.row_numbers)} only number{'s' if len(facts.row_numbers) == 1 else ''} the examples; leave "
+            "out what says nothing of an example",
+        )
+    if len(facts.targets):
+        yield (
+            "target_among_inputs",
+            f"{_columns(names, facts.targets)} {'is' if len(facts.targets) == 1 else 'are'} the target itself, in every training "
+            "example; leave it out of the inputs",
         )
     if facts.repeats is not None and len(source.test_targets) >= _FEWEST_TEST:
         repeats = facts.repeats
@@ -104,7 +119,9 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
 def _about_targets(data: TaskData) -> Iterator[tuple[str, str]]:
     if data.likelihood is LikelihoodName.GAUSSIAN:
         smallest, largest = (float(bound) for bound in data.source.train_targets.aminmax())
-        if max(abs(smallest), abs(largest)) > FAR:
+        if smallest == largest:
+            yield ("constant_targets", f"all training targets are {largest:.3g}; nothing can be learned of them")
+        elif not NEAR <= max(abs(smallest), abs(largest)) <= FAR:
             yield (
                 "targets_far_from_unit_scale",
                 f"targets from {smallest:.3g} to {largest:.3g}, which the likelihood takes to vary by about 1; scale them "

@@ -30,9 +30,10 @@ class InputFacts:
     """Over `num_examples` training examples, evenly spaced, as tasks read them (after a division); mean and standard
     deviation over fewer of them.
 
-    `largest_of_column` float64 [features] is the largest size in each feature of the flattened inputs. `constant` and
-    `row_numbers` int64 [n] are the features with one value, and those that number all examples without a gap. `repeats` is
-    None where data are too many to compare.
+    `largest_of_test` is the largest size in the test examples. `largest_of_column` float64 [features] is the largest size in
+    each feature of the flattened inputs. `constant`, `row_numbers` and `targets` int64 [n] are the features with one value,
+    those that number all examples without a gap, and those that are the target itself. `is_sparse` is whether most numbers
+    outside constant features are 0. `repeats` is None where data are too many to compare.
     """
 
     num_examples: int
@@ -40,9 +41,12 @@ class InputFacts:
     largest: float
     mean: float
     standard_deviation: float
+    largest_of_test: float
     largest_of_column: Tensor
     constant: Tensor
     row_numbers: Tensor
+    targets: Tensor
+    is_sparse: bool
     repeats: Repeats | None
 
     @classmethod
@@ -58,9 +62,12 @@ class InputFacts:
             largest=float(largest.max()) / scale,
             mean=float(averaged.mean()),
             standard_deviation=float(averaged.std(correction=0)),
+            largest_of_test=max(abs(float(bound)) for bound in _spaced(test, NUMBERS_LOOKED_AT).aminmax()) / scale,
             largest_of_column=torch.maximum(largest.double().abs(), smallest.double().abs()) / scale,
             constant=(smallest == largest).nonzero().flatten(),
             row_numbers=_row_numbers(train, test) if len(rows) == len(train) else torch.empty(0, dtype=torch.int64),
+            targets=_targets(train, source.train_targets),
+            is_sparse=float((averaged[:, smallest != largest] == 0.0).double().mean()) > 0.5,
             repeats=_repeats(train, test),
         )
 
@@ -82,6 +89,19 @@ def _row_numbers(train: Tensor, test: Tensor) -> Tensor:
         if bool((values.diff() == 1.0).all()):
             found.append(column)
     return torch.tensor(found, dtype=torch.int64)
+
+
+def _targets(inputs: Tensor, targets: Tensor) -> Tensor:
+    """Columns of the inputs [n, features] that are the only column of the targets, where these are not all alike."""
+    only = targets.reshape(len(targets), -1)
+    found = torch.arange(inputs.shape[1])
+    if only.shape[1] > 1 or len(inputs) < _FEWEST_ROWS_TO_COUNT or bool((only == only[0]).all()):
+        return found[:0]
+    for rows, its in zip(inputs.split(_FEWEST_ROWS_TO_COUNT), only.split(_FEWEST_ROWS_TO_COUNT), strict=True):
+        found = found[(rows[:, found] == its).all(0)]
+        if len(found) == 0:
+            break
+    return found
 
 
 def _repeats(train: Tensor, test: Tensor) -> Repeats | None:

@@ -165,7 +165,7 @@ def _all_changed(tasks: Mapping[int, TaskSpec], errors: Mapping[int, DataChanged
         more = f" and {len(its) - 5} more" if len(its) > 5 else ""
         parts.append(f"{name} of task{'s' if len(its) > 1 else ''} {', '.join(its[:5])}{more}: {what}")
     return DataChanged(
-        f"data are no longer what this job has read before: {'; '.join(parts)}. Put the old data back (new ones "
+        f"data are no longer what this job, or its sweep, has read before: {'; '.join(parts)}. Put the old data back (new ones "
         "belong under another name) and retry the job, or submit a new job for the new data",
         field=next(iter(errors.values())).field,
         changed=changed,

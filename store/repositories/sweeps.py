@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Select, func, insert, literal, select, tuple_, update
+from sqlalchemy.orm import aliased
 
 from ewc_core.errors import InvalidCursor, NotFound
 from ewc_core.specs import Scalar, SweepSpec
@@ -17,7 +18,7 @@ from store.job_states import JobStatus
 from store.records import Page
 from store.repositories.repository import Repository
 from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
-from store.tables import JobRow, SweepRow, TrialRow
+from store.tables import JobRow, SweepRow, TaskRow, TrialRow
 from store.tables.sweeps import TRIAL_STATUSES
 
 
@@ -98,6 +99,15 @@ class Sweeps(Repository):
         query = select(TrialRow.number, JobRow.status).join(JobRow, JobRow.id == TrialRow.job_id)
         query = query.where(TrialRow.sweep_id == sweep_id, TrialRow.status == "running")
         return {row.number: JobStatus(row.status) for row in self._connection.execute(query)}
+
+    def digests(self, job_id: str) -> dict[str, str]:
+        """SHA-256 by name of all data that the trials of the job's sweep have read, as the earliest trial read them; nothing for
+        a job that is no trial."""
+        own = aliased(TrialRow)
+        query = select(TaskRow.data["digests"]).join(TrialRow, TrialRow.job_id == TaskRow.job_id)
+        query = query.join(own, own.sweep_id == TrialRow.sweep_id).where(own.job_id == job_id, TaskRow.data.is_not(None))
+        rows = self._connection.execute(query.order_by(TrialRow.number.desc())).scalars()
+        return {digest["name"]: digest["sha256"] for digests in rows for digest in digests}
 
     def add_trial(self, sweep_id: str, *, number: int, job_id: str, parameters: Mapping[str, Scalar]) -> None:
         """A setting is being tried, as this job."""

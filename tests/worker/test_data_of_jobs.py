@@ -18,6 +18,7 @@ from ewc_core.supervised import SupervisedRun
 from store.blobs import read_blob, stage_blob
 from store.job_states import JobStatus
 from store.tables import JobRow, TaskRow
+from tests.ewc_core.sweep.specs import sweep
 from worker.checkpoint import MEDIA_TYPE
 from worker.runner import JobRunner, Outcome
 
@@ -198,3 +199,19 @@ def test_a_stored_job_without_a_version_is_split_as_it_always_was(database, sett
 
 def _first_visit(work, job_id):
     return Visit(index=0, task_index=0, task=work.tasks.get(job_id, 0).spec)
+
+
+def test_every_trial_of_a_sweep_reads_what_its_first_trial_read(database, settings, claim, tmp_path):
+    _save(tmp_path, "a")
+    first, second, elsewhere = (claim(tasks=_tasks("a")) for _ in range(3))
+    with database.write() as work:
+        search, another = (work.sweeps.create(sweep(), owner="tests").id for _ in range(2))
+        for sweep_id, number, fence in ((search, 0, first), (search, 1, second), (another, 0, elsewhere)):
+            work.sweeps.add_trial(sweep_id, number=number, job_id=fence.job_id, parameters={})
+    assert JobRunner(database, settings, first).run() is Outcome.SETTLED
+    _save(tmp_path, "a", scale=2.0)
+    for fence in (second, elsewhere):
+        assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
+    assert _job(database, second).error["code"] == "data_changed"
+    assert "a.npz of task 0 ('a')" in _job(database, second).error["message"]
+    assert _job(database, elsewhere).status is JobStatus.SUCCEEDED

@@ -8,9 +8,11 @@ from importlib.metadata import version
 
 import pytest
 import torch
+from sqlalchemy import delete
 
 from ewc_core.specs import ReinforcementSpec, SupervisedSpec
 from store.job_states import JobStatus
+from store.tables import AttemptRow
 from tests.worker.conftest import SPEC
 from worker import fingerprint as fingerprints
 from worker.fingerprint import differences, fingerprint, note_attempt
@@ -147,7 +149,19 @@ def test_the_attempt_before_is_the_one_to_compare_with(database, claim, again):
     assert [event.data["previous_attempt"] for event in _warnings(database, fence.job_id)] == [1, 3]
 
 
-def test_a_job_that_was_run_before_attempts_were_kept_goes_on_without_a_word(database, settings, claim, again):
+def test_a_job_that_goes_on_from_state_of_before_attempts_were_kept_says_that_its_bits_may_differ(
+    database, settings, claim, again
+):
+    fence = claim()
+    _run_for_a_step(database, settings, fence)
+    with database.write() as work:
+        work.connection.execute(delete(AttemptRow))
+    _run_for_a_step(database, settings, again(fence))
+    (event,) = _warnings(database, fence.job_id)
+    assert event.data == {"code": "environment_unknown", "visit_index": None}
+
+
+def test_a_job_whose_attempts_before_left_nothing_goes_on_without_a_word(database, settings, claim, again):
     fence = again(claim())
     _run_for_a_step(database, settings, fence)
     with database.read() as work:

@@ -61,8 +61,9 @@ _SUSPICIOUS: list[tuple[str, str, dict[str, Any]]] = [
     ("columns_merged", "of column '0' become", {"inputs": (1_700_000_000 + np.arange(400).reshape(100, 4) % 97)}),
     ("columns_merged", "of column '3' become 1;", {"inputs": _with(3, 1e8 + _NORMAL[:, 3])}),
     ("constant_columns", "3 of 4 inputs have one value", {"inputs": _NORMAL * [0.0, 0.0, 1.0, 0.0]}),
-    ("row_numbers", "column '0' only number", {"inputs": _with(0, np.arange(100))}),
+    ("row_numbers", "column '0' only numbers the", {"inputs": _with(0, np.arange(100))}),
     ("row_numbers", "column '0' only number", {"inputs": _with(0, 1 + _RNG.permutation(100))}),
+    ("target_among_inputs", "column '3' is the target", {"inputs": _with(3, _TWO)}),
     ("class_with_one_example", "class 2 with one example", {"targets": np.array([0, 1] * 49 + [0, 2])}),
     ("targets_like_numbers", "50 classes for 50 training", {"targets": np.r_[np.arange(50), np.arange(50)]}),
 ]
@@ -97,7 +98,16 @@ def test_a_label_that_no_training_example_has_is_said() -> None:
 
 def test_real_targets_of_any_unit_are_said() -> None:
     assert "targets from" in _found(_data(LikelihoodName.GAUSSIAN, targets=_NORMAL[:, 0] * 1e5))["targets_far_from_unit_scale"]
-    assert _found(_data(LikelihoodName.GAUSSIAN, targets=_NORMAL[:, :2])) == {}
+    assert "targets from" in _found(_data(LikelihoodName.GAUSSIAN, targets=_NORMAL[:, 0] * 1e-4))["targets_far_from_unit_scale"]
+    assert "all training targets are 3" in _found(_data(LikelihoodName.GAUSSIAN, targets=np.full(100, 3.0)))["constant_targets"]
+    assert _found(_data(LikelihoodName.GAUSSIAN, targets=_NORMAL[:, :2] + _NORMAL[:, 2:])) == {}
+
+
+def test_test_examples_on_another_scale_than_training_examples_are_said() -> None:
+    train = {"train_inputs": _NORMAL, "train_targets": _TWO}
+    for factor, is_said in ((255.0, True), (1 / 255, True), (3.0, False)):
+        data = _task_of({**train, "test_inputs": _NORMAL[:50] * factor, "test_targets": _TWO[:50]})
+        assert ("splits_scaled_differently" in _found(data)) == is_said
 
 
 def test_test_examples_out_of_the_training_set_are_said_but_not_where_rows_repeat_anyway() -> None:
@@ -155,3 +165,6 @@ def test_nothing_is_said_of_ordinary_columns() -> None:
     assert _found(_data(inputs=inputs.astype(np.float32), targets=np.arange(100) % 10)) == {}
     assert _found(_data(inputs=_PICTURES.transpose(0, 3, 1, 2).copy())) == {}
     assert _found(_data(inputs=_NORMAL > 0)) == {}
+    sparse = np.zeros((100, 500), np.float32)
+    sparse[np.arange(100), _RNG.integers(0, 500, 100)] = 1.0
+    assert _found(_data(inputs=sparse)) == {}
