@@ -91,7 +91,8 @@ def _read_file(source: str, what: str) -> str:
     try:
         return Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {error}") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {why}") from error
 
 
 def _value(text: str) -> Any:
