@@ -72,7 +72,7 @@ class Narrator:
         if status == "running":
             return []
         hint = {"waiting": "waiting for the next task: `ewc switch` announces one, `ewc close` ends the job"}.get(status)
-        return [hint or f"job is {status}" + (f" ({reason})" if reason else "")]
+        return [hint or f"job is {status}" + (f" ({reason})" if reason not in {None, "", status} else "")]
 
     def _finished(self, event: Event) -> str:
         visit, self.visit = self.visit, None

@@ -155,7 +155,7 @@ class IllegalTransition(RecordError):
     code = "illegal_transition"
 
     def __init__(self, job_id: str, current: str, requested: str, allowed: Sequence[str]) -> None:
-        choices = ", ".join(allowed) if allowed else "none: this state is final"
+        choices = ", ".join(allowed) if allowed else "nothing, for this state is final"
         super().__init__(f"job {job_id} is {current!r} and cannot become {requested!r}; allowed from here: {choices}")
         self.job_id = job_id
         self.current = current

@@ -36,8 +36,8 @@ def progress_text(job: Job) -> str:
     if at.visit_index is None:
         if at.num_steps and not job.is_finished:
             return f"unit {at.step}/{at.num_steps}"
-        visits = "visit" if at.num_visits == 1 else "visits"
-        return f"{at.num_visits} {visits} to come" if at.num_visits and not job.is_finished else ""
+        to_come = "1 visit to come" if at.num_visits == 1 else f"{at.num_visits} visits to come"
+        return to_come if at.num_visits and not job.is_finished else ""
     visit = f"visit {at.visit_index} ({at.visit_index + 1}/{at.num_visits})"
     return f"{visit}, step {at.step}/{at.num_steps}" if at.num_steps and not job.is_finished else visit
 

@@ -101,7 +101,7 @@ def _meaning(place: Place, path: Sequence[str]) -> list[str]:
     if path:
         sentences = re.split(r"(?<=\.)\s+", " ".join(str(place.owner.get("description", "")).split()))
         about = " ".join(sentence for sentence in sentences if f"`{path[-1]}`" in sentence)
-        texts += [about or ("" if texts else str(place.owner.get("description", "")).split("\n\n")[0])]
+        texts += [about or ("" if texts or len(path) == 1 else str(place.owner.get("description", "")).split("\n\n")[0])]
     return [" ".join(part.split()) for text in texts for part in text.split("\n\n") if part]
 
 

@@ -106,7 +106,7 @@ def _read_text(source: str, what: str) -> str:
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{what} file {source!r} is not text in UTF-8 (byte {error.start} tells)") from error
     except OSError as error:
-        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {error.strerror}") from error
+        raise typer.BadParameter(f"{what} file {source!r} cannot be read: {error.strerror or error}") from error
 
 
 def _value(text: str) -> Any:

@@ -57,7 +57,10 @@ def _data(data: Body | None) -> Iterator[tuple[str, object]]:
             yield split, f"{num_examples} examples" + _per_class(read["num_of_class"].get(split))
     if read["num_constant_columns"]:
         num_constant = read["num_constant_columns"]
-        yield "constant", f"{num_constant} columns: {_listed(read['constant_columns'], num_constant)}"
+        yield (
+            "constant",
+            f"{num_constant} {'column' if num_constant == 1 else 'columns'}: {_listed(read['constant_columns'], num_constant)}",
+        )
     for merged in read["merged_columns"]:
         yield "merged", f"column {merged['column']!r}: {merged['num_stored']} values become {merged['num_read']} as float32"
     if read["left_out_columns"]:

@@ -64,5 +64,6 @@ def _tell(service: EmbeddedService, output: Output) -> None:
         return
     key = key_file if key_file.exists() else "one of those made earlier (EWC_API_KEY)"
     print_fields([("service", service.url), ("API key", key), ("state", service.state.path), ("logs", service.state.logs)])
-    say("", "In another terminal, in this directory:", "  ewc submit FILE --watch", "  ewc ls")
+    same = f"with EWC_STATE_DIR={service.state.path}" if os.environ.get("EWC_STATE_DIR") else "in this directory"
+    say("", f"In another terminal, {same}:", "  ewc submit FILE --watch", "  ewc ls")
     say("Ctrl-C stops the service; jobs keep their place.")

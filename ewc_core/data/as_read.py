@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from ewc_core.specs import LikelihoodName
 MOST_NAMED = 20
 MOST_CLASSES_COUNTED = 100
 _LONGEST_NAME = 100
+_NEARLY_ALL = 0.9
 _PARTS = {"train": "training", "validation": "validation", "test": "test"}
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
@@ -129,7 +131,16 @@ def in_a_line(read: DataAsRead) -> str:
     kind = what if read.num_outputs == 1 else f"{what}es" if what == "class" else f"{what}s"
     left_out = f", left out {', '.join(map(repr, read.left_out_columns))}" if read.left_out_columns else ""
     span = f"from {read.inputs.smallest:.3g} to {read.inputs.largest:.3g}"
-    return f"{counts} examples of {size} ({read.dtype} {read.scaling}, {span}), {read.num_outputs} {kind}{left_out}"
+    return f"{counts} examples of {size} ({read.dtype} {read.scaling}, {span}), {read.num_outputs} {kind}{_most(read)}{left_out}"
+
+
+def _most(read: DataAsRead) -> str:
+    """That nearly all training examples are of one class: an accuracy of that share is worth nothing."""
+    counts = read.num_of_class.get("train", ())
+    if len(counts) < 2 or max(counts) < _NEARLY_ALL * sum(counts):
+        return ""
+    share = math.floor(1000 * max(counts) / sum(counts)) / 10  # never rounded to 100
+    return f" ({share} % of the training examples are of class {counts.index(max(counts))})"
 
 
 def _scaling(largest: int | None, is_unit_range: bool) -> str:

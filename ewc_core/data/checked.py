@@ -116,7 +116,9 @@ def _labels(name: str, tensor: Tensor) -> Tensor:
     if tensor.dim() != 1 or len(tensor) == 0:
         raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [examples] for likelihood 'categorical'")
     if tensor.is_floating_point():
-        raise ValueError(f"{name} are {tensor.dtype}, expected integer labels for likelihood 'categorical'")
+        raise ValueError(
+            f"{name} are {tensor.dtype}, expected integer labels for likelihood 'categorical'; real numbers need 'gaussian'"
+        )
     return tensor.to(torch.int64).contiguous()
 
 
@@ -153,7 +155,8 @@ def _as_tensor(name: str, value: Any) -> Tensor:
 
 def _from_numpy(name: str, array: np.ndarray[Any, Any]) -> Tensor:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise ValueError(f"{name} are of dtype {array.dtype}, expected booleans, integers or floats of at most 64 bits")
+        number = "; number the texts 0 to K-1" if array.dtype.kind in "US" else ""
+        raise ValueError(f"{name} are of dtype {array.dtype}, expected booleans, integers or floats of at most 64 bits{number}")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         if array.size and int(array.max()) > np.iinfo(np.int64).max:
             raise ValueError(f"{name} hold {int(array.max())}, which is no int64")

@@ -20,7 +20,8 @@ def require_layout(names: set[str], *, where: str, field: str) -> None:
         SpecError: at `field`; unknown names too, because a misspelt test set would otherwise go unnoticed.
     """
     if names not in LAYOUTS:
-        expected = "; or ".join(" and ".join(sorted(layout, reverse=True)) for layout in LAYOUTS)
+        named = [[name for name in (*ALL_ARRAYS, "inputs", "targets") if name in layout] for layout in LAYOUTS]
+        expected = "; or ".join(f"{', '.join(first)} and {last}" for *first, last in named)
         raise SpecError(f"{where} holds arrays {sorted(names)}; expected {expected}", field=field)
 
 

@@ -16,6 +16,7 @@ from ewc_core.errors import SpecError, StateFormatError
 
 _SPLIT = "split"
 _NUMBERS_AT_ONCE = 2**22
+_MOST_LISTED = 20  # columns in a message
 _TECHNICAL = re.compile(
     r"__index_level_\d+__|__null_dask_index__|__(fragment|batch)_index|__last_in_fragment|__filename|__row_index__"
 )
@@ -72,19 +73,23 @@ def _columns(schema: Any, where: str, keep_index: bool) -> _Columns:
     if len(set(names)) != len(names):
         raise SpecError(f"{where}: column names are not unique: {names}", field=FILE_FIELD)
     targets = _target_columns(names, where)
-    others = [name for name in names if name != _SPLIT and name not in targets]
+    untargeted = [name for name in names if name != _SPLIT and name not in targets]
     index = _pandas_index(schema.metadata or {})
-    left_out = [] if keep_index else [name for name in others if name in index or _TECHNICAL.fullmatch(name)]
-    features = [name for name in others if name not in left_out]
+    left_out = [] if keep_index else [name for name in untargeted if name in index or _TECHNICAL.fullmatch(name)]
+    features = [name for name in untargeted if name not in left_out]
     if not features:
         raise SpecError(
             f"{where} has no feature: every column but targets, {_SPLIT!r} and the table's index {left_out} is one",
             field=FILE_FIELD,
         )
     kinds = {name: schema.field(name).type for name in (*features, *targets)}
-    for name, kind in kinds.items():
-        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
-            raise SpecError(f"{where}: column {name!r} has type {kind}, expected numbers or booleans", field=FILE_FIELD)
+    others = [
+        f"column {name!r} has type {kind}"
+        for name, kind in kinds.items()
+        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+    ]
+    if others:
+        raise SpecError(f"{where}: {', '.join(others[:_MOST_LISTED])}; expected numbers or booleans", field=FILE_FIELD)
     only_bytes = all(types.is_uint8(kinds[name]) for name in features)
     real_targets = any(types.is_floating(kinds[name]) for name in targets)
     return _Columns(
@@ -115,8 +120,10 @@ def _target_columns(names: list[str], where: str) -> list[str]:
         return ["target"]
     if "target" in names or not found or set(found) != set(numbered):
         have = [name for name in names if name == "target" or name in found]
+        others = [name for name in names if name not in have][:_MOST_LISTED]
         raise SpecError(
-            f"{where} needs a column 'target', or 'target_0', 'target_1', ...; of these it has {have}", field=FILE_FIELD
+            f"{where} needs a column 'target', or 'target_0', 'target_1', ...; of these it has {have}, of others {others}",
+            field=FILE_FIELD,
         )
     return numbered
 

@@ -53,7 +53,7 @@ class Jobs(Repository):
         self._work.events.add_first(
             job_id,
             type="job.created",
-            message=f"{spec.kind} job created" + (f" with {len(tasks)} tasks" if tasks else ""),
+            message=f"{spec.kind} job created" + (f" with {len(tasks)} task{'s' if len(tasks) > 1 else ''}" if tasks else ""),
             data={"kind": spec.kind, "num_tasks": len(tasks)},
         )
         return job_rows.new_job_record(row)

@@ -64,6 +64,7 @@ def test_a_lost_worker_and_a_paused_job_are_told() -> None:
     assert Narrator().take(event(2, "job.status", **{"from": "pausing", "to": "paused", "reason": "asked"})) == [
         "job is paused (asked)"
     ]
+    assert Narrator().take(event(3, "job.status", **{"from": "pausing", "to": "paused", "reason": "paused"})) == ["job is paused"]
 
 
 def test_an_event_of_a_later_version_is_passed_over() -> None:

@@ -59,6 +59,19 @@ def test_the_columns_of_a_table_have_their_names(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("num_of_class_1", "said"),
+    [(11, "2 classes"), (4, "2 classes (96.0 % of the training examples are of class 0)")],
+)
+def test_classes_of_which_one_has_nearly_all_examples_are_told(tmp_path: Path, num_of_class_1: int, said: str) -> None:
+    labels = np.arange(100) < num_of_class_1
+    arrays = {"train_inputs": np.arange(100.0).reshape(-1, 1), "train_targets": labels.astype(int)}
+    np.savez(tmp_path / "own.npz", test_inputs=np.zeros((2, 1)), test_targets=np.array([0, 1]), **arrays)
+    sources = Sources(tmp_path)
+    data = sources.task(_TASK.validate_python({"kind": "plain", "dataset": {"kind": "arrays", "path": "own.npz"}}))
+    assert in_a_line(data_as_read(data, sources.input_facts(data.source))).endswith(said)
+
+
 def test_of_large_data_evenly_spaced_examples_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_facts, "NUMBERS_LOOKED_AT", 64 * 100)
     sources = Sources(None)

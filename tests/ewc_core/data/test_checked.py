@@ -100,7 +100,10 @@ def test_multi_label_targets_are_float32_columns_of_0_and_1(dtype: type) -> None
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        ({"test_targets": None}, r"holds arrays \['test_inputs', 'train_inputs', 'train_targets'\]; expected .*inputs and"),
+        (
+            {"test_targets": None},
+            r"holds arrays \['test_inputs', 'train_inputs', 'train_targets'\]; expected train_inputs, .* or inputs and",
+        ),
         ({"test_inputs": None, "test_targets": None, "test_input": np.zeros((3, 2))}, "'test_input'"),
         ({"inputs": np.zeros((3, 2))}, "'inputs', 'test_inputs'"),
     ],
@@ -126,6 +129,7 @@ _REFUSED: list[tuple[LikelihoodName, dict[str, Any], str]] = [
     (_CATEGORICAL, {"train_inputs": np.full((6, 2), 1e300)}, r"finite in float32, found 1e\+300 at \[0, 0\]"),
     (_CATEGORICAL, {"train_inputs": [[1.0, 2.0]] * 6}, "train_inputs is of type list, expected a numpy array or a tensor"),
     (_CATEGORICAL, {"train_inputs": np.full((6, 2), "a")}, "train_inputs are of dtype <U1"),
+    (_CATEGORICAL, {"train_targets": np.full(6, "a")}, "dtype <U1, expected .*; number the texts 0 to K-1"),
     (_CATEGORICAL, {"train_inputs": np.full((6, 2), 1j)}, "train_inputs are of dtype complex128"),
     (_CATEGORICAL, {"train_inputs": np.zeros((6, 2), object)}, "train_inputs are of dtype object"),
     (_CATEGORICAL, {"train_inputs": torch.zeros(6, 2, dtype=torch.complex64)}, "complex64, expected dense real numbers"),
