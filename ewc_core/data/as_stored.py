@@ -56,5 +56,6 @@ def as_float32(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _num_distinct(columns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Distinct values of each column."""
-    distinct: np.ndarray[Any, Any] = 1 + (np.diff(np.sort(columns, axis=0), axis=0) != 0).sum(axis=0)
+    ordered = np.sort(columns, axis=0)
+    distinct: np.ndarray[Any, Any] = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
     return distinct
