@@ -97,8 +97,8 @@ def _targets(inputs: Tensor, targets: Tensor) -> Tensor:
     found = torch.arange(inputs.shape[1])
     if only.shape[1] > 1 or len(inputs) < _FEWEST_ROWS_TO_COUNT or bool((only == only[0]).all()):
         return found[:0]
-    parts = zip(torch.split(inputs, _FEWEST_ROWS_TO_COUNT), torch.split(only, _FEWEST_ROWS_TO_COUNT), strict=True)
-    for rows, its in parts:
+    parts = (torch.split(rows, _FEWEST_ROWS_TO_COUNT) for rows in (inputs, only))
+    for rows, its in zip(*parts, strict=True):
         found = found[(rows[:, found] == its).all(0)]
         if len(found) == 0:
             break
