@@ -20,7 +20,8 @@ def uncompiled() -> AbstractContextManager[Any]:
     """What `torch.compile` made runs as it was written: hooks that look at it cannot be compiled into it, and are seen."""
     if "torch._dynamo" not in sys.modules:
         return nullcontext()  # nothing is compiled; and loading it takes seconds
-    return torch.compiler.set_stance("force_eager")
+    eager: AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+    return eager
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ewc_core.capacity import pull_and_power
 from ewc_core.data import DataSource, TaskData
+from ewc_core.data.as_stored import AsStored
 from ewc_core.data.task_data import Part
 from ewc_core.fisher import exact_fisher, reference_fisher
 from ewc_core.importance import memory_aware_steps
@@ -100,7 +101,7 @@ def _curvature(network: nn.Module, inputs: Tensor) -> None:
 
 def _score(network: nn.Module, inputs: Tensor) -> None:
     labels = torch.zeros(len(inputs), dtype=torch.int64)
-    source = DataSource(inputs, labels, inputs, labels, CATEGORICAL, 3, None)
+    source = DataSource(inputs, labels, inputs, labels, CATEGORICAL, 3, None, AsStored("float32"))
     score(network, TaskData(source, {"test": Part(inputs, labels, None)}), HeadView(0, 3, 3), split="test")
 
 

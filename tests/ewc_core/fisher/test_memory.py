@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ewc_core.capacity import pull_and_power
 from ewc_core.data import DataSource, TaskData
+from ewc_core.data.as_stored import AsStored
 from ewc_core.data.task_data import Part
 from ewc_core.fisher import exact_fisher, fisher_steps
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, examples_at_once
@@ -95,7 +96,7 @@ class _Wide(nn.Module):
 def _score(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -> None:
     is_labels = likelihood is LikelihoodName.CATEGORICAL
     targets = torch.zeros(len(inputs), dtype=torch.int64) if is_labels else torch.zeros(len(inputs), 3)
-    source = DataSource(inputs, targets, inputs, targets, likelihood, 3, None)
+    source = DataSource(inputs, targets, inputs, targets, likelihood, 3, None, AsStored("float32"))
     score(network, TaskData(source, {"test": Part(inputs, targets, None)}), HeadView(0, 3, 3), split="test")
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ewc_core.data.as_stored import AsStored
 from ewc_core.data.source import DataSource
 from ewc_core.data.task_data import Part, TaskData
 from ewc_core.events import Evaluated, ZeroShot
@@ -21,7 +22,7 @@ from ewc_core.supervised.heads import HeadView
 def _data(targets: Tensor, likelihood: LikelihoodName = LikelihoodName.GAUSSIAN) -> TaskData:
     inputs = torch.arange(float(len(targets))).unsqueeze(1)
     outputs = targets.shape[1] if targets.ndim == 2 else 2
-    source = DataSource(inputs, targets, inputs, targets, likelihood, outputs, None)
+    source = DataSource(inputs, targets, inputs, targets, likelihood, outputs, None, AsStored("float32"))
     return TaskData(source, {"train": Part(inputs, targets, None), "test": Part(inputs, targets, None)})
 
 
