@@ -17,7 +17,7 @@ from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.plan import Plan
 from ewc_core.fisher.recorded import recorded
 from ewc_core.fisher.trace import graph_below
-from ewc_core.fisher.untouched import attributes_kept, random_state_kept
+from ewc_core.fisher.untouched import attributes_kept, random_state_kept, uncompiled
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
 MOST_EXAMPLES = 512
@@ -97,12 +97,14 @@ def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_b
             random_state_kept([examples]),
             attributes_kept(network),
             torch.enable_grad(),
+            uncompiled(),
             _saved() as storages,
         ):
             outputs = [0]
             for module in network.modules():
-                # What a checkpoint does not keep, or no backward pass needs, is seen here.
-                module.register_forward_hook(lambda module, inputs, output, seen=outputs: seen.append(_nbytes(output)))
+                if not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
+                    # What a checkpoint does not keep, or no backward pass needs, is seen here.
+                    module.register_forward_hook(lambda module, inputs, output, seen=outputs: seen.append(_nbytes(output)))
             network(inputs)
         sizes.append(max(sum(storages.values()), max(outputs)))
     few, more = sizes

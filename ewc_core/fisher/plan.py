@@ -104,10 +104,10 @@ def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
     Raises:
         SpecError: a BatchNorm without running statistics, which mixes examples even in eval mode; or a scripted network.
     """
-    if isinstance(network, torch.jit.ScriptModule):
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
         raise SpecError(
-            f"the network is a {type(network).__name__}, whose layers and parameters cannot be seen from outside; expected "
-            "the nn.Module that it was made from",
+            "the network is or has a scripted module, whose layers and parameters cannot be seen from outside; expected the "
+            "nn.Module that it was made from",
             field="network",
         )
     modules: dict[str, nn.Module] = {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,14 @@ from torch import Tensor, nn
 def random_state_kept(tensors: Iterable[Tensor]) -> AbstractContextManager[None]:
     """The global random state, and that of the tensors' devices, is afterwards what it was."""
     return torch.random.fork_rng(devices=sorted({tensor.device.index for tensor in tensors if tensor.device.type == "cuda"}))
+
+
+def uncompiled() -> AbstractContextManager[Any]:
+    """What `torch.compile` made runs as it was written: hooks that look at it cannot be compiled into it, and are seen."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()  # nothing is compiled; and loading it takes seconds
+    eager: AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+    return eager
 
 
 @contextmanager
@@ -64,6 +73,7 @@ def untouched(network: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(random_state_kept(network.parameters()))
         stack.enter_context(attributes_kept(network))
+        stack.enter_context(uncompiled())
         stack.enter_context(_values_kept([*network.buffers(), *_changeable_parameters(network)]))
         if on_cuda and any(isinstance(module, nn.RNNBase) for module in network.modules()):
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))

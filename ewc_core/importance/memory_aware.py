@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import NonFiniteError
+from ewc_core.fisher.forms import wide
 from ewc_core.fisher.general import GeneralMethod
 from ewc_core.fisher.linear import LinearForm
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
@@ -90,10 +91,11 @@ def _add_chunk(
         if used:
             deltas = torch.autograd.grad([result], [calls[name][0].output_edge for name in used], [seed])
             for (name, form), delta in zip(used.items(), deltas, strict=True):
+                size_of = wide(delta).abs()
                 if form.names.weight is not None:
-                    sums[form.names.weight].add_(delta.abs().T @ calls[name][0].inputs.abs())
+                    sums[form.names.weight].add_(size_of.T @ wide(calls[name][0].inputs).abs())
                 if form.names.bias is not None:
-                    sums[form.names.bias].add_(delta.abs().sum(0))
+                    sums[form.names.bias].add_(size_of.sum(0))
     del result, calls, graph
     if plan.general:
         wanted = {name: leaves[name] for name in leaves if name in plan.general}

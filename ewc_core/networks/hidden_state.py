@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from types import FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import FunctionType, GeneratorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,11 @@ def hidden_state(network: nn.Module) -> dict[str, str]:
         for key, value in vars(module).items():
             if key not in _HELD and not isinstance(value, GuardedForward | nn.Module):
                 found[where.format(key)] = _print(value, seen)
+        for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
+            if tensor is not None and vars(tensor):
+                found[f"what {key!r} of {f'module {name!r}' if name else 'the network'} has as attributes"] = _print(
+                    vars(tensor), seen
+                )
         for kind in type(module).__mro__:
             if _is_users(kind.__module__) and id(kind) not in seen:
                 seen.add(id(kind))
@@ -115,6 +120,8 @@ def _inside(value: Any) -> str | Sequence[Any]:
             cells = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
             named = [value.__globals__.get(name) for name in value.__code__.co_names]
             return [*cells, *named, value.__defaults__, value.__kwdefaults__, vars(value)]
+        case GeneratorType():
+            return [] if value.gi_frame is None else [value.gi_frame.f_lasti, value.gi_frame.f_locals]
         case partial():
             return [value.func, value.args, value.keywords]
         case MethodType():
@@ -125,7 +132,15 @@ def _inside(value: Any) -> str | Sequence[Any]:
         return repr(value)
     if not _is_users(type(value).__module__) and not isinstance(value, SimpleNamespace):
         return type(value).__name__
-    return [part for pair in getattr(value, "__dict__", {}).items() for part in pair]
+    slots = {key for kind in type(value).__mro__ for key in _slots(kind) if hasattr(value, key)}
+    kept = {**getattr(value, "__dict__", {}), **{key: getattr(value, key) for key in sorted(slots)}}
+    return [part for pair in kept.items() for part in pair]
+
+
+def _slots(kind: type) -> Sequence[str]:
+    slots = vars(kind).get("__slots__", ())
+    names = [slots] if isinstance(slots, str) else slots
+    return [key for key in names if key not in ("__dict__", "__weakref__")]
 
 
 def _is_filled(cell: Any) -> bool:

@@ -81,5 +81,6 @@ def test_scripted_networks_are_refused() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         scripted = torch.jit.script(nn.Linear(6, 4))
-    with pytest.raises(SpecError, match=r"the nn\.Module that it was made from"):
-        exact_fisher(scripted, torch.ones(3, 6))
+    for network in (scripted, nn.Sequential(scripted, nn.Linear(4, 2))):
+        with pytest.raises(SpecError, match=r"the nn\.Module that it was made from"):
+            exact_fisher(network, torch.ones(3, 6))

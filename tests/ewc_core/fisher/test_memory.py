@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,7 @@ from ewc_core.capacity import pull_and_power
 from ewc_core.data import DataSource, TaskData
 from ewc_core.data.as_stored import AsStored
 from ewc_core.data.task_data import Part
-from ewc_core.fisher import fisher_steps
+from ewc_core.fisher import exact_fisher, fisher_steps
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, examples_at_once
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.importance import memory_aware_steps
@@ -148,3 +149,22 @@ def test_what_a_checkpoint_does_not_keep_is_counted_too() -> None:
     inner = nn.Sequential(nn.Linear(2, 2**15), nn.Tanh(), nn.Linear(2**15, 3))
     examples = torch.rand(3, 2)
     assert examples_at_once(_Hidden(inner), examples, most=2048) <= DEFAULT_CHUNK_BYTES // 2**17
+
+
+def test_a_scripted_part_is_looked_at_from_outside() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network = nn.Sequential(torch.jit.script(nn.Linear(6, 2**20)), nn.Linear(2**20, 2))
+    assert examples_at_once(network, torch.ones(3, 6), most=64) < 64
+
+
+@pytest.mark.nightly
+def test_a_compiled_part_is_looked_at_as_it_was_written() -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(6, 5), nn.Tanh())
+    network = nn.Sequential(torch.compile(plain, backend="eager"), nn.Linear(5, 2))  # type: ignore[arg-type]
+    inputs = torch.randn(4, 6)
+    network(inputs)
+    assert examples_at_once(network, inputs, most=64) == 64
+    found, expected = exact_fisher(network, inputs), exact_fisher(nn.Sequential(plain, network[1]), inputs)
+    assert [tensor.tolist() for tensor in found.values()] == [tensor.tolist() for tensor in expected.values()]

@@ -125,6 +125,20 @@ def test_it_equals_one_example_at_a_time_in_eval_mode(kind: str) -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+def test_a_network_that_computes_in_half_precision_has_about_the_same_importance() -> None:
+    class Halved(nn.Sequential):
+        def forward(self, inputs: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                outputs: Tensor = super().forward(inputs)
+            return outputs.float()
+
+    torch.manual_seed(0)
+    layers, inputs = [nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)], torch.randn(6, 4)
+    (half, _), (full, _) = _importance(Halved(*layers), inputs), _importance(nn.Sequential(*layers), inputs)
+    for name, tensor in full.items():
+        torch.testing.assert_close(half[name], tensor, rtol=0.1, atol=0.01)
+
+
 def test_the_absolute_value_comes_before_the_mean() -> None:
     network = nn.Linear(1, 1, bias=False)
     with torch.no_grad():

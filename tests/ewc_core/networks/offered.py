@@ -319,6 +319,32 @@ def counting_in_a_default(input_shape: Shape, num_outputs: int, options: Options
     return Through(num_outputs, before=before)
 
 
+def counting_in_slots(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    class Count:
+        __slots__ = ("calls",)
+
+        def __call__(self, hidden: Tensor) -> Tensor:
+            self.calls = getattr(self, "calls", 0) + 1
+            return hidden
+
+    return Through(num_outputs, before=Count())
+
+
+def counting_in_a_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    calls = (number for number in range(10**9))
+    return Through(num_outputs, before=lambda hidden: hidden + 0 * next(calls))
+
+
+def counting_at_its_weight(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = Through(num_outputs)
+    network.register_forward_pre_hook(_count_at_weight)
+    return network
+
+
+def _count_at_weight(module: Any, inputs: Any) -> None:
+    module.head.weight.calls = getattr(module.head.weight, "calls", 0) + 1
+
+
 def counting_in_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
     counts = {"calls": 0}
 
@@ -328,6 +354,22 @@ def counting_in_a_hook(input_shape: Shape, num_outputs: int, options: Options) -
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs))
     network.register_forward_hook(hook)
     return network
+
+
+class ScaledByItsFirstWeights(nn.Module):
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, num_outputs)
+        self.norm: Tensor | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.norm is None:
+            self.norm = self.linear.weight.detach().norm()
+        return self.linear(inputs.flatten(1)) / self.norm  # type: ignore[no-any-return]
+
+
+def scaled_by_its_first_weights(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return ScaledByItsFirstWeights(num_outputs)
 
 
 def scripted(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:

@@ -128,6 +128,9 @@ def test_a_tied_weight_stays_tied() -> None:
         ("counting_in_its_class", "in train mode its forward changes attribute 'calls' of class 'CountingInItsClass'"),
         ("counting_in_a_closure", "'count', which .*forward closes over, from one pass"),
         ("counting_in_a_default", "in train mode its forward changes attribute 'before' of the network"),
+        ("counting_in_slots", "in train mode its forward changes attribute 'before' of the network"),
+        ("counting_in_a_generator", "in train mode its forward changes attribute 'before' of the network"),
+        ("counting_at_its_weight", "in train mode its forward changes what 'weight' of module 'head' has as attributes"),
         ("counting_in_a_hook", "in train mode its forward changes attribute '_forward_hooks' of the network"),
         ("scripted", "it returned a TopLevelTracedModule, expected the nn.Module that it was made from"),
         (
@@ -136,6 +139,7 @@ def test_a_tied_weight_stays_tied() -> None:
         ),
         ("failing_hook", r"a hook of it raised LookupError: not here \(offered\.py, line \d+\)$"),
         ("scaled_by_the_first_batch", "depend on what it was called with before"),
+        ("scaled_by_its_first_weights", "on the weights that it had then"),
         ("a_mask_of_its_own", "a generator that no seed reaches"),
         (
             "changing_its_inputs",
