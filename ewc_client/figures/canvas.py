@@ -47,13 +47,20 @@ def render(draw: Callable[[Figure], None], *, title: str, notes: str, width: flo
         return {"png": _saved(figure, "png", dpi=_DOTS_PER_INCH), "svg": _saved(figure, "svg", metadata={"Date": None})}
 
 
+class _Plain(LogFormatter):
+    """Numbers as people write them, 0.1 and 1000, where matplotlib would write one at all."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
 def _label_decades_without_mathematics(figure: Figure) -> None:
     """10 and 0.1 on logarithmic axes: matplotlib's own labels are mathematics, which `text.parse_math` leaves as written."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log":
-                axis.set_major_formatter(LogFormatter())
-                axis.set_minor_formatter(LogFormatter())
+                axis.set_major_formatter(_Plain())
+                axis.set_minor_formatter(_Plain())
 
 
 def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
