@@ -48,7 +48,7 @@ def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> Non
         _require_plugin(TASK_SOURCE_PLUGINS, task.dataset.name, field=f"{field}.name")
     missing = dataset_files_missing(task.dataset, data_dir)
     if missing:
-        where = "EWC_DATA_DIR is not set" if data_dir is None else "they are not in the folder that EWC_DATA_DIR names"
+        where = "the service has no EWC_DATA_DIR" if data_dir is None else "they are not in the service's EWC_DATA_DIR"
         raise DatasetUnavailable(
             f"data set {dataset_title(task.dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
         )

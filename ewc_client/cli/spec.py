@@ -114,8 +114,8 @@ def _insides(schema: Schema) -> list[RenderableType]:
             continue
         if len(inner) > 1:
             parts += [Text(), Padding(Text(f"kind {kind_of(member)}", style="bold"), _INDENT)]
-            first = str(member.get("description", "")).split("\n\n")[0]
-            parts.append(Padding(Text(" ".join(first.split())), _INDENT))
+            about = str(member.get("description", "")).split("\n\n")
+            parts += [Padding(Text(" ".join(part.split())), _INDENT) for part in about]
         parts += [Text(), Padding(_field_table(member), _INDENT)]
     return parts
 

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from ewc_client.visible_text import visible
 
@@ -37,12 +38,29 @@ def render(draw: Callable[[Figure], None], *, title: str, notes: str, width: flo
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
+        _label_decades_without_mathematics(figure)
         for text in figure.findobj(Text):
             if isinstance(text, Text):
                 text.set_text(visible(text.get_text()))  # names of tasks; what XML cannot hold would break the SVG
         figure.suptitle(title, fontsize=10.0)
         figure.supxlabel(notes, fontsize=6.5, color="0.4")
         return {"png": _saved(figure, "png", dpi=_DOTS_PER_INCH), "svg": _saved(figure, "svg", metadata={"Date": None})}
+
+
+class _Plain(LogFormatter):
+    """Numbers as people write them, 0.1 and 1000, where matplotlib would write one at all."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _label_decades_without_mathematics(figure: Figure) -> None:
+    """10 and 0.1 on logarithmic axes: matplotlib's own labels are mathematics, which `text.parse_math` leaves as written."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(_Plain())
+                axis.set_minor_formatter(_Plain())
 
 
 def _saved(figure: Figure, kind: str, **options: Any) -> bytes:

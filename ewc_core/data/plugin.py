@@ -30,7 +30,7 @@ from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 from ewc_core.user_code import users_code
 
-_TYPE = "type"
+_TYPE, _UNKNOWN = "type", "unknown"
 
 
 def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -> DataSource:
@@ -53,6 +53,12 @@ def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -
         values = _made(make, dataset, where)
         before = _digests(values)
         values = _made(make, dataset, where)
+    if values[_UNKNOWN]:
+        raise PluginFailed(
+            f"{where} returned unknown {', '.join(values[_UNKNOWN])}; expected {', '.join(ALL_ARRAYS)}, and likelihood if it is "
+            "not 'categorical'",
+            field="dataset.name",
+        )
     missing = [name for name in ALL_ARRAYS if values[name] is None]
     if missing:
         raise PluginFailed(f"{where} returned {values[_TYPE]} without {', '.join(missing)}", field="dataset.name")
@@ -80,11 +86,13 @@ def load_plugin_source(dataset: PluginDataset, reading: Reading | None = None) -
 
 
 def _made(make: Callable[..., Any], dataset: PluginDataset, where: str) -> dict[str, Any]:
-    """What one call gives, by name (None for what it does not give), and the type of it all."""
+    """What one call gives, by name (None for what it does not give), the type of it all, and names that say nothing."""
     with users_code(where, failed=PluginFailed, field="dataset.options"):
         made = make(copy.deepcopy(dataset.options))
-        values = {name: _own(_value(made, name)) for name in (*ALL_ARRAYS, "likelihood")}
-    return {**values, _TYPE: type(made).__name__}
+        names = (*ALL_ARRAYS, "likelihood")
+        values = {name: _own(_value(made, name)) for name in names}
+        unknown = [repr(name) for name in made if name not in names] if isinstance(made, Mapping) else []
+    return {**values, _TYPE: type(made).__name__, _UNKNOWN: unknown}
 
 
 def _digests(values: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from ewc_core.params import FlatParameters
 from ewc_core.random_states import random_states
 from ewc_core.user_code import users_code
 
-_SHAPES = re.compile(r"\[[\d, ]*\]|\b\d+\b")
+_SHAPES = re.compile(r"\[[\d, ]*\]|\b\d+(?:x\d+)*\b")
 _MAX_NAMED = 4
 _STEP = 0.01
 _NUM_PASSES = 3

@@ -5,6 +5,8 @@ learns them one after the other:
 
     python examples/own_arrays/make_data.py data
     EWC_DATA_DIR=data ewc submit examples/own_arrays/job.json --watch
+
+A service that runs already must have been started with that EWC_DATA_DIR; with none, this command starts one.
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ def with_a_strange_likelihood(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**train_and_test(), "likelihood": "poisson"}
 
 
+def with_a_misspelt_name(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**train_and_test(), "likelyhood": "gaussian"}
+
+
 def that_raises(options: Mapping[str, Any]) -> dict[str, Any]:
     raise KeyError("angle")
 
@@ -135,6 +139,7 @@ def test_one_data_set_is_made_once_for_each_set_of_options(install: Install) -> 
         ("without_test_set", "returned dict without test_inputs, test_targets"),
         ("with_a_bad_label", "labels from -2 to 2 found"),
         ("with_a_strange_likelihood", "returned likelihood 'poisson', expected one of 'categorical', 'bernoulli', 'gaussian'"),
+        ("with_a_misspelt_name", "returned unknown 'likelyhood'; expected train_inputs, .*, and likelihood if it is not"),
         ("that_raises", r"raised KeyError: 'angle' \(test_plugin\.py, line \d+\)"),
         ("that_leaves", r"raised SystemExit: 0 \(test_plugin\.py, line \d+\)"),
         ("that_raises_when_asked", r"raised OSError: no labels\.csv \(test_plugin\.py, line \d+\)"),

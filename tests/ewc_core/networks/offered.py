@@ -113,6 +113,10 @@ def one_output_more(input_shape: Shape, num_outputs: int, options: Options) -> n
     return Through(num_outputs + 1)
 
 
+def another_width(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(5, num_outputs))
+
+
 def double_outputs(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
     return Through(num_outputs, after=Tensor.double)
 

@@ -95,6 +95,7 @@ def test_a_tied_weight_stays_tied() -> None:
         ("frozen", r"'head\.bias' requires no gradient; register a constant as a buffer"),
         ("huge", "has 50000015 parameters; at most 50000000"),
         ("one_output_more", r"for inputs of shape \[3, 2, 2\] in train mode .*float32 of shape \[3, 4\], expected .* \[3, 3\]$"),
+        ("another_width", r": for inputs of shape \[3, 2, 2\] .* \(3x4 and 5x3\)$"),
         ("double_outputs", r"returned torch\.float64"),
         ("a_pair", "returned tuple"),
         ("zero_over_zero", "NaN or infinity"),
