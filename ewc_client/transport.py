@@ -56,7 +56,7 @@ class Transport:
         self.url = _checked_url(url)
         self.retries = retries or RetryPolicy()
         self.sleep = sleep
-        headers = {"User-Agent": "ewc-client/0.1.0", "Accept": "application/json"}
+        headers = {"User-Agent": "ewc-client/0.2.0", "Accept": "application/json"}
         if api_key is not None:
             if not (api_key.isascii() and api_key.isprintable()):
                 raise ConfigurationError("the API key has characters in it that no key has; expected 'ewc_live_...'")

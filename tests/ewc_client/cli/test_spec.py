@@ -83,7 +83,7 @@ def test_examples_of_fields_make_a_job(ewc: Ewc) -> None:
 
 def test_help_and_version_and_completion_are_there(ewc: Ewc, here, client) -> None:
     assert "ewc spec" in ewc("submit", "-h").out
-    assert ewc("--version").out == "ewc 0.1.0\n"
+    assert ewc("--version").out == "ewc 0.2.0\n"
     assert "--install-completion" in ewc("-h").out
 
 
