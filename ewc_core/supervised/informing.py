@@ -40,12 +40,12 @@ class Informing:
         """The score of every network on a task that none has seen, beside that of an untrained one."""
         name, task = "the score before a task is trained", visit.task_index
         fresh = self._diagnostics.make(name, partial(fresh_network, self._spec, self._tasks))
-        untrained = {} if fresh is None else self._scores(name, fresh, [task])
+        untrained = None if fresh is None else self._score(name, fresh, task)
         for kind, learner in self._learners.items():
-            current = self._scores(name, learner.network, [task])
-            if task in current and task in untrained:
+            current = self._score(name, learner.network, task)
+            if current is not None and untrained is not None:
                 data = self._tasks.data(task)
-                yield ZeroShot(visit, kind, current[task], untrained[task], data.num_examples(self._split), metric_of(data))
+                yield ZeroShot(visit, kind, *current, *untrained, data.num_examples(self._split), metric_of(data))
         yield from self._failures(visit)
 
     def about_data(self, visit: Visit, reads: Mapping[int, TaskRead]) -> Iterator[Event]:
@@ -115,6 +115,14 @@ class Informing:
 
     def _failures(self, visit: Visit) -> Iterator[Warned]:
         return self._diagnostics.warnings(visit, self._spec.method.kind)
+
+    def _score(self, name: str, network: nn.Module, task: int) -> tuple[float | None] | None:
+        """A score, (None,) where it is undefined; None where it could not be had."""
+        found = self._diagnostics.make(name, partial(self._tasks.scores, network, [task], split=self._split))
+        if found is None:
+            return None
+        defined = self._diagnostics.numbers(name, {key: partial(float, value) for key, value in found.items()})
+        return (defined.get(task),) if defined.keys() == found.keys() else None
 
     def _scores(self, name: str, network: nn.Module, tasks: Sequence[int]) -> dict[int, float]:
         found = self._diagnostics.make(name, partial(self._tasks.scores, network, tasks, split=self._split))
