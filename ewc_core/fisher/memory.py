@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import ceil
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +18,12 @@ from ewc_core.fisher.independence import COMPANIES, check_outputs
 from ewc_core.fisher.outputs import Outputs
 from ewc_core.fisher.plan import Plan
 from ewc_core.fisher.recorded import recorded
-from ewc_core.fisher.trace import graph_below
+from ewc_core.fisher.trace import Call, graph_below
 from ewc_core.fisher.untouched import attributes_kept, random_state_kept, uncompiled
 
 DEFAULT_CHUNK_BYTES = 80 * 2**20
 MOST_EXAMPLES = 512
+Passed = TypeVar("Passed")
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,17 @@ def probe(
     passes = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
-        with (
-            random_state_kept(leaves.values()),
-            _saved() as storages,
-            outputs.holding({**leaves, **fixed}),
-            recorded(outputs.network, plan.modules) as calls,
-        ):
-            result = outputs.of(inputs)
+
+        def run(inputs: Tensor = inputs) -> tuple[Tensor, Mapping[str, list[Call]]]:
+            with outputs.holding({**leaves, **fixed}), recorded(outputs.network, plan.modules) as calls:
+                return outputs.of(inputs), calls
+
+        with random_state_kept(leaves.values()):
+            (result, calls), kept = _kept(run)
         _check(result, len(inputs))
         graph = graph_below(result, leaves)
         plan.update(calls, graph, len(inputs))
-        passes.append((result.detach(), calls, sum(storages.values())))
+        passes.append((result.detach(), calls, kept))
     (few, few_calls, few_kept), (more, more_calls, more_kept) = passes
     check_outputs(few, more)
     plan.compare(few_calls, more_calls, graph)
@@ -93,20 +96,14 @@ def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_b
     sizes: list[int] = []
     for numbers in COMPANIES:
         inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
-        with (
-            random_state_kept([examples]),
-            attributes_kept(network),
-            torch.enable_grad(),
-            uncompiled(),
-            _saved() as storages,
-        ):
+        with random_state_kept([examples]), attributes_kept(network), torch.enable_grad(), uncompiled():
             outputs = [0]
             for module in network.modules():
                 if not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
                     # What a checkpoint does not keep, or no backward pass needs, is seen here.
                     module.register_forward_hook(lambda module, inputs, output, seen=outputs: seen.append(_nbytes(output)))
-            network(inputs)
-        sizes.append(max(sum(storages.values()), max(outputs)))
+            _, kept = _kept(partial(network, inputs))
+        sizes.append(max(kept, max(outputs)))
     few, more = sizes
     each = 2 * max(0, more - few) + 3 * examples[:1].nbytes
     return max(1, min(most, chunk_bytes // max(1, each)))
@@ -115,6 +112,15 @@ def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_b
 def _nbytes(output: object) -> int:
     parts = output if isinstance(output, tuple | list) else [output]
     return sum(part.nbytes for part in parts if isinstance(part, Tensor))
+
+
+def _kept(forward: Callable[[], Passed]) -> tuple[Passed, int]:
+    """What a forward pass gives, and the bytes that autograd keeps of it: 0 where that cannot be watched."""
+    try:
+        with _saved() as storages:
+            return forward(), sum(storages.values())
+    except Exception:  # noqa: BLE001 (torch.func inside a network refuses the hooks; an error of its own comes again)
+        return forward(), 0
 
 
 @contextmanager

@@ -227,6 +227,16 @@ def shortened_embedding() -> nn.Module:
     return _Of(lambda it, x: it.head(torch.tanh(it.table((x > 0).long()).sum(1))), table=table, head=_head())
 
 
+def gradient_inside() -> nn.Module:
+    """Hidden features by a derivative inside the forward pass: torch.func takes no hooks on what autograd keeps."""
+
+    def forward(it: Any, x: Tensor) -> Tensor:
+        energy = torch.func.grad(lambda at: it.first(at).tanh().sum())
+        return it.head(torch.func.vmap(energy)(x)[:, :WIDTH])
+
+    return _Of(forward, first=_first(), head=_head())
+
+
 STRUCTURES: dict[str, Callable[[], nn.Module]] = {
     make.__name__: make
     for make in (
@@ -253,6 +263,7 @@ STRUCTURES: dict[str, Callable[[], nn.Module]] = {
         checkpointed_reentrantly,
         listed_parameters,
         shortened_embedding,
+        gradient_inside,
     )
 }
 
