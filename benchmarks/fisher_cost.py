@@ -147,11 +147,13 @@ def loop(case: Case, estimator: FisherEstimator) -> None:
 
 
 def backpack(case: Case, estimator: FisherEstimator) -> Callable[[], None] | None:
-    """BackPACK on the same batches, or None where the package is not installed.
+    """BackPACK on the same batches, or None where the package is not installed, or cannot do with the network.
 
     Exact: its diagonal of the generalised Gauss-Newton matrix; else its sum of squared gradients (of the observed
     target), or for `sampled` its Monte-Carlo diagonal with one label.
     """
+    if isinstance(case.network, LastState):  # it knows no module but torch's own
+        return None
     try:
         package, extensions = importlib.import_module("backpack"), importlib.import_module("backpack.extensions")
     except ImportError:
