@@ -177,7 +177,7 @@ def test_when_everybody_else_is_at_work_the_newest_connection_goes():
             cut.append(self)
 
     newest = Newest()
-    guard.waiting[newest] = 0.0  # type: ignore[index]
+    guard.waiting[newest] = 0.0  # type: ignore[index]  # a stand-in
     guard.make_room(1)
     assert cut == [newest]
 

@@ -240,7 +240,7 @@ def numpys_generator(input_shape: Shape, num_outputs: int, options: Options) -> 
 
 
 def pythons_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
-    return _noisy(lambda _: random.random(), num_outputs)  # noqa: S311
+    return _noisy(lambda _: random.random(), num_outputs)  # noqa: S311  # the wrong generator is the point
 
 
 def noise_in_eval_mode(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
@@ -369,7 +369,7 @@ class ScaledByItsFirstWeights(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if self.norm is None:
             self.norm = self.linear.weight.detach().norm()
-        return self.linear(inputs.flatten(1)) / self.norm  # type: ignore[no-any-return]
+        return self.linear(inputs.flatten(1)) / self.norm  # type: ignore[no-any-return]  # a buffer is untyped
 
 
 def scaled_by_its_first_weights(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
@@ -407,7 +407,7 @@ def scaled_by_the_first_batch(input_shape: Shape, num_outputs: int, options: Opt
 
     def before(hidden: Tensor) -> Tensor:
         network.noise.last = hidden.mean()
-        return network.noise(hidden)  # type: ignore[no-any-return]
+        return network.noise(hidden)  # type: ignore[no-any-return]  # a part is untyped
 
     network.before = before
     return network
