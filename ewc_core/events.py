@@ -144,11 +144,13 @@ class FisherProgress:
 
 @dataclass(frozen=True)
 class Consolidated:
-    """The task's constraint has been added, or has replaced that of an earlier visit."""
+    """The task's constraint has been added, or has replaced that of an earlier visit. `is_at_end`: its anchor is the network as
+    it is at the end of the visit; agents consolidate a game when they leave it."""
 
     visit: Visit
     method: str
     constraint: Constraint
+    is_at_end: bool = True
 
 
 @dataclass(frozen=True)

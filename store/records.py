@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ewc_core.errors import SpecError
-from ewc_core.specs import AnyTaskSpec, JobSpec, LearningSpec, SupervisedSpec
+from ewc_core.specs import JOB_KINDS, AnyTaskSpec, JobSpec, LearningSpec
 from ewc_core.specs.stored import job_spec_from_stored, task_spec_from_stored
 from store.job_states import JobStatus
 
@@ -68,7 +68,8 @@ class JobSummary:
     @property
     def has_tasks(self) -> bool:
         """Whether the job learns tasks; any other job has a result."""
-        return self.kind in ("supervised", "reinforcement")
+        kind = JOB_KINDS.get(self.kind)
+        return kind is not None and kind.has_tasks
 
 
 @dataclass(frozen=True)
@@ -83,26 +84,15 @@ class JobRecord(JobSummary):
         return job_spec_from_stored(self.stored_spec)
 
     @property
-    def supervised(self) -> SupervisedSpec:
-        """The spec of a supervised job.
-
-        Raises:
-            SpecError: the job is of another kind.
-        """
-        if not isinstance(self.spec, SupervisedSpec):
-            raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}; expected 'supervised'")
-        return self.spec
-
-    @property
     def learning(self) -> LearningSpec:
         """The spec of a job with tasks.
 
         Raises:
             SpecError: the job is of a kind that has none.
         """
-        if not isinstance(self.spec, LearningSpec):
+        if not self.spec.has_tasks:
             raise SpecError(f"job {self.id} is of kind {self.spec.kind!r}, which has no tasks")
-        return self.spec
+        return cast(LearningSpec, self.spec)
 
 
 @dataclass(frozen=True)

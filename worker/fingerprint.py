@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("ewc-service", "torch", "numpy", "scipy", "scikit-learn", "gymnasium", "ale-py", "minatar", "pillow", "pyarrow")
 _CPUINFO = Path("/proc/cpuinfo")
 _VECTOR_FLAGS = ("amx", "asimd", "avx", "f16c", "fma", "sve")
-_ENVIRONMENTS = "gymnasium.envs"
 _SWITCHES = (
     "ATEN_CPU_CAPABILITY",
     "DNNL_MAX_CPU_ISA",
@@ -50,7 +49,8 @@ def fingerprint(spec: JobSpec, tasks: Iterable[Mapping[str, Any]] = ()) -> dict[
     What cannot be found out is left out: a fingerprint never fails a job.
     """
     found: dict[str, str] = {"num_threads": str(spec.num_threads)}
-    for read in (_machine, _packages, _libraries, _switches, lambda: _plugins([spec.model_dump(mode="json"), *tasks])):
+    documents = [spec.model_dump(mode="json"), *tasks]
+    for read in (_machine, _packages, _libraries, _switches, lambda: _plugins(documents, spec.plugin_groups)):
         try:
             found |= read()
         except Exception as error:  # noqa: BLE001 (a diagnostic must not end a job)
@@ -139,14 +139,13 @@ def _switches() -> dict[str, str]:
     return {name: os.environ.get(name, "") for name in _SWITCHES}
 
 
-def _plugins(documents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Packages whose entry points the documents name; of environments, which they name by id, all that offer any."""
+def _plugins(documents: Iterable[Mapping[str, Any]], groups: Iterable[str]) -> dict[str, str]:
+    """Packages whose entry points the documents name, and all that offer any in `groups`."""
     documents = list(documents)
     named = {name for document in documents for name in _named_plugins(document)}
     offered = [point for group in (NETWORK_PLUGINS, TASK_SOURCE_PLUGINS) for point in entry_points(group=group)]
     used = [point for point in offered if point.name in named]
-    if any(document.get("kind") == "reinforcement" for document in documents):
-        used += entry_points(group=_ENVIRONMENTS)
+    used += [point for group in groups for point in entry_points(group=group)]
     return {f"package {point.dist.name}": point.dist.version for point in used if point.dist is not None}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from torch import Tensor
 
@@ -17,16 +17,26 @@ from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
 
 @dataclass(frozen=True)
 class LeftByVisit:
-    """`weights` are the method's at the end of the visit. `own` is the constraint of the visited task, made there: it is the
-    visit's checkpoint. `others` were made on the way, as agents do that find out which game they play: each becomes a
-    checkpoint of its own, beside the visit's."""
+    """`weights` are the method's at the end of the visit. Of what was `consolidated`, by task index, the constraint that was made
+    there is the visit's checkpoint. Others were made on the way, as agents do that find out which game they play: each becomes
+    a checkpoint of its own, beside the visit's."""
 
     finished: VisitFinished
     method: str
     weights: dict[str, Tensor]
     rows: Sequence[Evaluated]
-    own: Consolidated | None = None
-    others: Sequence[Consolidated] = field(default=())
+    consolidated: Mapping[int, Consolidated]
+
+    @property
+    def own(self) -> Consolidated | None:
+        """The constraint of the visited task, made at the end of the visit."""
+        found = self.consolidated.get(self.finished.visit.task_index)
+        return found if found is not None and found.is_at_end else None
+
+    @property
+    def others(self) -> list[Consolidated]:
+        """The constraints made on the way."""
+        return [made for made in self.consolidated.values() if made is not self.own]
 
     def stage(self, database: Database, fence: Fence) -> StagedVisit:
         """Upload the checkpoints; nothing refers to them before `StagedVisit.write`."""

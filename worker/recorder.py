@@ -18,6 +18,7 @@ from ewc_core.events import (
     ZeroShot,
 )
 from ewc_core.resume import ResumePoint
+from ewc_core.training.units import Findings
 from store.blobs import stage_blob
 from store.records import Fence, MetricPoint
 from store.unit_of_work import Database, Work
@@ -179,6 +180,14 @@ class Recorder:
             desired_state = work.jobs.orders(job_id).desired_state
         self._last_flush = time.monotonic()
         return desired_state
+
+    def write_findings(self, work: Work, findings: Findings, *, num_steps: int) -> None:
+        """Write the result of a job without tasks, within the transaction `work`."""
+        points = findings.curves
+        metrics = [MetricPoint(method=it.method, name=it.name, visit_index=0, step=it.step, value=it.value) for it in points]
+        work.metrics.put(self._fence.job_id, metrics)
+        work.results.put(self._fence.job_id, findings.body)
+        work.jobs.record_progress(self._fence.job_id, visit_index=None, step=num_steps, num_steps=num_steps)
 
     def flush(self, visit: Visit, *, step: int, num_steps: int, fisher: tuple[int, int] | None = None) -> Orders:
         """Write metrics and progress, and read what is asked of this job, in one transaction."""

@@ -1,17 +1,12 @@
-"""Running a job: load the record, train visit after visit, hand what training yields to the recorder."""
+"""Running a job: load the record, train visit after visit or do unit after unit, hand what comes of it to the recorder."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
 from enum import StrEnum
 
 import torch
 
-from ewc_core.analysis import AnalysisRun
-from ewc_core.association import AssociationRun
-from ewc_core.computation import Computation
 from ewc_core.errors import EwcError, RecordError, RowDamaged, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
@@ -29,21 +24,19 @@ from ewc_core.events import (
     Warned,
     ZeroShot,
 )
-from ewc_core.reinforcement.run import ReinforcementRun
-from ewc_core.specs import AnalysisSpec, AssociationSpec
-from ewc_core.supervised import SupervisedRun
+from ewc_core.training.run import Run
+from ewc_core.training.take_up import take_up_tasks, take_up_units
+from ewc_core.training.units import UnitRun
+from ewc_core.training.visits import VisitRun
 from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, JobSummary, SwitchRecord
 from store.unit_of_work import Database, Work
-from worker.computing import ComputationDriver
 from worker.fingerprint import fingerprint, note_attempt
 from worker.left_by_visit import LeftByVisit
+from worker.moves import Moves
 from worker.recorder import Recorder
-from worker.restoring import Training, remove_replays, restore_training
 from worker.settings import WorkerSettings
-from worker.subject import load_subject
-
-log = logging.getLogger(__name__)
+from worker.stored_job import RecordedJob, remove_replays
 
 SHARE_OF_POINTS = 20  # at least so many times as long as a resume point takes lies between two
 
@@ -68,6 +61,7 @@ class JobRunner:
         self._database = database
         self._settings = settings
         self._fence = fence
+        self._moves = Moves(database, fence)
         self._recorder = Recorder(database, fence)
         self._stop_asked = False
         self._last_point = time.monotonic()
@@ -88,22 +82,26 @@ class JobRunner:
             note_attempt(self._database, self._fence, self._environment(job))
             torch.set_num_threads(job.spec.num_threads)
             torch.use_deterministic_algorithms(True)
-            self._train(job)
+            stored = RecordedJob(self._database, self._settings, self._fence, job)
+            if job.has_tasks:
+                self._learn_tasks(job, take_up_tasks(job.learning, stored))
+            else:
+                self._do_units(take_up_units(job.spec, stored))
         except _Rest as rest:
             return rest.outcome
         except RowDamaged as error:
-            self._fail(error)
+            self._moves.fail(error)
         except (RecordError, StoreUnavailable):
             raise
         except EwcError as error:
-            self._fail(error)
+            self._moves.fail(error)
         return Outcome.SETTLED
 
     def _begin(self) -> JobRecord:
         with self._database.fenced(self._fence) as work:
             job = work.jobs.get(self._fence.job_id, lock=True)
             if job.desired_state == DesiredState.RUN:
-                self._move(work, JobStatus.RUNNING, "trainer_started")
+                self._moves.move(work, JobStatus.RUNNING, "trainer_started")
                 return job
         self._obey(job.desired_state)
         raise _Rest(Outcome.SETTLED)
@@ -113,26 +111,20 @@ class JobRunner:
             announced = [task.spec.model_dump(mode="json") for task in work.tasks.list(job.id)]
         return fingerprint(job.spec, announced)
 
-    def _train(self, job: JobRecord) -> None:
-        if isinstance(job.spec, AssociationSpec):
-            self._compute(AssociationRun(job.spec))
-        elif isinstance(job.spec, AnalysisSpec):
-            subject = load_subject(self._database, job.spec, owner=job.owner, data_dir=self._settings.data_dir)
-            self._compute(AnalysisRun(job.spec, subject))
-        else:
-            training = restore_training(self._database, self._settings, self._fence, job)
-            while (visit := self._next_visit(job.learning.method.kind)) is not None:
-                self._learn(job, training, visit)
+    def _do_units(self, run: UnitRun) -> None:
+        for step in run.work():
+            if self._stop_asked:
+                self._stop_here(run)
+            if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
+                self._obey_at(run, self._recorder.flush_units(step=step, num_steps=run.num_steps))
+            self._keep_point_when_due(run)
+        with self._database.fenced(self._fence) as work:
+            self._recorder.write_findings(work, run.findings(), num_steps=run.num_steps)
+            self._moves.move(work, JobStatus.SUCCEEDED, "computed")
 
-    def _compute(self, computation: Computation) -> None:
-        driver = ComputationDriver(self._database, self._settings, self._fence, self._recorder)
-        driver.run(
-            computation,
-            obey=self._obey_between_units,
-            stop_asked=lambda: self._stop_asked,
-            stop=self._stop_between_units,
-            settle=lambda work: self._move(work, JobStatus.SUCCEEDED, "computed"),
-        )
+    def _learn_tasks(self, job: JobRecord, run: VisitRun) -> None:
+        while (visit := self._next_visit(job.learning.method.kind)) is not None:
+            self._learn(job.learning.method.kind, run, visit)
 
     def _next_visit(self, method: str) -> Visit | None:
         """The next visit of the stream; None after moving the job to `waiting` or `succeeded`."""
@@ -154,19 +146,18 @@ class JobRunner:
         if latest is not None:
             work.jobs.set_weights(job.id, weights_sha256=latest.weights_sha256)
         if job.stream == "open":
-            self._move(work, JobStatus.WAITING, "no_task_left")
+            self._moves.move(work, JobStatus.WAITING, "no_task_left")
         else:
-            self._move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
+            self._moves.move(work, JobStatus.SUCCEEDED, "all_tasks_learned")
             remove_replays(self._settings, job.id)
 
-    def _learn(self, job: JobRecord, training: Training, visit: Visit) -> None:
-        if training.step == 0:
-            training.set_constraint_weights(self._constraint_weights())
+    def _learn(self, method: str, run: VisitRun, visit: Visit) -> None:
+        if run.step == 0:
+            run.set_constraint_weights(self._constraint_weights())
         rows: list[Evaluated] = []
         consolidated: dict[int, Consolidated] = {}
-        method = job.learning.method.kind
         finished: VisitFinished | None = None
-        for event in training.learn(visit):
+        for event in run.learn(visit):
             match event:
                 case VisitStarted():
                     self._recorder.start_visit(visit, step=event.step, num_steps=event.num_steps)
@@ -175,7 +166,7 @@ class JobRunner:
                 case ZeroShot():
                     self._recorder.zero_shot(event)
                 case Stepped():
-                    self._after_step(training, event)
+                    self._after_step(run, event)
                 case StepLogged():
                     self._recorder.log_step(event)
                 case ScoresLogged():
@@ -183,7 +174,7 @@ class JobRunner:
                 case Warned():
                     self._recorder.warn(event)
                 case FisherProgress():
-                    self._after_fisher_chunk(training, event)
+                    self._after_fisher_chunk(run, event)
                 case EpisodesLogged():
                     self._recorder.log_episodes(event)
                 case TaskRecognised():
@@ -197,12 +188,9 @@ class JobRunner:
                     finished = event
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        is_at_end = isinstance(training, SupervisedRun)  # agents consolidate a game when they leave it
-        own = consolidated.pop(visit.task_index, None) if is_at_end else None
-        others = list(consolidated.values())
-        left = LeftByVisit(finished, method, training.weights(method), rows, own=own, others=others)
-        self._recorder.commit_visit(left, training.capture())
-        self._note_point(training)
+        left = LeftByVisit(finished, method, run.weights(method), rows, consolidated)
+        self._recorder.commit_visit(left, run.capture())
+        self._note_point(run)
 
     def _constraint_weights(self) -> dict[int, float]:
         """How often constraints count, where their owner has changed it."""
@@ -210,84 +198,54 @@ class JobRunner:
             constraints = work.constraints.list(self._fence.job_id)
         return {constraint.task_index: constraint.weight for constraint in constraints if constraint.weight != 1.0}
 
-    def _after_step(self, training: Training, event: Stepped) -> None:
+    def _after_step(self, run: VisitRun, event: Stepped) -> None:
         if self._stop_asked:
-            self._stop_here(training)
+            self._stop_here(run)
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
             orders = self._recorder.flush(event.visit, step=event.step, num_steps=event.num_steps)
-            self._obey_at(training, orders.desired_state)
+            self._obey_at(run, orders.desired_state)
             if orders.is_cut and event.visit.max_steps is None and event.step < event.num_steps:
                 self._recorder.mark_cut(event.visit, step=event.step)
-                training.end_visit_now()
-        # Where resume points are large, most of the time still goes into training.
-        pause = max(self._settings.resume_seconds, SHARE_OF_POINTS * self._seconds_of_point)
-        if event.is_point_due or time.monotonic() - self._last_point >= pause:
-            started = time.monotonic()
-            self._recorder.save_resume_point(training.capture())
-            self._seconds_of_point = time.monotonic() - started
-            self._note_point(training)
+                run.end_visit_now()
+        self._keep_point_when_due(run, is_due=event.is_point_due)
 
-    def _note_point(self, training: Training) -> None:
-        self._last_point = time.monotonic()
-        if isinstance(training, ReinforcementRun):
-            training.drop_other_generations()
-
-    def _after_fisher_chunk(self, training: Training, event: FisherProgress) -> None:
+    def _after_fisher_chunk(self, run: VisitRun, event: FisherProgress) -> None:
         if self._recorder.seconds_since_flush >= self._settings.flush_seconds:
             progress = (event.num_done, event.num_examples)
-            orders = self._recorder.flush(event.visit, step=training.step, num_steps=training.step, fisher=progress)
-            self._obey_at(training, orders.desired_state)
-        if self._stop_asked and training.can_capture:
-            self._stop_here(training)
+            orders = self._recorder.flush(event.visit, step=run.step, num_steps=run.step, fisher=progress)
+            self._obey_at(run, orders.desired_state)
+        if self._stop_asked and run.can_capture:
+            self._stop_here(run)
 
-    def _stop_here(self, training: Training) -> None:
-        self._recorder.save_resume_point(training.capture())
+    def _keep_point_when_due(self, run: Run, *, is_due: bool = False) -> None:
+        # Where resume points are large, most of the time still goes into training.
+        pause = max(self._settings.resume_seconds, SHARE_OF_POINTS * self._seconds_of_point)
+        if is_due or time.monotonic() - self._last_point >= pause:
+            started = time.monotonic()
+            self._recorder.save_resume_point(run.capture())
+            self._seconds_of_point = time.monotonic() - started
+            self._note_point(run)
+
+    def _note_point(self, run: Run) -> None:
+        self._last_point = time.monotonic()
+        run.point_kept()
+
+    def _stop_here(self, run: Run) -> None:
+        self._recorder.save_resume_point(run.capture())
         raise _Rest(Outcome.STOPPED)
 
-    def _stop_between_units(self, save: Callable[[], None]) -> None:
-        save()
-        raise _Rest(Outcome.STOPPED)
-
-    def _obey_between_units(self, desired_state: str, save: Callable[[], None]) -> None:
+    def _obey_at(self, run: Run, desired_state: str) -> None:
+        """As `_obey`, in the middle of the work: a pause keeps its place."""
         if desired_state == DesiredState.PAUSE:
-            save()
-        self._obey(desired_state)
-
-    def _obey_at(self, training: Training, desired_state: str) -> None:
-        """As `_obey`, in the middle of a visit: a pause keeps its place."""
-        if desired_state == DesiredState.PAUSE:
-            if not training.can_capture:
+            if not run.can_capture:
                 return
-            self._recorder.save_resume_point(training.capture())
+            self._recorder.save_resume_point(run.capture())
         self._obey(desired_state)
 
     def _obey(self, desired_state: str) -> None:
         """Bring the job to rest if its owner asked for it. Raises `_Rest` then."""
-        if desired_state == DesiredState.CANCEL:
-            with self._database.fenced(self._fence) as work:
-                self._move(work, JobStatus.CANCELLED, "cancelled")
+        if self._moves.obey(desired_state):
             raise _Rest(Outcome.SETTLED)
-        if desired_state == DesiredState.PAUSE:
-            with self._database.fenced(self._fence) as work:
-                self._move(work, JobStatus.PAUSED, "paused")
-            raise _Rest(Outcome.SETTLED)
-
-    def _fail(self, error: EwcError) -> None:
-        """The job itself is at fault (its spec, its data, a diverging loss): no attempt can help before somebody acts."""
-        log.warning("job %s failed: %s", self._fence.job_id, error)
-        details = {"code": error.code, "message": str(error), "retryable": error.retryable}
-        with self._database.fenced(self._fence) as work:
-            job = work.jobs.summary(self._fence.job_id, lock=True)
-            if job.status == JobStatus.CANCELLING:
-                self._move(work, JobStatus.CANCELLED, "cancelled")
-                return
-            work.events.append(job.id, type="job.failed", message=str(error), data=details, level="error")
-            work.jobs.transition(
-                job.id, JobStatus.FAILED, reason=error.code, actor=self._fence.worker_id, epoch=self._fence.epoch, error=details
-            )
-
-    def _move(self, work: Work, to: JobStatus, reason: str) -> JobSummary:
-        return work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
 
 
 def _visit_of(work: Work, switch: SwitchRecord) -> Visit:

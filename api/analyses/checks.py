@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from api.errors import NotLearned
+from api.jobs.kinds import kinds_with_tasks
 from ewc_core.errors import NotFound, SpecError
-from ewc_core.specs import AnalysisQuestion, CapacityAnalysis, OverlapAnalysis
+from ewc_core.specs import JOB_KINDS, AnalysisQuestion
 from store.records import JobSummary
 from store.unit_of_work import Work
 
@@ -21,7 +22,7 @@ def analysed_job(work: Work, job_id: str, *, owner: str) -> JobSummary:
         raise SpecError(f"job_id: {error}", field="job_id") from error
     if not job.has_tasks:
         raise SpecError(
-            f"job_id: job {job_id} is of kind {job.kind!r}; only supervised and reinforcement jobs can be analysed",
+            f"job_id: job {job_id} is of kind {job.kind!r}; only {kinds_with_tasks()} jobs can be analysed",
             field="job_id",
         )
     return job
@@ -34,20 +35,19 @@ def require_answerable(work: Work, job: JobSummary, question: AnalysisQuestion, 
         SpecError: a task or visit that the job does not have, or a question that is not asked of agents.
         NotLearned: a task or visit that is not finished yet, or a job without any constraint.
     """
-    if isinstance(question, CapacityAnalysis):
-        if job.kind != "supervised":
-            raise SpecError(
-                f"job {job.id} is of kind {job.kind!r}; how much is frozen can be asked of supervised jobs only",
-                field=f"{field}kind",
-            )
+    kind = JOB_KINDS[job.kind]
+    if question.kind not in kind.answers:
+        able = " and ".join(name for name, other in JOB_KINDS.items() if question.kind in other.answers)
+        raise SpecError(
+            f"job {job.id} is of kind {job.kind!r}; a question of kind {question.kind!r} can be asked of {able} jobs only",
+            field=f"{field}kind",
+        )
+    if question.needs_constraint:
         _require_constraint(work, job)
-    elif isinstance(question, OverlapAnalysis):
-        _require_learned(work, job, question.first_task, field=f"{field}first_task")
-        _require_learned(work, job, question.second_task, field=f"{field}second_task")
-        if question.at_visit is not None:
-            _require_finished_visit(work, job, question.at_visit, field=f"{field}at_visit")
-    else:
-        _require_learned(work, job, question.task, field=f"{field}task")
+    for name, task_index in question.tasks_by_field.items():
+        _require_learned(work, job, task_index, field=f"{field}{name}")
+    if question.visit is not None:
+        _require_finished_visit(work, job, question.visit, field=f"{field}at_visit")
 
 
 def _require_learned(work: Work, job: JobSummary, task_index: int, *, field: str) -> None:

@@ -17,10 +17,9 @@ from api.task_switches.schemas import TaskSwitchRequest
 from ewc_core.metrics import SCORES
 from ewc_core.specs import (
     DATASETS,
+    JOB_KINDS,
     JOB_SPEC,
-    AnalysisSpec,
     ArraysDataset,
-    AssociationSpec,
     AtariTask,
     CapacityAnalysis,
     ConvSpec,
@@ -40,11 +39,9 @@ from ewc_core.specs import (
     PlainTask,
     PluginDataset,
     PluginNetworkSpec,
-    ReinforcementSpec,
     RotatedTask,
     SiMethod,
     SplitTask,
-    SupervisedSpec,
     dataset_files_missing,
 )
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
@@ -53,7 +50,6 @@ from ewc_core.specs.plugins import installed_plugins
 from store.job_states import FINISHED, JobStatus, allowed_from
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=AuthenticatedRoute)
-JOB_KINDS: tuple[type[BaseModel], ...] = (SupervisedSpec, ReinforcementSpec, AssociationSpec, AnalysisSpec)
 NETWORKS: tuple[type[BaseModel], ...] = (MLPSpec, ConvSpec, PluginNetworkSpec)
 METHODS: tuple[type[BaseModel], ...] = (
     NaiveMethod,
@@ -76,7 +72,7 @@ def get(_caller: Reader, services: ServicesDep) -> Catalogue:
     return Catalogue(
         job=JOB_SPEC.json_schema(),
         task_switch=TypeAdapter(TaskSwitchRequest).json_schema(),
-        job_kinds=[_kind(spec) for spec in JOB_KINDS],
+        job_kinds=[_kind(spec) for spec in JOB_KINDS.values()],
         networks=[_kind(spec) for spec in NETWORKS],
         methods=[_kind(spec) for spec in METHODS],
         tasks=[_kind(spec) for spec in TASKS],

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from api.evaluations.schemas import Matrix, MatrixRow, MatrixTask, MatrixVisit, MethodMatrix, Summary
 from api.jobs.kinds import require_learning
 from ewc_core.metrics import SCORES, ScoreMatrix, ScoreName
-from ewc_core.specs import AnyTaskSpec, AtariTask, GymnasiumTask, LikelihoodName
-from ewc_core.specs.environments import are_returns_never_negative
+from ewc_core.specs import LikelihoodName
 from store.records import ConstraintRecord, EvaluationRecord, JobRecord, TaskRecord
 from store.unit_of_work import Work
 
@@ -64,13 +63,7 @@ def metrics_of(
     likelihoods = {constraint.info.get("likelihood") for constraint in constraints}
     likelihoods |= {getattr(getattr(task.spec, "dataset", None), "likelihood", None) for task in tasks}
     of_data: ScoreName = "r2" if "r2" in recorded or LikelihoodName.GAUSSIAN in likelihoods else "accuracy"
-    return {task.task_index: _metric_of_game(task.spec) or of_data for task in tasks}
-
-
-def _metric_of_game(task: AnyTaskSpec) -> ScoreName | None:
-    if not isinstance(task, AtariTask | GymnasiumTask):
-        return None
-    return "return" if task.reference_scores is None else "normalised"
+    return {task.task_index: task.spec.score_name or of_data for task in tasks}
 
 
 def _common(metrics: Sequence[ScoreName]) -> ScoreName:
@@ -80,7 +73,7 @@ def _common(metrics: Sequence[ScoreName]) -> ScoreName:
 def _has_ratios(task: TaskRecord, metrics: Mapping[int, ScoreName]) -> bool:
     ratios = SCORES[metrics[task.task_index]].ratios
     if ratios == "where never negative":
-        return isinstance(task.spec, AtariTask | GymnasiumTask) and are_returns_never_negative(task.spec)
+        return task.spec.is_never_negative
     return ratios == "always"
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from api.errors import WrongJobKind
+from ewc_core.specs import JOB_KINDS
 from store.records import JobSummary
+
+
+def kinds_with_tasks() -> str:
+    """The names of the kinds of jobs that learn tasks, in words."""
+    return " and ".join(name for name, kind in JOB_KINDS.items() if kind.has_tasks)
 
 
 def require_learning(job: JobSummary, what: str) -> None:
@@ -13,7 +19,7 @@ def require_learning(job: JobSummary, what: str) -> None:
         WrongJobKind: the job is of another kind.
     """
     if not job.has_tasks:
-        raise WrongJobKind(job.id, job.kind, f"only supervised and reinforcement jobs have {what}")
+        raise WrongJobKind(job.id, job.kind, f"only {kinds_with_tasks()} jobs have {what}")
 
 
 def require_result_kind(job: JobSummary) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 from ewc_core.errors import DatasetUnavailable, SpecError
 from ewc_core.specs import (
     AnyTaskSpec,
-    AtariTask,
-    GymnasiumTask,
-    NetworkSpec,
+    DatasetSpec,
+    JobSpec,
     PluginDataset,
     PluginNetworkSpec,
-    TaskSpec,
     dataset_files_missing,
     dataset_title,
 )
@@ -21,36 +19,39 @@ from ewc_core.specs.network import NETWORK_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 
 
-def require_network(network: NetworkSpec, *, field: str) -> None:
-    """Raises SpecError, naming `field`, for a plug-in's network that no installed package offers."""
-    if isinstance(network, PluginNetworkSpec):
-        _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}.name")
+def require_needs(spec: JobSpec, data_dir: Path | None, *, field: str = "") -> None:
+    """Check what a job needs of this service: the files of its data sets, and plug-ins. `field` is where its spec stands.
+
+    Raises:
+        DatasetUnavailable: files of a data set are missing.
+        SpecError: a plug-in that no installed package offers.
+    """
+    for name, network in spec.networks_by_field.items():
+        if isinstance(network, PluginNetworkSpec):
+            _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}{name}.name")
+    for index, task in enumerate(spec.planned_tasks):
+        require_task(task, data_dir, field=f"{field}tasks.{index}")
 
 
 def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> None:
-    """Check what a task needs of this service; a game's spec has been checked by itself.
+    """Check what a task needs of this service; `field` is where it stands.
 
     Raises:
-        DatasetUnavailable, SpecError: as `require_dataset`.
-    """
-    if not isinstance(task, AtariTask | GymnasiumTask):
-        require_dataset(task, data_dir, field=f"{field}.dataset")
-
-
-def require_dataset(task: TaskSpec, data_dir: Path | None, *, field: str) -> None:
-    """Check that the task's data set can be had here; `field` is where the spec names it.
-
-    Raises:
-        DatasetUnavailable: files of it are missing.
+        DatasetUnavailable: files of its data set are missing.
         SpecError: it is a plug-in's, and no installed package offers it.
     """
-    if isinstance(task.dataset, PluginDataset):
-        _require_plugin(TASK_SOURCE_PLUGINS, task.dataset.name, field=f"{field}.name")
-    missing = dataset_files_missing(task.dataset, data_dir)
+    if task.needed_dataset is not None:
+        _require_dataset(task.needed_dataset, data_dir, field=f"{field}.dataset")
+
+
+def _require_dataset(dataset: DatasetSpec, data_dir: Path | None, *, field: str) -> None:
+    if isinstance(dataset, PluginDataset):
+        _require_plugin(TASK_SOURCE_PLUGINS, dataset.name, field=f"{field}.name")
+    missing = dataset_files_missing(dataset, data_dir)
     if missing:
         where = "the service has no EWC_DATA_DIR" if data_dir is None else "they are not in the service's EWC_DATA_DIR"
         raise DatasetUnavailable(
-            f"data set {dataset_title(task.dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
+            f"data set {dataset_title(dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
         )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from api.analyses.checks import analysed_job, require_answerable
 from api.caller import Caller
 from api.jobs import schemas
-from api.jobs.needs import require_dataset, require_network
+from api.jobs.needs import require_needs
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.readable import stored_values
 from api.root_path import public_path
-from ewc_core.specs import AnalysisSpec, JobSpec, SupervisedSpec
+from ewc_core.specs import JobSpec
 from store.job_states import HELD
 from store.records import EventRecord, JobRecord, JobSummary
 from store.unit_of_work import Work
@@ -38,13 +38,10 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
         SpecError: a plug-in that is not installed; an analysis of something that is not there.
         NotLearned: an analysis of something that is not learned yet.
     """
-    if isinstance(spec, SupervisedSpec):
-        require_network(spec.network, field="network")
-        for index, task in enumerate(spec.tasks):
-            require_dataset(task, data_dir, field=f"tasks.{index}.dataset")
-    elif isinstance(spec, AnalysisSpec):
-        analysed = analysed_job(work, spec.job_id, owner=caller.owner)
-        require_answerable(work, analysed, spec.question, field="question.")
+    require_needs(spec, data_dir)
+    if spec.asked_about is not None:
+        job_id, question = spec.asked_about
+        require_answerable(work, analysed_job(work, job_id, owner=caller.owner), question, field="question.")
     return work.jobs.create(spec, owner=caller.owner, request_id=request_id)
 
 

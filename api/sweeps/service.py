@@ -11,7 +11,7 @@ from typing import Any
 from api.caller import Caller
 from api.errors import SweepFinished
 from api.jobs.moves import TARGETS, Move, make_move
-from api.jobs.needs import require_dataset, require_network
+from api.jobs.needs import require_needs
 from api.jobs.schemas import JobError
 from api.readable import stored_values
 from api.root_path import public_path
@@ -29,9 +29,7 @@ def create_sweep(work: Work, spec: SweepSpec, *, caller: Caller, data_dir: Path 
         DatasetUnavailable: a task's data set has files, and they are not in the data directory.
         SpecError: a plug-in that is not installed.
     """
-    require_network(spec.job.network, field="job.network")
-    for index, task in enumerate(spec.job.tasks):
-        require_dataset(task, data_dir, field=f"job.tasks.{index}.dataset")
+    require_needs(spec.job, data_dir, field="job.")
     return work.sweeps.create(spec, owner=caller.owner, request_id=request_id)
 
 

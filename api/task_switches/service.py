@@ -11,7 +11,6 @@ from api.jobs.moves import moves_from
 from api.jobs.needs import require_task
 from api.task_switches.schemas import AppendTask, CloseStream, RevisitTask, SwitchNow, TaskSwitchRequest
 from ewc_core.errors import SpecError, StreamClosed
-from ewc_core.specs import check_announced_task
 from store.job_states import FINISHED, JobStatus
 from store.records import JobRecord, SwitchRecord
 from store.unit_of_work import Work
@@ -84,7 +83,7 @@ def _write(work: Work, job: JobRecord, request: TaskSwitchRequest, data_dir: Pat
 
 
 def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | None) -> int:
-    check_announced_task(job.learning, [task.spec for task in work.tasks.list(job.id)], request.task)
+    job.spec.check_next_task([task.spec for task in work.tasks.list(job.id)], request.task)
     require_task(request.task, data_dir, field="task")
     return work.tasks.add(job.id, request.task).task_index
 

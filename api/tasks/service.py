@@ -6,11 +6,8 @@ from api.caller import Caller
 from api.errors import JobFinished, NoConstraint
 from api.jobs.kinds import require_learning
 from api.tasks.schemas import Task, task_body
-from ewc_core.specs import MasMethod, OnlineEwcMethod, SiMethod
 from store.job_states import FINISHED, JobStatus
 from store.unit_of_work import Work
-
-_RUNNING_METHODS = (OnlineEwcMethod, SiMethod, MasMethod)
 
 
 def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller: Caller) -> Task:
@@ -28,7 +25,7 @@ def reweight(work: Work, job_id: str, task_index: int, weight: float, *, caller:
     if job.status in FINISHED or job.status is JobStatus.CANCELLING:
         raise JobFinished(job_id, job.status.value)
     method = job.learning.method
-    if isinstance(method, _RUNNING_METHODS):
+    if method.sums_tasks:
         raise NoConstraint(
             f"method {method.kind!r} of job {job_id} keeps one running sum over all tasks; no single task can be taken out"
         )

@@ -1,7 +1,5 @@
-"""What a network has learned and how much room is left: pure functions, and the runs that measure them."""
+"""What a network has learned and how much room is left: pure functions, and the computations that measure them."""
 
-from ewc_core.analysis.game_subject import GameSubject
-from ewc_core.analysis.run import AnalysisRun
-from ewc_core.analysis.subject import AnalysisSubject
+from ewc_core.analysis.computation import AnalysisComputation
 
-__all__ = ["AnalysisRun", "AnalysisSubject", "GameSubject"]
+__all__ = ["AnalysisComputation"]

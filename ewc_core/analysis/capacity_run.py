@@ -9,13 +9,13 @@ from torch import Tensor
 
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
 from ewc_core.capacity import capacity_of_precision, capacity_warning, pull_and_power
-from ewc_core.computation import ComputationResult, CurvePoint
 from ewc_core.consolidation.stability import explicit_step_limit
 from ewc_core.errors import SpecError
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.seeding import generator
 from ewc_core.specs import CapacityAnalysis, FisherEstimator, OptimiserName
+from ewc_core.training.units import CurvePoint, Findings
 
 SCORES_PER_STEP = 8
 
@@ -63,10 +63,10 @@ class CapacityRun:
         """The sums so far."""
         return {"sums": self._sums}
 
-    def result(self) -> ComputationResult:
+    def findings(self) -> Findings:
         """Shares frozen, `overall` and by layer, the curvature they are set against, and a `warning` or None."""
-        parameters, spec = self._opened.parameters, self._opened.subject.spec
-        quadratic = self._opened.subject.quadratic(parameters)
+        parameters, spec = self._opened.parameters, self._opened.spec
+        quadratic = self._opened.quadratic()
         precision = torch.zeros(parameters.layout.num_parameters) if quadratic is None else quadratic.precision
         pairs = zip(self._groups, self._sums.tolist(), strict=True)
         curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
@@ -97,4 +97,4 @@ class CapacityRun:
             CurvePoint(method=spec.method.kind, name="frozen", step=depth, value=found.layers[layer])
             for depth, layer in enumerate(self._groups)
         ]
-        return ComputationResult(body, curves)
+        return Findings(body, curves)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ewc_core.fisher import fisher_steps
+from ewc_core.generators import finished
 from ewc_core.params import ParameterLayout
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -44,13 +45,7 @@ class FisherSums:
             select=select,
             seed=0,
         )
-        while True:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                mean: Mapping[str, Tensor] = finished.value
-                break
-        self.tensors[block.into] += len(block.indices) * self._layout.join(mean, dtype=torch.float64)
+        self.tensors[block.into] += len(block.indices) * self._layout.join(finished(steps), dtype=torch.float64)
 
 
 def blocks_of(into: str, task: int, indices: Tensor) -> list[Block]:

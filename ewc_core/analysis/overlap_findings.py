@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ewc_core.analysis.overlap import INDEPENDENT_SQUARES, overlap, shuffled_overlap
-from ewc_core.computation import CurvePoint
 from ewc_core.layers import ALL_PARAMETERS, with_whole
 from ewc_core.seeding import generator
+from ewc_core.training.units import CurvePoint
 
 Values = Mapping[str, float | None]
 Named = Mapping[str, Tensor]

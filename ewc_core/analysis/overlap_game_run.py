@@ -9,8 +9,8 @@ from ewc_core.analysis.fisher_blocks import Block, FisherSums, blocks_of
 from ewc_core.analysis.game_subject import OpenedGames
 from ewc_core.analysis.overlap_findings import OverlapFindings, overlap_findings
 from ewc_core.analysis.visited_states import NUM_STATES, reader, visited_states
-from ewc_core.computation import ComputationResult, CurvePoint
 from ewc_core.specs import LikelihoodName, OverlapAnalysis
+from ewc_core.training.units import CurvePoint, Findings
 
 _LEFT_OUT = "biases and gains: every task has its own"
 
@@ -45,7 +45,7 @@ class GameOverlapRun:
         """The sums so far."""
         return self._sums.tensors
 
-    def result(self) -> ComputationResult:
+    def findings(self) -> Findings:
         """`overall` and `layers` as an `OverlapRun` has them, and `stored`: the same of the constraints, without a ceiling;
         None where one of the tasks has none."""
         question = self._question
@@ -69,7 +69,7 @@ class GameOverlapRun:
             "stored": None if stored is None else {"overall": stored.overall, "layers": stored.layers},
             "left_out": _LEFT_OUT,
         }
-        return ComputationResult(body, [*now.curves(), *_renamed(stored)])
+        return Findings(body, [*now.curves(), *_renamed(stored)])
 
     def _stored(self) -> OverlapFindings | None:
         by_task = {constraint.task_index: constraint.fisher for constraint in self._opened.subject.constraints}

@@ -8,11 +8,11 @@ from torch import Tensor
 from ewc_core.analysis.fisher_blocks import Block, FisherSums, blocks_of
 from ewc_core.analysis.overlap_findings import overlap_findings
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
-from ewc_core.computation import ComputationResult
 from ewc_core.data import TaskData
 from ewc_core.errors import SpecError
 from ewc_core.layers import by_layer
 from ewc_core.specs import OverlapAnalysis
+from ewc_core.training.units import Findings
 
 
 class OverlapRun:
@@ -50,7 +50,7 @@ class OverlapRun:
         """The sums so far."""
         return self._sums.tensors
 
-    def result(self) -> ComputationResult:
+    def findings(self) -> Findings:
         """`overall` and `layers`: overlap, chance and ceiling; None where a Fisher is 0."""
         found = overlap_findings(
             self._fisher("first.0", "first.1"),
@@ -67,7 +67,7 @@ class OverlapRun:
             "overall": found.overall,
             "layers": found.layers,
         }
-        return ComputationResult(body, found.curves())
+        return Findings(body, found.curves())
 
     def _fisher(self, *keys: str) -> dict[str, Tensor]:
         total = torch.stack([self._sums.tensors[key] for key in keys]).sum(0)

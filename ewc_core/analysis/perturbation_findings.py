@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from ewc_core.analysis.perturbation import NoiseKind
-from ewc_core.computation import CurvePoint
+from ewc_core.training.units import CurvePoint
 
 Row = dict[str, object]
 SCALE = "sigma² is the mean variance over all parameters that are perturbed, for every shape"

@@ -13,11 +13,11 @@ from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviatio
 from ewc_core.analysis.perturbation_findings import SCALE, Row, noise_curves, noise_row, null_space
 from ewc_core.analysis.perturbation_game import change_of_values, noisy_return, values_of
 from ewc_core.analysis.visited_states import NUM_STATES, reader, visited_states
-from ewc_core.computation import ComputationResult
 from ewc_core.fisher.memory import examples_at_once
 from ewc_core.reinforcement.games import score_of
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs import LikelihoodName, PerturbationAnalysis
+from ewc_core.training.units import Findings
 
 MOST_STATES = 512
 
@@ -66,10 +66,10 @@ class GamePerturbationRun:
         """The Fisher so far and what was measured."""
         return {**self._sums.tensors, "losses": self._losses, "returns": self._returns, "base": self._base}
 
-    def result(self) -> ComputationResult:
+    def findings(self) -> Findings:
         """`noise`: a row per shape and σ, with the mean return beside what a `PerturbationRun` gives. `score` and
         `mean_score` are returns on the scale of the game's reference, None where it has none."""
-        question, evaluation = self._question, self._opened.subject.spec.evaluation
+        question, evaluation = self._question, self._opened.spec.evaluation
         rows = [self._row(kind, which, index) for which, kind in enumerate(NoiseKind) for index in range(len(question.sigmas))]
         null = self._deviations(NoiseKind.NULL, 1.0)[self._opened.shared]
         body = {
@@ -88,7 +88,7 @@ class GamePerturbationRun:
             "null_space": null_space(null_cut(self._fisher(), question.null_quantile), null, quantile=question.null_quantile),
             "noise": rows,
         }
-        return ComputationResult(body, noise_curves(rows, question.sigmas, {"mean_return": "return"}))
+        return Findings(body, noise_curves(rows, question.sigmas, {"mean_return": "return"}))
 
     def _row(self, kind: NoiseKind, which: int, index: int) -> Row:
         sigma, returns = self._question.sigmas[index], self._returns[which, index]
@@ -101,7 +101,7 @@ class GamePerturbationRun:
         }
 
     def _score(self, mean_return: float) -> float | None:
-        task = self._opened.subject.tasks[self._question.task]
+        task = self._opened.tasks[self._question.task]
         return None if task.reference_scores is None else score_of(task, mean_return)
 
     def _fisher(self) -> Tensor:
@@ -144,7 +144,7 @@ class GamePerturbationRun:
             self._returns[which, index, episode] = self._return(episode, self._deviations(kind, self._question.sigmas[index]))
 
     def _return(self, episode: int, deviations: Tensor) -> float:
-        evaluation = self._opened.subject.spec.evaluation
+        evaluation = self._opened.spec.evaluation
         seed = derive_seed(self._seed, "perturbed-episode", self._question.task, episode)
         with closing(self._opened.environments(self._question.task, num_envs=1, seed=seed)) as game:
             return noisy_return(

@@ -9,12 +9,12 @@ from ewc_core.analysis.fisher_blocks import FisherSums, blocks_of
 from ewc_core.analysis.perturbation import NoiseKind, draw_noise, noise_deviations, null_cut, predicted_increase
 from ewc_core.analysis.perturbation_findings import SCALE, finite_or_none, noise_curves, noise_row, null_space
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
-from ewc_core.computation import ComputationResult
 from ewc_core.fisher.untouched import untouched
 from ewc_core.likelihoods import mean_loss
 from ewc_core.seeding import generator
 from ewc_core.specs import PerturbationAnalysis
 from ewc_core.supervised.evaluate import in_chunks, score
+from ewc_core.training.units import Findings
 
 
 class PerturbationRun:
@@ -51,7 +51,7 @@ class PerturbationRun:
         """The Fisher so far and what was measured."""
         return {**self._sums.tensors, "losses": self._losses, "scores": self._scores, "base": self._base}
 
-    def result(self) -> ComputationResult:
+    def findings(self) -> Findings:
         """`noise`: a row per shape and σ. An increase that is not finite is None, and `num_diverged` counts such draws."""
         question = self._question
         rows = [self._row(kind, which, index) for which, kind in enumerate(NoiseKind) for index in range(len(question.sigmas))]
@@ -68,7 +68,7 @@ class PerturbationRun:
             "null_space": null_space(null_cut(self._fisher(), question.null_quantile), null, quantile=question.null_quantile),
             "noise": rows,
         }
-        return ComputationResult(body, noise_curves(rows, question.sigmas))
+        return Findings(body, noise_curves(rows, question.sigmas))
 
     def _row(self, kind: NoiseKind, which: int, index: int) -> dict[str, object]:
         return noise_row(

@@ -27,7 +27,7 @@ def visited_states(opened: OpenedGames, task: int, *, num_states: int, seed: int
     The network plays the task selected, as an evaluation plays it: with its first exploration epsilon, and no longer than its
     `max_steps`. Games go on with new episodes until each has finished one and enough states were met. Nothing is learned.
     """
-    evaluation = opened.subject.spec.evaluation
+    evaluation = opened.spec.evaluation
     random = generator(seed, "visited-states", task)
     halves = [_Sample(num_states - num_states // 2, random), _Sample(num_states // 2, random)]
     ended = np.zeros(_NUM_COPIES, dtype=bool)

@@ -1,5 +1,5 @@
 """How long a readout remembers random patterns: the paper's analysis of gradient descent and EWC, and a cascade model."""
 
-from ewc_core.association.run import AssociationRun
+from ewc_core.association.computation import AssociationComputation
 
-__all__ = ["AssociationRun"]
+__all__ = ["AssociationComputation"]

@@ -12,9 +12,9 @@ from ewc_core.association.landmarks import blackout_at, falls_below_at, first_lo
 from ewc_core.association.moments import MemoryEstimate
 from ewc_core.association.schedule import CHECK_TIMES, SLOPE_TIMES
 from ewc_core.association.theory import TheoryCurves
-from ewc_core.computation import CurvePoint
 from ewc_core.specs import AssociationRule, EwcRule, GradientDescentRule
 from ewc_core.specs.association import rule_title
+from ewc_core.training.units import CurvePoint
 
 
 @dataclass(frozen=True)

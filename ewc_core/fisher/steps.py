@@ -20,6 +20,7 @@ from ewc_core.fisher.seeds import make_seeds, needs_targets, num_seeds, num_unif
 from ewc_core.fisher.sums import Sums, at_least_float32
 from ewc_core.fisher.trace import graph_below
 from ewc_core.fisher.untouched import untouched
+from ewc_core.generators import finished
 from ewc_core.seeding import generator
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -102,22 +103,18 @@ def fisher(
     if targets is None and needs_targets(estimator):
         raise SpecError(f"estimator {estimator.value!r} uses observed targets, and there are none", field="targets")
     seen = inputs if targets is None else targets
-    steps = fisher_steps(
-        network,
-        lambda start, stop: (inputs[start:stop], seen[start:stop]),
-        len(inputs),
-        estimator=estimator,
-        likelihood=likelihood,
-        select=select,
-        seed=seed,
-        chunk_bytes=chunk_bytes,
+    return finished(
+        fisher_steps(
+            network,
+            lambda start, stop: (inputs[start:stop], seen[start:stop]),
+            len(inputs),
+            estimator=estimator,
+            likelihood=likelihood,
+            select=select,
+            seed=seed,
+            chunk_bytes=chunk_bytes,
+        )
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            result: dict[str, Tensor] = finished.value
-            return result
 
 
 def exact_fisher(

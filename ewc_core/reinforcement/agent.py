@@ -11,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.consolidation import Constraint
+from ewc_core.consolidation import Constraint, ConstraintBook, Merging
 from ewc_core.errors import StateFormatError
 from ewc_core.fisher.info import FisherInfo
-from ewc_core.reinforcement.consolidated import ConsolidatedTasks, flattened, shuffled
+from ewc_core.reinforcement.control_fishers import flattened, shuffled
 from ewc_core.reinforcement.environments.group import EnvironmentStep
 from ewc_core.reinforcement.exploration import choose_actions, exploration_epsilon
 from ewc_core.reinforcement.fisher import q_fisher_info, q_fisher_steps
 from ewc_core.reinforcement.learner import QLearner
-from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.reinforcement.pending import PendingTransitions
 from ewc_core.reinforcement.replays import Replays
 from ewc_core.seeding import derive_seed, generator
@@ -27,6 +26,7 @@ from ewc_core.specs.method import NaiveMethod, PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 from ewc_core.task_inference import Quantiser, TaskRecogniser, make_recogniser
+from ewc_core.training.named_state import named, taken
 
 FisherSteps = Generator[tuple[int, int], None, None]
 _LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING = "learner.", "recogniser.", "constraints.", "replays.", "pending."
@@ -85,7 +85,7 @@ class Agent:
         self.replays = Replays(
             spec.agent, frame_shape=frames.shape, frame_dtype=frames.dtype, max_bytes=max_replay_bytes, folder=folder
         )
-        self.consolidated = ConsolidatedTasks()
+        self.consolidated = ConstraintBook(Merging.SEPARATE)
         self.label = 0
         self.num_steps: dict[int, int] = {}
         self.evicted: int | None = None
@@ -171,7 +171,7 @@ class Agent:
     def tie(self) -> None:
         """Hold the network to everything consolidated but the task being played."""
         if self._constrained is not None:
-            self.learner.set_penalty(self.consolidated.quadratic(self.learner.parameters.layout, playing=self.label))
+            self.learner.set_penalty(self.consolidated.quadratic(self.learner.parameters.layout, visiting=self.label))
 
     def weigh(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these labels count so often, and the others once."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ewc_core.fisher import fisher_steps
 from ewc_core.fisher.info import FISHER_SCALE, FisherInfo
+from ewc_core.generators import passed_on
 from ewc_core.networks.q_network import shared_names
 from ewc_core.reinforcement.replay import Replay
 from ewc_core.reinforcement.td import double_dqn_targets, td_loss
@@ -64,13 +65,7 @@ def q_fisher_steps(network: nn.Module, replay: Replay, spec: QFisherSpec, *, age
             select=select,
             seed=derive_seed(seed, "signs"),
         )
-        while True:
-            try:
-                num_done = next(steps)
-            except StopIteration as finished:
-                fisher = finished.value
-                break
-            yield num_done, num_examples
+        fisher = yield from passed_on(steps, lambda num_done: (num_done, num_examples))
     shared = shared_names(network)
     return {name: tensor if name in shared else torch.zeros_like(tensor) for name, tensor in fisher.items()}
 

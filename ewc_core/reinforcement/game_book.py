@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from ewc_core.derived_seed import derive_seed
-from ewc_core.errors import SpecError
+from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.open import make_environments
-from ewc_core.reinforcement.games import frames_of, metric_of
+from ewc_core.reinforcement.games import frames_of
 from ewc_core.specs.agent import check_replay_memory
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
@@ -35,11 +35,14 @@ class GameBook:
     @property
     def metric(self) -> str:
         """What a row of scores is in: "normalised" when every game has reference scores, else "return"."""
-        return "normalised" if all(metric_of(task) == "normalised" for task in self.tasks) else "return"
+        return "normalised" if all(task.score_name == "normalised" for task in self.tasks) else "return"
 
-    def know(self, tasks: Sequence[EnvironmentSpec]) -> None:
-        """Go on with these games, which all were admitted before."""
-        self.tasks = list(tasks)
+    def know(self, tasks: Sequence[AnyTaskSpec]) -> None:
+        """Go on with these games, which all were admitted before. Raises StateFormatError for a task that is no game."""
+        games = [task for task in tasks if isinstance(task, AtariTask | GymnasiumTask)]
+        if len(games) != len(tasks):
+            raise StateFormatError(f"only {len(games)} of the {len(tasks)} stored tasks are games")
+        self.tasks = games
 
     def require(self, index: int, task: AnyTaskSpec) -> None:
         """Know `task` under `index`: the next one, or one known already.

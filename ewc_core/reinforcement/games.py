@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ewc_core.errors import EnvironmentFailed, SpecError
-from ewc_core.metrics import ScoreName
 from ewc_core.reinforcement.agent import Frames
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
@@ -64,11 +63,6 @@ def _tried(task: EnvironmentSpec) -> Frames:
         return Frames(group.frame_shape, group.frame_dtype, group.num_actions, repeat, group.low, group.high)
     finally:
         group.close()
-
-
-def metric_of(task: EnvironmentSpec) -> ScoreName:
-    """What `score_of` gives for this task."""
-    return "return" if task.reference_scores is None else "normalised"
 
 
 def score_of(task: EnvironmentSpec, mean_return: float) -> float:

@@ -12,16 +12,15 @@ from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.networks.q_network import QNetwork, build_q_network
 from ewc_core.networks.q_passes import QPasses
+from ewc_core.optimisers import make_agent_optimiser
 from ewc_core.params import FlatParameters
-from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.reinforcement.replay import Batch
-from ewc_core.reinforcement.rms_prop import clip_global_norm_, make_agent_optimiser
 from ewc_core.reinforcement.task_parameters import TaskParameters
-from ewc_core.reinforcement.td import double_dqn_targets, td_loss_gradient
+from ewc_core.reinforcement.td import clip_global_norm_, double_dqn_targets, td_loss_gradient
 from ewc_core.seeding import generator
 from ewc_core.specs.method import PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
-from ewc_core.supervised.optimiser import Adam
+from ewc_core.training.named_state import named, taken
 
 _TARGET, _OPTIMISER, _TASKS, _COUNTS = "target", "optimiser.", "tasks.", "counts"
 
@@ -65,8 +64,7 @@ class QLearner:
     def set_penalty(self, quadratic: Quadratic | None) -> None:
         """Train with this penalty from now on; None for none."""
         self._quadratic = quadratic
-        if isinstance(self._optimiser, Adam):
-            self._optimiser.forget_weight()
+        self._optimiser.forget_penalty()
         if quadratic is None or self._penalty_step is PenaltyStep.EXPLICIT:
             self._step = self._optimiser.step
         else:

@@ -15,8 +15,8 @@ from ewc_core.errors import SpecError, StateFormatError
 from ewc_core.reinforcement.agent import Agent, Belief, Frames
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.frame_stack import FrameStack
-from ewc_core.reinforcement.named_state import named, taken
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.named_state import named, taken
 
 _ENVIRONMENT, _STACK, _AGENT, _RETURNS, _CONTENT = "environment.", "stack.", "agent.", "returns", "label_content"
 _FINISHED, _LOSSES = "finished_returns", "losses"

@@ -39,3 +39,11 @@ def td_loss_gradient(q_values: Tensor, actions: Tensor, targets: Tensor, *, td_c
     cut = errors.clamp(-td_clip, td_clip)
     loss = (cut * (errors - 0.5 * cut)).mean()
     return loss, torch.zeros_like(q_values).scatter_(1, places, cut / len(cut))
+
+
+def clip_global_norm_(gradient: Tensor, max_norm: float) -> Tensor:
+    """Scale the flat gradient in place so that its norm is at most `max_norm`; returns the norm before."""
+    norm: Tensor = torch.linalg.vector_norm(gradient)
+    if norm > max_norm:
+        gradient.mul_(max_norm / norm)
+    return norm

@@ -34,7 +34,8 @@ from ewc_core.specs.datasets import (
 )
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask, Reference
 from ewc_core.specs.heads import HeadKind, HeadSpec
-from ewc_core.specs.job import JOB_SPEC, JobSpec, LearningSpec
+from ewc_core.specs.job import JOB_KINDS, JOB_SPEC, JobSpec, LearningSpec
+from ewc_core.specs.kind import JobKind
 from ewc_core.specs.method import (
     DropoutMethod,
     EwcMethod,
@@ -49,7 +50,6 @@ from ewc_core.specs.method import (
     SiMethod,
 )
 from ewc_core.specs.network import ConvSpec, MLPSpec, NetworkSpec, PluginNetworkSpec, conv_input_channels, count_parameters
-from ewc_core.specs.next_task import check_announced_task
 from ewc_core.specs.reinforcement import GameEvaluationSpec, GameEwcMethod, GameL2Method, ReinforcementSpec
 from ewc_core.specs.schedule import ExplicitSchedule, RoundsSchedule, ScheduleSpec, Segment
 from ewc_core.specs.searched_fields import Scalar
@@ -61,6 +61,7 @@ from ewc_core.specs.training import OptimiserName, TrainingSpec
 
 __all__ = [
     "DATASETS",
+    "JOB_KINDS",
     "JOB_SPEC",
     "AgentSpec",
     "AnalysisQuestion",
@@ -95,6 +96,7 @@ __all__ = [
     "HeadKind",
     "HeadSpec",
     "IntRange",
+    "JobKind",
     "JobSpec",
     "JointMethod",
     "L2Method",
@@ -135,7 +137,6 @@ __all__ = [
     "TaskInferenceSpec",
     "TaskSpec",
     "TrainingSpec",
-    "check_announced_task",
     "check_next_task",
     "conv_input_channels",
     "count_parameters",

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.kind import JobKind
 from ewc_core.specs.supervised import JobName, Metadata
 
 TaskIndex = Annotated[int, Field(ge=0, le=9999)]
 
 
-class OverlapAnalysis(Spec):
+class _Question(Spec):
+    """What every question says of itself."""
+
+    needs_constraint: ClassVar[bool] = False
+    """Whether it is about constraints: there must be one."""
+
+    @property
+    def tasks_by_field(self) -> Mapping[str, int]:
+        """The tasks that it names, which must have been learned, by field."""
+        return {}
+
+    @property
+    def visit(self) -> int | None:
+        """The visit after which the parameters are looked at; None for the last one."""
+        return None
+
+
+class OverlapAnalysis(_Question):
     """Fisher overlap 1 − d² of two tasks per layer, with its chance level (other parameters' Fishers, shuffled) and its
     ceiling (two halves of one task's examples). Both Fishers are taken at the same parameters: those after the last
     visit (`at_visit` None) or after the visit `at_visit`.
@@ -28,8 +47,18 @@ class OverlapAnalysis(Spec):
     at_visit: TaskIndex | None = None
     num_examples: Annotated[int, Field(ge=2)] | None = None
 
+    @property
+    def tasks_by_field(self) -> Mapping[str, int]:
+        """Both tasks."""
+        return {"first_task": self.first_task, "second_task": self.second_task}
 
-class PerturbationAnalysis(Spec):
+    @property
+    def visit(self) -> int | None:
+        """As asked."""
+        return self.at_visit
+
+
+class PerturbationAnalysis(_Question):
     """Loss and score of one task under Gaussian noise on the parameters: uniform, shaped like the inverse Fisher, and in
     the null space of the Fisher, each beside the predicted increase ½ Σ F · Var.
 
@@ -53,14 +82,21 @@ class PerturbationAnalysis(Spec):
     null_quantile: float = Field(default=0.5, gt=0.0, lt=1.0)
     num_examples: Annotated[int, Field(ge=1)] | None = None
 
+    @property
+    def tasks_by_field(self) -> Mapping[str, int]:
+        """The task."""
+        return {"task": self.task}
 
-class CapacityAnalysis(Spec):
+
+class CapacityAnalysis(_Question):
     """Per layer, the share of movable directions that the merged precision has frozen.
 
     A precision freezes what a new task cannot move against it. How hard tasks pull is measured on those consolidated so
     far (evenly chosen where there are more than `max_tasks`), along `num_scores` random scores of each, over
     `num_examples` of its training examples.
     """
+
+    needs_constraint: ClassVar[bool] = True
 
     kind: Literal["capacity"]
     num_scores: int = Field(default=64, ge=1, le=4096)
@@ -71,8 +107,10 @@ class CapacityAnalysis(Spec):
 AnalysisQuestion = Annotated[OverlapAnalysis | PerturbationAnalysis | CapacityAnalysis, Field(discriminator="kind")]
 
 
-class AnalysisSpec(Spec):
+class AnalysisSpec(JobKind):
     """One question about the job `job_id` as its record stands when the analysis runs."""
+
+    run: ClassVar[str] = "ewc_core.analysis.run:take_up"
 
     kind: Literal["analysis"]
     name: JobName | None = None
@@ -81,3 +119,8 @@ class AnalysisSpec(Spec):
     job_id: Annotated[str, Field(min_length=1, max_length=64)]
     question: AnalysisQuestion
     metadata: Metadata = Field(default={}, max_length=16)
+
+    @property
+    def asked_about(self) -> tuple[str, AnalysisQuestion]:
+        """The job that it asks about, and what it asks."""
+        return self.job_id, self.question

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.kind import JobKind
 from ewc_core.specs.supervised import JobName, Metadata
 
 
@@ -46,9 +47,11 @@ AssociationRule = Annotated[
 ]
 
 
-class AssociationSpec(Spec):
+class AssociationSpec(JobKind):
     """`num_synapses` synapses see one random pattern a step; each rule is simulated `num_repeats` times, and beside it
     stand the exact recursion at finite n and the closed forms (for the cascade: its own exact mean and variance)."""
+
+    run: ClassVar[str] = "ewc_core.association.run:take_up"
 
     kind: Literal["association"]
     name: JobName | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ewc_core.metrics.scores import ScoreName
 from ewc_core.specs.atari_games import ATARI_GAMES, RANDOM_AND_HUMAN
 from ewc_core.specs.base import Spec
 from ewc_core.specs.hints import meant
@@ -62,7 +63,29 @@ _ATARI = (84, 84)
 _MINATAR = (MINATAR_CHANNELS, 10, 10)
 
 
-class AtariTask(Spec):
+class _Game(Spec):
+    """What every game says of itself."""
+
+    if TYPE_CHECKING:
+        reference: Reference | None
+
+    @property
+    def reference_scores(self) -> Reference | None:
+        """The given reference."""
+        return self.reference
+
+    @property
+    def needed_dataset(self) -> None:
+        """Games need no data."""
+        return
+
+    @property
+    def score_name(self) -> ScoreName:
+        """Returns, on the scale of a reference where there is one."""
+        return "return" if self.reference_scores is None else "normalised"
+
+
+class AtariTask(_Game):
     """An Atari game on the emulator: 84x84 grey frames, the larger of the last two of every `action_repeat` frames, all 18
     actions, up to `no_op_max` no-ops at the start of an episode.
 
@@ -91,6 +114,11 @@ class AtariTask(Spec):
         known = RANDOM_AND_HUMAN.get(self.game)
         return self.reference or (None if known is None else Reference(random=known[0], human=known[1]))
 
+    @property
+    def is_never_negative(self) -> bool:
+        """Rewards may be negative."""
+        return False
+
     @field_validator("game")
     @classmethod
     def _is_a_game(cls, game: str) -> str:
@@ -103,7 +131,7 @@ class AtariTask(Spec):
         return game
 
 
-class GymnasiumTask(Spec):
+class GymnasiumTask(_Game):
     """Any environment of gymnasium with discrete actions and array observations, by its id: gymnasium's own, and those of
     installed packages with entry points `gymnasium.envs`.
 
@@ -144,15 +172,13 @@ class GymnasiumTask(Spec):
         known = KNOWN.get(self.id) if self.max_episode_steps is None and not self.options else None
         return self.reference or (None if known is None else known.reference)
 
+    @property
+    def is_never_negative(self) -> bool:
+        """Whether it is known that no episode can have a negative return, however it is played."""
+        return self.id.startswith(MINATAR) or (self.id in _NEVER_NEGATIVE and not self.options)
+
 
 EnvironmentSpec = Annotated[AtariTask | GymnasiumTask, Field(discriminator="kind")]
-
-
-def are_returns_never_negative(task: EnvironmentSpec) -> bool:
-    """Whether it is known that no episode of the task can have a negative return, however it is played."""
-    if isinstance(task, AtariTask):
-        return False
-    return task.id.startswith(MINATAR) or (task.id in _NEVER_NEGATIVE and not task.options)
 
 
 def frame_shape(task: EnvironmentSpec) -> tuple[int, ...] | None:

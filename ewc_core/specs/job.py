@@ -1,13 +1,14 @@
-"""The job spec: what a platform submits, of whatever kind."""
+"""The registry of kinds of jobs, and the job spec: what a platform submits, of whatever kind."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Discriminator, Tag, TypeAdapter
 
 from ewc_core.specs.analysis import AnalysisSpec
 from ewc_core.specs.association import AssociationSpec
+from ewc_core.specs.kind import JobKind
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.specs.supervised import SupervisedSpec
 
@@ -33,3 +34,7 @@ JOB_SPEC: TypeAdapter[SupervisedSpec | ReinforcementSpec | AssociationSpec | Ana
 
 LearningSpec = SupervisedSpec | ReinforcementSpec
 """Jobs with tasks: they learn visit after visit, and leave a score matrix and checkpoints."""
+
+_SPECS: tuple[type[JobKind], ...] = (SupervisedSpec, ReinforcementSpec, AssociationSpec, AnalysisSpec)
+JOB_KINDS: dict[str, type[JobKind]] = {get_args(spec.model_fields["kind"].annotation)[0]: spec for spec in _SPECS}
+"""The registry: every kind of job by its name."""

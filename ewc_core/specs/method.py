@@ -7,7 +7,7 @@ the penalty carries 1/2. So `ewc_lambda` = N_old / N_new is the Bayesian value; 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -49,13 +49,20 @@ class FisherEstimator(StrEnum):
     REVERSED = "reversed"
 
 
-class NaiveMethod(Spec):
+class Method(Spec):
+    """What every method says of itself."""
+
+    sums_tasks: ClassVar[bool] = False
+    """Whether its constraint is one running sum over all tasks: single tasks cannot be masked, weighted or forgotten."""
+
+
+class NaiveMethod(Method):
     """Plain training, task after task: the lower bound."""
 
     kind: Literal["naive"] = "naive"
 
 
-class L2Method(Spec):
+class L2Method(Method):
     """Uniform precision: every parameter is tied to its anchor equally strongly."""
 
     kind: Literal["l2"] = "l2"
@@ -63,7 +70,7 @@ class L2Method(Spec):
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 
-class DropoutMethod(Spec):
+class DropoutMethod(Method):
     """Plain training with dropout and early stopping, as the paper's comparison has it.
 
     After every epoch the mean validation error over all tasks seen is taken. When it has been above the best for
@@ -77,7 +84,7 @@ class DropoutMethod(Spec):
     patience: int = Field(default=5, ge=1, le=1000)
 
 
-class _FisherMethod(Spec):
+class _FisherMethod(Method):
     ewc_lambda: Lambda
     fisher_estimator: FisherEstimator = FisherEstimator.EXACT
     fisher_num_examples: Annotated[int, Field(ge=1)] | None = None
@@ -104,16 +111,20 @@ class OnlineEwcMethod(_FisherMethod):
     that tasks of different scale weigh equally; `ewc_lambda` is then relative to a mean precision of 1.
     """
 
+    sums_tasks: ClassVar[bool] = True
+
     kind: Literal["online_ewc"] = "online_ewc"
     fisher_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     normalise: bool = False
 
 
-class SiMethod(Spec):
+class SiMethod(Method):
     """Synaptic Intelligence (Zenke et al. 2017): importance is a parameter's share in lowering the loss along the path.
 
     Penalty strength · Σ Ω (θ − θ*)², without ½ as its authors write it; Ω = Σ_tasks max(ω, 0) / (Δ² + damping).
     """
+
+    sums_tasks: ClassVar[bool] = True
 
     kind: Literal["si"] = "si"
     strength: Lambda = 0.1
@@ -121,11 +132,13 @@ class SiMethod(Spec):
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 
-class MasMethod(Spec):
+class MasMethod(Method):
     """Memory Aware Synapses (Aljundi et al. 2018): importance is the mean over examples of |∂ ‖outputs‖² / ∂θ|.
 
     Penalty strength · Σ Ω (θ − θ*)², without ½ as its authors write it; Ω is summed over tasks.
     """
+
+    sums_tasks: ClassVar[bool] = True
 
     kind: Literal["mas"] = "mas"
     strength: Lambda = 1.0
@@ -133,7 +146,7 @@ class MasMethod(Spec):
     penalty_step: PenaltyStep = PenaltyStep.PROXIMAL
 
 
-class JointMethod(Spec):
+class JointMethod(Method):
     """Every task seen so far in every step: the upper bound, which needs the old data."""
 
     kind: Literal["joint"] = "joint"

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
 from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec, check_replay_memory
 from ewc_core.specs.base import Spec
-from ewc_core.specs.environments import EnvironmentSpec, check_environments_fit, frame_bytes
-from ewc_core.specs.method import Lambda, NaiveMethod, PenaltyStep
+from ewc_core.specs.environments import (
+    ENVIRONMENT_PLUGINS,
+    AtariTask,
+    EnvironmentSpec,
+    GymnasiumTask,
+    check_environments_fit,
+    frame_bytes,
+)
+from ewc_core.specs.kind import JobKind
+from ewc_core.specs.method import Lambda, Method, NaiveMethod, PenaltyStep
 from ewc_core.specs.schedule import ScheduleSpec, Segment, check_schedule, segments_of
 from ewc_core.specs.supervised import MAX_TASKS, JobName, Metadata
 from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 
+if TYPE_CHECKING:
+    from ewc_core.specs.any_task import AnyTaskSpec
+
 GameControl = Literal["naive", "l2", "oracle", "shuffled_fisher", "independent"]
 
 
-class _ConstrainedAgent(Spec):
+class _ConstrainedAgent(Method):
     ewc_lambda: Lambda
     fisher: QFisherSpec = QFisherSpec()
     ewc_start_frames: int = Field(default=0, ge=0, le=10**12)
@@ -63,7 +74,7 @@ class GameEvaluationSpec(Spec):
     tasks: Literal["all", "seen"] = "all"
 
 
-class ReinforcementSpec(Spec):
+class ReinforcementSpec(JobKind):
     """One network of fixed size learns game after game; games come back; the agent may have to find out which one it plays.
 
     Every control is an agent of its own that plays the same schedule: `naive` has no penalty, `l2` and `shuffled_fisher`
@@ -71,6 +82,11 @@ class ReinforcementSpec(Spec):
     the task, `independent` has a network per task, and is told it as well. With `stream` "open" more tasks may be
     announced while the job runs; each is visited for `schedule.num_steps` steps.
     """
+
+    run: ClassVar[str] = "ewc_core.reinforcement.run:take_up"
+    has_tasks: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation"})
+    plugin_groups: ClassVar[tuple[str, ...]] = (ENVIRONMENT_PLUGINS,)
 
     kind: Literal["reinforcement"]
     name: JobName | None = None
@@ -91,6 +107,35 @@ class ReinforcementSpec(Spec):
     def methods(self) -> list[str]:
         """Kinds of everything that is trained: the method first, then the controls."""
         return [self.method.kind, *self.controls]
+
+    @property
+    def planned_tasks(self) -> Sequence[EnvironmentSpec]:
+        """The games that the spec names, by index."""
+        return self.tasks
+
+    @property
+    def planned_visits(self) -> list[int]:
+        """The games of the schedule."""
+        return [segment.task for segment in self.segments]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether tasks may be announced while it runs."""
+        return self.stream == "open"
+
+    def check_next_task(self, seen: Sequence[AnyTaskSpec], task: AnyTaskSpec) -> None:
+        """Check that an announced task fits the network and the replay of a running job.
+
+        Raises:
+            SpecError: it is no game; its frames do not fit, its replay would not fit beside the others, or there are too many
+                tasks.
+        """
+        if not isinstance(task, AtariTask | GymnasiumTask):
+            raise SpecError(
+                f"task.kind {task.kind!r} is a task on data; a reinforcement job plays games: 'atari' or 'gymnasium'",
+                field="task.kind",
+            )
+        check_next_environment(self, [other for other in seen if isinstance(other, AtariTask | GymnasiumTask)], task)
 
     @property
     def segments(self) -> list[Segment]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
-from ewc_core.specs.base import Spec
 from ewc_core.specs.heads import HeadKind, HeadSpec
+from ewc_core.specs.kind import JobKind
 from ewc_core.specs.method import DropoutMethod, MethodSpec
 from ewc_core.specs.network import MAX_PARAMETERS, MLPSpec, NetworkSpec, PluginNetworkSpec, count_parameters
-from ewc_core.specs.tasks import SplitTask, TaskSpec, task_shape
+from ewc_core.specs.tasks import DataTask, SplitTask, TaskSpec, task_shape
 from ewc_core.specs.training import TrainingSpec
+
+if TYPE_CHECKING:
+    from ewc_core.specs.any_task import AnyTaskSpec
 
 Control = Literal["naive", "joint"]
 JobName = Annotated[str, Field(min_length=1, max_length=128, description="for people; it need not be the only one of its kind")]
@@ -26,7 +29,7 @@ MAX_TASKS = 1000
 NEWEST_VERSION: Literal[1, 2] = 2
 
 
-class SupervisedSpec(Spec):
+class SupervisedSpec(JobKind):
     """One network, one ordered sequence of tasks, one method.
 
     `controls` are trained beside the method on the same minibatches, so that its scores never stand alone.
@@ -37,6 +40,10 @@ class SupervisedSpec(Spec):
     last training example; the index of a table is no feature; and tasks of a shared head with `num_outputs` may lack
     classes. Version 1 is what jobs mean that were stored without a version.
     """
+
+    run: ClassVar[str] = "ewc_core.supervised.run:take_up"
+    has_tasks: ClassVar[bool] = True
+    answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation", "capacity"})
 
     kind: Literal["supervised"] = "supervised"
     spec_version: Literal[1, 2] = NEWEST_VERSION
@@ -56,6 +63,36 @@ class SupervisedSpec(Spec):
     def methods(self) -> list[str]:
         """Kinds of everything that is trained: the method first, then the controls."""
         return [self.method.kind, *self.controls]
+
+    @property
+    def planned_tasks(self) -> Sequence[TaskSpec]:
+        """The tasks that the spec names, by index."""
+        return self.tasks
+
+    @property
+    def planned_visits(self) -> list[int]:
+        """One visit per task, in order."""
+        return list(range(len(self.tasks)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether tasks may be announced while it runs."""
+        return self.stream == "open"
+
+    @property
+    def networks_by_field(self) -> Mapping[str, NetworkSpec]:
+        """Its network."""
+        return {"network": self.network}
+
+    def check_next_task(self, seen: Sequence[AnyTaskSpec], task: AnyTaskSpec) -> None:
+        """Check that an announced task fits the network of a running job, as far as the specs alone say.
+
+        Raises:
+            SpecError: it is a game; its inputs or outputs do not fit, or there are too many tasks.
+        """
+        if not isinstance(task, DataTask):
+            raise SpecError(f"task.kind {task.kind!r} is a game; a supervised job learns from data", field="task.kind")
+        check_next_task(self, [other for other in seen if isinstance(other, DataTask)], task)
 
     @model_validator(mode="after")
     def _controls_differ(self) -> SupervisedSpec:

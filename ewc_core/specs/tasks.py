@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from ewc_core.metrics.scores import ScoreName
 from ewc_core.specs.base import Spec
 from ewc_core.specs.datasets import DatasetName, DatasetSpec, dataset_info, dataset_title
 
@@ -13,7 +14,9 @@ TaskName = Annotated[str, Field(min_length=1, max_length=64, description="for ta
 ClassLabel = Annotated[int, Field(ge=0, le=9999)]
 
 
-class _Task(Spec):
+class DataTask(Spec):
+    """A learning problem on data."""
+
     name: TaskName | None = None
     dataset: DatasetSpec = Field(description="the name of a built-in data set, or an object that says where the data are")
 
@@ -22,17 +25,32 @@ class _Task(Spec):
         """The given name, or one made of the data set and what is done to it."""
         return self.name or f"{dataset_title(self.dataset)}{self._suffix()}"[:64]
 
+    @property
+    def needed_dataset(self) -> DatasetSpec | None:
+        """The data that must be there."""
+        return self.dataset
+
+    @property
+    def score_name(self) -> ScoreName | None:
+        """What its scores are, as far as the spec alone says."""
+        return None
+
+    @property
+    def is_never_negative(self) -> bool:
+        """Whether it is known that no score of it can be negative."""
+        return False
+
     def _suffix(self) -> str:
         return ""
 
 
-class PlainTask(_Task):
+class PlainTask(DataTask):
     """A data set as it is: the kind for users' own tasks."""
 
     kind: Literal["plain"]
 
 
-class PermutedTask(_Task):
+class PermutedTask(DataTask):
     """Classify a data set whose input features are shuffled by one fixed permutation.
 
     `permutation` 0 leaves the features in place; any other value seeds one permutation, the same in every job. With
@@ -54,7 +72,7 @@ class PermutedTask(_Task):
         return self
 
 
-class RotatedTask(_Task):
+class RotatedTask(DataTask):
     """Classify images turned counter-clockwise by `degrees` about their centre (bilinear, zeros from outside)."""
 
     kind: Literal["rotated"]
@@ -64,7 +82,7 @@ class RotatedTask(_Task):
         return f"-rotated-{self.degrees:g}"
 
 
-class SplitTask(_Task):
+class SplitTask(DataTask):
     """Classify some classes of a data set; class `classes[i]` becomes label i of the task."""
 
     kind: Literal["split"]

@@ -1,6 +1,6 @@
 """Supervised training on a sequence of tasks."""
 
+from ewc_core.supervised.problem import SupervisedProblem
 from ewc_core.supervised.run import run
-from ewc_core.supervised.train import SupervisedRun
 
-__all__ = ["SupervisedRun", "run"]
+__all__ = ["SupervisedProblem", "run"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 
 from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
-from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation import ConstraintBook, Quadratic
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
 from ewc_core.specs import EwcMethod, FisherEstimator, OnlineEwcMethod, SupervisedSpec
 from ewc_core.supervised.consolidate import EndOfVisit
-from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.guards import Guard, nearly_full
 
 NUM_EXAMPLES, NUM_SCORES = 64, 8

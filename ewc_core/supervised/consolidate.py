@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ewc_core.consolidation import Constraint, decayed_sum
+from ewc_core.consolidation import Constraint, ConstraintBook, Merging, decayed_sum
 from ewc_core.data import TaskData
 from ewc_core.derived_seed import derive_seed
 from ewc_core.fisher import FisherInfo, fisher_steps
+from ewc_core.generators import passed_on
 from ewc_core.importance import PathIntegral, memory_aware_steps
 from ewc_core.params import ParameterLayout
 from ewc_core.specs import (
@@ -19,6 +20,7 @@ from ewc_core.specs import (
     FisherEstimator,
     L2Method,
     MasMethod,
+    MethodSpec,
     OnlineEwcMethod,
     SiMethod,
     SupervisedSpec,
@@ -77,6 +79,23 @@ def consolidation_steps(spec: SupervisedSpec, end: EndOfVisit) -> Generator[Prog
             return None
 
 
+def constraint_book(
+    method: MethodSpec, constraints: Iterable[Constraint] = (), *, latest_task: int | None = None
+) -> ConstraintBook:
+    """The constraints of a job with this method, merged as the method has it."""
+    match method:
+        case OnlineEwcMethod() | SiMethod() | MasMethod():
+            merging = Merging.RUNNING
+        case EwcMethod(constraints="latest"):
+            merging = Merging.LATEST
+        case EwcMethod() | L2Method():
+            merging = Merging.SEPARATE
+        case _:
+            merging = Merging.NONE
+    floor = method.precision_floor if isinstance(method, EwcMethod | OnlineEwcMethod) else 0.0
+    return ConstraintBook(merging, constraints, precision_floor=floor, latest_task=latest_task)
+
+
 def _fisher_constraint(spec: SupervisedSpec, method: EwcMethod | OnlineEwcMethod, end: EndOfVisit) -> Steps:
     indices, subset_seed = _chosen_examples(spec, method.fisher_num_examples, end)
     label_seed = derive_seed(spec.seed, "fisher-labels", end.visit_index, end.task_index)
@@ -89,7 +108,7 @@ def _fisher_constraint(spec: SupervisedSpec, method: EwcMethod | OnlineEwcMethod
         select=end.view.select,
         seed=label_seed,
     )
-    fisher = yield from _counted(steps, len(indices))
+    fisher = yield from passed_on(steps, lambda num_done: (num_done, len(indices)))
     if isinstance(method, OnlineEwcMethod):
         before = end.latest.fisher if end.latest is not None else None
         fisher = decayed_sum(before, fisher, fisher_decay=method.fisher_decay, normalise=method.normalise)
@@ -116,7 +135,7 @@ def _path_constraint(method: SiMethod, end: EndOfVisit) -> Constraint:
 def _memory_aware_constraint(spec: SupervisedSpec, method: MasMethod, end: EndOfVisit) -> Steps:
     indices, seed = _chosen_examples(spec, method.num_examples, end)
     steps = memory_aware_steps(end.network, end.read(indices), len(indices), select=end.view.select)
-    importance = yield from _counted(steps, len(indices))
+    importance = yield from passed_on(steps, lambda num_done: (num_done, len(indices)))
     info = FisherInfo(
         estimator="memory_aware",
         likelihood="none",
@@ -143,13 +162,3 @@ def _chosen_examples(spec: SupervisedSpec, wanted: int | None, end: EndOfVisit) 
     seed = derive_seed(spec.seed, "fisher", end.visit_index, end.task_index)
     order = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
     return order[:wanted].sort().values, seed
-
-
-def _counted(steps: Generator[int, None, Tensors], num_examples: int) -> Generator[Progress, None, Tensors]:
-    while True:
-        try:
-            num_done = next(steps)
-        except StopIteration as finished:
-            tensors: Tensors = finished.value
-            return tensors
-        yield num_done, num_examples

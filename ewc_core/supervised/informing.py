@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation import ConstraintBook, Quadratic
 from ewc_core.data.as_read import TaskRead
 from ewc_core.diagnostics import Diagnostics
 from ewc_core.events import Event, ScoresLogged, StepLogged, Visit, Warned, ZeroShot
@@ -15,7 +15,6 @@ from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit
-from ewc_core.supervised.constraint_book import ConstraintBook
 from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.guards import Guard
 from ewc_core.supervised.heads import HeadView

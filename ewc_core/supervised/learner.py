@@ -14,9 +14,9 @@ from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.fisher.memory import examples_at_once
 from ewc_core.importance import PathIntegral
 from ewc_core.likelihoods import mean_loss
+from ewc_core.optimisers import Step, make_optimiser
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
-from ewc_core.supervised.optimiser import Step, make_optimiser
 
 Measure = Callable[[Callable[[], float | None]], float | None]
 _MOST = 2**16

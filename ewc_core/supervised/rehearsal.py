@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ewc_core.consolidation import Constraint
 from ewc_core.errors import EwcError, NonFiniteError, PluginFailed
+from ewc_core.generators import finished
 from ewc_core.networks.guarded import failed_in, named
 from ewc_core.networks.plugin import try_out_plugin_network
 from ewc_core.networks.tryout import Tryout
@@ -16,8 +17,7 @@ from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
 from ewc_core.specs import EwcMethod, MasMethod, OnlineEwcMethod, PenaltyStep, PluginNetworkSpec, SupervisedSpec
 from ewc_core.supervised.capacity_used import capacity_guard
-from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps
-from ewc_core.supervised.constraint_book import ConstraintBook
+from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
 from ewc_core.supervised.learner import Learner, Segment
 from ewc_core.supervised.task_book import TaskBook
 from ewc_core.user_code import is_raised_by, told
@@ -95,19 +95,14 @@ def _consolidate(tryout: Tryout, spec: SupervisedSpec, tasks: TaskBook) -> None:
     steps = consolidation_steps(spec.model_copy(update={"method": spec.method.model_copy(update=few)}), end)
     constraint: Constraint | None = None
     try:
-        while True:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                constraint = finished.value
-                break
+        constraint = finished(steps)
     except NonFiniteError:
         return
     except (Exception, SystemExit) as error:
         if not _is_noted(tryout, error, what):
             raise
     if constraint is not None:
-        book = ConstraintBook(spec.method, [constraint], latest_task=0)
+        book = constraint_book(spec.method, [constraint], latest_task=0)
         try:
             capacity_guard(spec, book, end, ParameterLayout.of(tryout.network))
         except PluginFailed as failed:

@@ -1,14 +1,15 @@
-"""A whole job in one call."""
+"""Supervised jobs: a whole one in one call, and one that the record holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ewc_core.errors import SpecError
-from ewc_core.events import Event, Visit
+from ewc_core.events import Event
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised.train import SupervisedRun
+from ewc_core.supervised.problem import SupervisedProblem
+from ewc_core.training.stored import StoredJob
+from ewc_core.training.visits import VisitRun, learn_all
 
 
 def run(spec: SupervisedSpec, *, data_dir: Path | None = None, digests: Mapping[str, str] | None = None) -> Iterator[Event]:
@@ -21,8 +22,14 @@ def run(spec: SupervisedSpec, *, data_dir: Path | None = None, digests: Mapping[
         DataChanged: data are not those of `digests`.
         NonFiniteError: training diverged.
     """
-    if spec.stream != "closed":
-        raise SpecError(f"stream is {spec.stream!r}; a run from start to end needs 'closed'", field="stream")
-    job = SupervisedRun(spec, data_dir=data_dir, digests=digests)
-    for index, task in enumerate(spec.tasks):
-        yield from job.learn(Visit(index=index, task_index=index, task=task))
+    yield from learn_all(spec, lambda: VisitRun(SupervisedProblem(spec, data_dir=data_dir, digests=digests)))
+
+
+def take_up(spec: SupervisedSpec, stored: StoredJob) -> VisitRun:
+    """The run of a job as its record has it; see `ewc_core.training.take_up`."""
+    point = stored.point
+    if point is None:
+        return VisitRun(SupervisedProblem(spec, data_dir=stored.data_dir, digests=stored.digests))
+    digests = {**point.digests, **stored.digests}
+    problem = SupervisedProblem(spec, data_dir=stored.data_dir, digests=digests, constraints=stored.constraints)
+    return VisitRun.restore(problem, point, tasks=stored.tasks, visiting=stored.visiting)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_
 
 from ewc_core.errors import RowDamaged
-from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
+from ewc_core.specs import JobSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
 from store.records import JobRecord, JobSummary, TransitionRecord
@@ -92,13 +92,6 @@ def _values(row: RowMapping) -> dict[str, Any]:
     return {**row, "status": status, "metadata": row["metadata"] or {}}
 
 
-def planned_visits(spec: JobSpec) -> list[int]:
-    """Task indices of the visits that the spec plans, in their order."""
-    if isinstance(spec, ReinforcementSpec):
-        return [segment.task for segment in spec.segments]
-    return list(range(len(spec.tasks))) if isinstance(spec, LearningSpec) else []
-
-
 def new_job_row(
     job_id: str, spec: JobSpec, owner: str, request_id: str | None, *, num_switches: int, now: datetime
 ) -> dict[str, Any]:
@@ -111,7 +104,7 @@ def new_job_row(
         "status": JobStatus.QUEUED.value,
         "status_reason": SUBMITTED,
         "desired_state": DesiredState.RUN.value,
-        "stream": spec.stream if isinstance(spec, LearningSpec) else "closed",
+        "stream": "open" if spec.is_open else "closed",
         "attempt": 0,
         "attempts_since_progress": 0,
         "last_event_seq": 1,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
-from ewc_core.specs import JobSpec, LearningSpec
+from ewc_core.specs import JobSpec
 from store.base import UtcTime, db_now
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
@@ -43,8 +43,8 @@ class Jobs(Repository):
         Cost: one statement per table, however many tasks and visits there are.
         """
         job_id = new_id("job")
-        tasks = spec.tasks if isinstance(spec, LearningSpec) else []
-        visits = job_rows.planned_visits(spec)
+        tasks = spec.planned_tasks
+        visits = spec.planned_visits
         row = job_rows.new_job_row(job_id, spec, owner, request_id, num_switches=len(visits), now=self._now)
         self._connection.execute(_INSERT, row)
         self._work.tasks.add_first(job_id, tasks)

@@ -1,4 +1,4 @@
-"""The optimisers of agents: centred RMSProp with eps inside the root, as the paper has it, or Adam."""
+"""Centred RMSProp with eps inside the root, as the paper's agents have it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from torch import Tensor
 
 from ewc_core.consolidation.merge import Quadratic
 from ewc_core.consolidation.proximal import LARGEST_STRENGTH, proximal_step
-from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.optimisers.optimiser import Step, check_state
 from ewc_core.params import FlatParameters
-from ewc_core.specs.agent import AgentSpec
-from ewc_core.supervised.optimiser import Adam, Step
 
 _CHUNK = 2**18
 """So many parameters at a time: what one operation wrote is still in the cache when the next reads it."""
@@ -37,6 +35,9 @@ class CentredRMSProp:
         """One step on the parameters from the gradient as it is."""
         for chunk in self._chunks:
             self._step_on(*chunk)
+
+    def forget_penalty(self) -> None:
+        """Nothing is kept from one quadratic to the next."""
 
     def proximal(self, quadratic: Quadratic) -> Step:
         """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
@@ -72,33 +73,10 @@ class CentredRMSProp:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
         own = {"squares": self._squares, "mean": self._mean}
-        for name, tensor in own.items():
-            if set(state) != set(own) or state[name].shape != tensor.shape or state[name].dtype != tensor.dtype:
-                raise StateFormatError(f"optimiser state holds {sorted(state)}, expected {sorted(own)} of {tuple(tensor.shape)}")
+        check_state(state, own)
         for name, tensor in own.items():
             tensor.copy_(state[name])
 
 
 def _chunks(*vectors: Tensor) -> list[tuple[Tensor, ...]]:
     return list(zip(*(torch.split(vector, _CHUNK) for vector in vectors), strict=True))
-
-
-def make_agent_optimiser(spec: AgentSpec, parameters: FlatParameters) -> Adam | CentredRMSProp:
-    """A fresh optimiser of an agent.
-
-    Raises:
-        SpecError: the constants of `rmsprop_centred` are missing.
-    """
-    if spec.optimiser == "adam":
-        return Adam(parameters, learning_rate=spec.learning_rate)
-    if spec.rms_decay is None or spec.rms_eps is None:
-        raise SpecError("optimiser 'rmsprop_centred' needs rms_decay and rms_eps", field="agent")
-    return CentredRMSProp(parameters, learning_rate=spec.learning_rate, decay=spec.rms_decay, eps=spec.rms_eps)
-
-
-def clip_global_norm_(gradient: Tensor, max_norm: float) -> Tensor:
-    """Scale the flat gradient in place so that its norm is at most `max_norm`; returns the norm before."""
-    norm: Tensor = torch.linalg.vector_norm(gradient)
-    if norm > max_norm:
-        gradient.mul_(max_norm / norm)
-    return norm

@@ -11,9 +11,9 @@ from torch import nn
 from ewc_core.consolidation import Quadratic
 from ewc_core.consolidation.proximal import refreshed_at
 from ewc_core.errors import StateFormatError
+from ewc_core.optimisers import Optimiser, make_optimiser
 from ewc_core.params import FlatParameters
 from ewc_core.specs import TrainingSpec
-from ewc_core.supervised.optimiser import Optimiser, make_optimiser
 
 SPECS = {
     "sgd": TrainingSpec.model_validate({"optimiser": "sgd", "learning_rate": 0.05}),

@@ -8,8 +8,10 @@ from torch import nn
 
 from ewc_core.consolidation import Quadratic
 from ewc_core.errors import StateFormatError
+from ewc_core.optimisers import make_agent_optimiser
+from ewc_core.optimisers.centred_rms_prop import _CHUNK, CentredRMSProp
 from ewc_core.params import FlatParameters
-from ewc_core.reinforcement.rms_prop import _CHUNK, CentredRMSProp, clip_global_norm_, make_agent_optimiser
+from ewc_core.reinforcement.td import clip_global_norm_
 from ewc_core.specs.agent import AgentSpec
 
 RATE, DECAY, EPS = 0.1, 0.9, 0.01

@@ -1,0 +1,55 @@
+"""What a kind of job says of itself to whoever handles jobs of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from ewc_core.specs.base import Spec
+
+if TYPE_CHECKING:
+    from ewc_core.specs.analysis import AnalysisQuestion
+    from ewc_core.specs.any_task import AnyTaskSpec
+    from ewc_core.specs.network import NetworkSpec
+
+
+class JobKind(Spec):
+    """The base of the spec of every kind of job. A new kind is a subclass with its implementation, entered in `specs.job`."""
+
+    run: ClassVar[str]
+    """Where its implementation is, as "module:function": what `ewc_core.training.take_up` calls."""
+    has_tasks: ClassVar[bool] = False
+    """Whether it learns tasks, visit after visit, and leaves scores and checkpoints; any other kind has a result."""
+    answers: ClassVar[frozenset[str]] = frozenset()
+    """The kinds of analyses that can be asked about such a job."""
+    plugin_groups: ClassVar[tuple[str, ...]] = ()
+    """Groups of entry points that any such job may use without naming them."""
+
+    @property
+    def planned_tasks(self) -> Sequence[AnyTaskSpec]:
+        """The tasks that the spec names, by index."""
+        return ()
+
+    @property
+    def planned_visits(self) -> list[int]:
+        """Task indices of the visits that the spec plans, in their order."""
+        return []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether tasks may be announced while it runs."""
+        return False
+
+    @property
+    def networks_by_field(self) -> Mapping[str, NetworkSpec]:
+        """The networks that it needs, by the field that names them, where they may be plug-ins."""
+        return {}
+
+    @property
+    def asked_about(self) -> tuple[str, AnalysisQuestion] | None:
+        """The job that it asks about, and what it asks."""
+        return None
+
+    def check_next_task(self, seen: Sequence[AnyTaskSpec], task: AnyTaskSpec) -> None:
+        """Check that an announced task fits a running job, as far as the specs alone say. Raises SpecError."""
+        raise AssertionError(f"jobs of kind {type(self).__name__} have no tasks, so none can be announced")

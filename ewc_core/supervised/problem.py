@@ -1,0 +1,279 @@
+"""Learning from data: all networks of a job, trained in lock step on the same minibatches."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from ewc_core.consolidation import Constraint, Quadratic
+from ewc_core.errors import EwcError, NonFiniteError
+from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit
+from ewc_core.generators import passed_on
+from ewc_core.networks import reseed_dropout
+from ewc_core.networks.guarded import failed_in
+from ewc_core.seeding import generator
+from ewc_core.specs import SupervisedSpec
+from ewc_core.specs.any_task import AnyTaskSpec
+from ewc_core.supervised.batches import ShuffledBatches
+from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
+from ewc_core.supervised.early_stopping import EarlyStopping
+from ewc_core.supervised.evaluate import metric_of
+from ewc_core.supervised.informing import Informing
+from ewc_core.supervised.learners import make_learner, new_stopping
+from ewc_core.supervised.rehearsal import rehearse
+from ewc_core.supervised.run_state import RunState
+from ewc_core.supervised.task_book import TaskBook
+from ewc_core.training.problem import Place
+
+LOG_EVERY = 20
+MAX_LOGGED_STEPS = 1000  # about, per visit: a job may take millions of steps
+
+
+class SupervisedProblem:
+    """A `Problem`: every network of a job, its method's and its controls', and the tasks that they learn."""
+
+    can_capture_anywhere = True
+    is_point_due = False
+
+    def __init__(
+        self,
+        spec: SupervisedSpec,
+        *,
+        data_dir: Path | None,
+        digests: Mapping[str, str] | None = None,
+        constraints: Sequence[Constraint] = (),
+    ) -> None:
+        """Load the data of the spec's tasks and make the networks. `digests`, by name, are those of data read before;
+        `constraints`, of a job that goes on, as they were consolidated.
+
+        Raises:
+            SpecError: the tasks or the network do not fit together; `field` says which. PluginFailed: all that is wrong with a
+                plug-in's network.
+            DataChanged: data are not what they were.
+            StateFormatError: a data file is damaged.
+            ParameterMismatch: a constraint does not fit the network.
+        """
+        self._spec, self._method = spec, spec.method.kind
+        self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
+        self._untold = list(range(len(spec.tasks)))
+        rehearse(spec, self._tasks)
+        self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
+        self._layout = self._learners[self._method].parameters.layout
+        for constraint in constraints:
+            for named in (constraint.fisher, constraint.anchor):
+                self._layout.check(named)
+        self._constraints = constraint_book(spec.method, constraints)
+        self._informing = Informing(spec, self._tasks, self._learners)
+        self._stopping: EarlyStopping | None = None
+        self._largest_share: float | None = None
+        self._visited: Sequence[int] = ()
+        self._seen: Sequence[int] = ()
+        self._quadratic: Quadratic | None = None
+        self._batches: ShuffledBatches
+        self._others: list[tuple[int, ShuffledBatches]] = []
+        self._num_done = 0
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 by name of all data read."""
+        return self._tasks.digests
+
+    @property
+    def is_over(self) -> bool:
+        """Whether early stopping ends the visit here."""
+        return self._stopping is not None and self._stopping.is_over
+
+    def require(self, visit: Visit) -> None:
+        """Know the visit's task. Raises SpecError or DataChanged when it cannot be learned."""
+        if self._tasks.require(visit.task_index, visit.task):
+            self._untold.append(visit.task_index)
+
+    def num_steps(self, visit: Visit) -> int:
+        """All epochs over the task's training examples."""
+        self._batches = self._tasks.batches(visit.task_index, "shuffle", visit.index)
+        return self._spec.training.num_epochs * self._batches.steps_per_epoch
+
+    def num_examples(self, num_steps: int) -> int:
+        """Examples, counted with repetition, in so many steps of this visit."""
+        return self._batches.num_examples_in(num_steps)
+
+    def enter(self, visit: Visit, *, step: int, seen: Sequence[int]) -> Iterator[Event]:
+        """Set the penalty of the visit; at its beginning, say what is known of its data and how the networks do untrained."""
+        is_new, self._seen, self._num_done = visit.task_index not in self._visited, seen, step
+        if "joint" in self._learners:
+            self._others = self._tasks.other_batches(visit.task_index, visit.index, self._visited)
+        self._informing.start_visit()
+        reads = {task: self._tasks.read(task) for task in self._untold}
+        self._untold = []
+        if reads:
+            yield DataRead(visit, reads)
+        if step == 0:
+            if is_new:
+                yield from self._informing.about_data(visit, reads)
+            self._start_visit()
+            if is_new:
+                yield from self._informing.zero_shot(visit)
+        self._quadratic = self._constraints.quadratic(self._layout, visiting=visit.task_index)
+        self._learners[self._method].set_penalty(self._quadratic)
+        if step == 0:
+            if is_new:
+                view = self._tasks.view(visit.task_index, seen=seen)
+                yield from self._informing.one_output(visit, view)
+            yield from self._informing.at_start(visit, len(seen), self._quadratic)
+
+    def advance(self, visit: Visit, *, step: int, num_steps: int) -> Generator[Event, None, int]:
+        """One step of every network on one minibatch.
+
+        Raises:
+            NonFiniteError: a network diverged.
+        """
+        spec, batches = self._spec.training, self._batches
+        log_every = max(LOG_EVERY, spec.num_epochs * batches.steps_per_epoch // MAX_LOGGED_STEPS)
+        done = self._num_done = step + 1
+        is_logged = done % log_every == 0 or done == num_steps
+        rate = spec.learning_rate_in(step // batches.steps_per_epoch)
+        for learner in self._learners.values():
+            learner.set_learning_rate(rate)
+        penalties = self._informing.penalties() if is_logged else {}
+        losses = self._step(visit, step, measure=is_logged)
+        self._note_epoch(done)
+        if is_logged:
+            yield from self._informing.step(visit, done, losses, penalties)
+        every = spec.evaluate_every
+        if every is not None and (done % every == 0 or done == num_steps):
+            yield from self._informing.scores(visit, done, self._seen)
+        return 1
+
+    def consolidate(self, visit: Visit) -> Iterator[Event]:
+        """The constraint of the task, made from the network as it is now, or as it was best where early stopping looks on.
+
+        Raises:
+            NonFiniteError: a parameter is NaN or infinite.
+        """
+        self._require_finite(visit)
+        learner = self._learners[self._method]
+        if self._stopping is not None and self._stopping.best_values is not None:
+            learner.parameters.load_flat(self._stopping.best_values)
+        if self._constraints.ties(visit.task_index):
+            yield from self._informing.at_end(visit, self._quadratic, self._largest_share)
+        end = EndOfVisit(
+            task_index=visit.task_index,
+            visit_index=visit.index,
+            network=learner.network,
+            data=self._tasks.data(visit.task_index),
+            view=self._tasks.view(visit.task_index, seen=self._seen),
+            path=learner.path,
+            latest=self._constraints.latest,
+        )
+        steps = consolidation_steps(self._spec, end)
+        constraint = yield from passed_on(steps, lambda progress: FisherProgress(visit, *progress))
+        if constraint is not None:
+            self._constraints.put(constraint, visit_index=visit.index)
+            yield Consolidated(visit, self._method, constraint)
+            yield from self._informing.consolidated(visit, self._constraints, end)
+
+    def evaluate(self, visit: Visit) -> Iterator[Event]:
+        """The score of every network on every task seen."""
+        split = self._spec.training.evaluate_on
+        sizes = {task: self._tasks.data(task).num_examples(split) for task in self._seen}
+        metrics = {task: metric_of(self._tasks.data(task)) for task in sizes}
+        for kind, learner in self._learners.items():
+            scores = self._tasks.scores(learner.network, self._seen, split=split)
+            yield Evaluated(visit, kind, scores, sizes, metrics)
+
+    def leave(self) -> None:
+        """The visited task is no longer new."""
+        self._visited = self._seen
+
+    def weights(self, method: str) -> dict[str, Tensor]:
+        """Named copies of one network's parameters."""
+        return self._learners[method].parameters.named()
+
+    def weigh(self, weights: Mapping[int, float]) -> None:
+        """Let the constraints of these tasks count so often from the next visit on; the others count once."""
+        self._constraints.weights = dict(weights)
+
+    def state(self, *, in_visit: bool) -> dict[str, Tensor]:
+        """Copies of the networks' parameters and, within a visit, of all that trains them."""
+        return RunState(
+            latest_task=self._constraints.latest_task,
+            weights=dict(self._constraints.weights),
+            largest_share=self._largest_share,
+            learners={kind: learner.state(in_visit=in_visit) for kind, learner in self._learners.items()},
+            stopping=self._stopping.state() if in_visit and self._stopping is not None else {},
+        ).to_tensors()
+
+    def load_state(self, tensors: Mapping[str, Tensor], place: Place, tasks: Sequence[AnyTaskSpec]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            StateFormatError: the state is not one of a job with this spec.
+            ParameterMismatch: its tensors do not fit the network.
+            DataChanged: data are not what they were.
+            SpecError: a task's data are not there, or no longer fit.
+        """
+        known = [*place.visited, *([] if place.visiting is None else [place.visiting])]
+        for index, task in enumerate(tasks[: max(known, default=-1) + 1]):
+            self._tasks.require(index, task)
+        state = RunState.from_tensors(tensors, methods=self._spec.methods)
+        self._untold = [] if place.digests else list(range(max(len(self._spec.tasks), *(task + 1 for task in known), 0)))
+        self._visited = place.visited
+        self._constraints.latest_task, self._constraints.weights = state.latest_task, state.weights
+        self._largest_share = state.largest_share
+        for kind, learner in self._learners.items():
+            learner.load_state(state.learners[kind], in_visit=place.step > 0)
+        if place.step > 0:
+            self._stopping = new_stopping(self._spec.method)
+        if self._stopping is not None:
+            self._stopping.load_state(state.stopping)
+
+    def point_kept(self) -> None:
+        """Nothing lies beside the point."""
+
+    def blamed(self, error: BaseException) -> EwcError | None:
+        """The error of a plug-in's network, if it raised this one."""
+        return failed_in(self._learners[self._method].network, error)
+
+    def _start_visit(self) -> None:
+        for learner in self._learners.values():
+            learner.start_visit()
+        self._largest_share = None
+        self._stopping = new_stopping(self._spec.method)
+
+    def _step(self, visit: Visit, step: int, *, measure: bool) -> dict[str, float]:
+        losses, indices = {}, self._batches.at(step)
+        own = self._tasks.segment(visit.task_index, indices, seen=self._seen)
+        for kind, learner in self._learners.items():
+            segments = [own]
+            if kind == "joint":
+                segments += [self._tasks.segment(task, shuffled.at(step), seen=self._seen) for task, shuffled in self._others]
+            if kind == "dropout":
+                reseed_dropout(learner.network, generator(self._spec.seed, "dropout", visit.index, step))
+            try:
+                losses[kind] = learner.step(segments, measure=self._informing.share if measure else None)
+            except NonFiniteError as error:
+                raise self._diverged(kind, visit, step + 1, str(error)) from error
+            if measure and learner.penalty_share is not None and kind == self._method:
+                self._largest_share = max(learner.penalty_share, self._largest_share or 0.0)
+        return losses
+
+    def _note_epoch(self, step: int) -> None:
+        if self._stopping is None or step % self._batches.steps_per_epoch != 0:
+            return
+        learner = self._learners[self._method]
+        scores = self._tasks.scores(learner.network, self._seen, split="validation")
+        if scores:
+            self._stopping.note_epoch(sum(scores.values()) / len(scores), learner.parameters.values)
+
+    def _require_finite(self, visit: Visit) -> None:
+        for kind, learner in self._learners.items():
+            if not learner.is_finite():
+                raise self._diverged(kind, visit, self._num_done, "a parameter is NaN or infinite")
+
+    def _diverged(self, kind: str, visit: Visit, step: int, what: str) -> NonFiniteError:
+        return NonFiniteError(
+            f"method {kind!r}, visit {visit.index} (task {visit.task.title!r}), step {step}: {what}; "
+            "try a smaller learning_rate, penalty_step 'proximal' or a smaller ewc_lambda"
+        )
