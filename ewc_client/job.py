@@ -88,13 +88,13 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """supervised, reinforcement, association or analysis."""
-        return str(self.raw["kind"] if "kind" in self.raw else self.spec.get("kind", "supervised"))
+        """What kind of job it is, such as supervised."""
+        return str(self.raw["kind"])
 
     @property
     def has_tasks(self) -> bool:
         """Whether the job learns tasks and has a score matrix; any other job has a result."""
-        return self.kind in ("supervised", "reinforcement")
+        return "tasks" in self.raw["links"]
 
     def refresh(self) -> Job:
         """The job as it is now."""

@@ -148,10 +148,10 @@ def _place_in_queue(job: Job) -> str:
 
 
 def _score_name(job: Job) -> str:
-    """What only the data of a plug-in know is called a score."""
-    if job.kind == "reinforcement":
+    """What games give, and what only the data of a plug-in know, is called a score."""
+    datasets = [task.get("dataset") for task in job.spec.get("tasks", [])]
+    if None in datasets:
         return "score"
-    datasets = [task["dataset"] for task in job.spec.get("tasks", [])]
     own = [dataset for dataset in datasets if isinstance(dataset, dict)]
     if any(dataset.get("likelihood") == "gaussian" for dataset in own):
         return "R²"

@@ -10,14 +10,6 @@ from importlib.resources import files
 from typing import Any
 
 Schema = Mapping[str, Any]
-_SPECS = {
-    "supervised": "SupervisedSpec",
-    "reinforcement": "ReinforcementSpec",
-    "association": "AssociationSpec",
-    "analysis": "AnalysisSpec",
-    "sweep": "SweepSpec",
-}
-KINDS = tuple(_SPECS)
 
 
 @dataclass(frozen=True)
@@ -30,9 +22,16 @@ class Place:
     owner: Schema
 
 
+@cache
+def specs() -> Mapping[str, Schema]:
+    """The schemas of the specs of every kind of job, and of a sweep, by kind."""
+    of_jobs = _body("/v1/jobs")["schema"]["oneOf"]
+    return {**{str(kind_of(members(schema)[0])): schema for schema in of_jobs}, "sweep": _body("/v1/sweeps")["schema"]}
+
+
 def find(kind: str, path: Sequence[str]) -> list[Place]:
     """The field at `path` in specs of this kind, once for each kind of object that has it. Numbers lead into lists."""
-    whole = {"$ref": f"#/components/schemas/{_SPECS[kind]}"}
+    whole = specs()[kind]
     return list(_places(Place((), whole, True, {}), [part for part in path if not part.isdigit()]))
 
 
@@ -56,7 +55,7 @@ def example(kind: str, path: Sequence[str], schema: Schema) -> Any:
     """A value of the field: that of an example of the document, else its default, else the first that is allowed."""
     parts = [part for part in path if not part.isdigit()]
     for body in _examples("/v1/sweeps" if kind == "sweep" else "/v1/jobs"):
-        if kind == "sweep" or body.get("kind", "supervised") == kind:
+        if kind == "sweep" or body.get("kind", _usual_kind()) == kind:
             for value in _values(body, parts):
                 return value
     return schema["default"] if "default" in schema else _first_allowed(schema)
@@ -146,8 +145,18 @@ def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
 
 
 def _examples(path: str) -> list[Any]:
-    content = _document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    content = _body(path)
     return [one["value"] for one in content.get("examples", {}).values()]
+
+
+def _usual_kind() -> str | None:
+    """The kind of a job spec that does not say its kind."""
+    kinds = (members(schema)[0]["properties"]["kind"] for schema in _body("/v1/jobs")["schema"]["oneOf"])
+    return next((kind["default"] for kind in kinds if "default" in kind), None)
+
+
+def _body(path: str) -> Any:
+    return _document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
 
 
 @cache

@@ -6,7 +6,6 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,19 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ewc_client.cli.output import print_result
-from ewc_client.spec_schema import KINDS, Place, Schema, example, find, kind_of, members, type_text
+from ewc_client.spec_schema import Place, Schema, example, find, kind_of, members, specs, type_text
 from ewc_client.terminal import Text
-
-
-class SpecKind(StrEnum):
-    """Kinds of jobs, and sweeps."""
-
-    SUPERVISED = "supervised"
-    REINFORCEMENT = "reinforcement"
-    ASSOCIATION = "association"
-    ANALYSIS = "analysis"
-    SWEEP = "sweep"
-
 
 _INDENT = (0, 0, 0, 2)
 
@@ -38,12 +26,20 @@ def spec(
         typer.Argument(metavar="FIELD", help="dotted name of a field, such as method.ewc_lambda", show_default=False),
     ] = None,
     kind: Annotated[
-        SpecKind | None, typer.Option("--kind", help="of which spec [the first that has the field]", show_default=False)
+        str | None,
+        typer.Option(
+            "--kind",
+            help="of which spec [the first that has the field]",
+            autocompletion=lambda: list(specs()),
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Explain a job or sweep spec, or one of its fields: type, bounds, default, meaning and an example."""
     path = field.split(".") if field else []
-    kinds = [kind.value] if kind else list(KINDS)
+    if kind is not None and kind not in specs():
+        raise typer.BadParameter(f"{kind!r} is no kind of spec; there are {', '.join(specs())}", param_hint="--kind")
+    kinds = [kind] if kind else list(specs())
     found = next(((one, places) for one in kinds if (places := find(one, path))), None)
     if found is None:
         raise typer.BadParameter(_not_there(kinds, path), param_hint="FIELD")
@@ -88,7 +84,7 @@ def _explained(kind: str, path: Sequence[str], places: Sequence[Place]) -> list[
     if any(_fields(place.schema) for place in places):
         parts += [Text(), Text(f"`ewc spec {name and name + '.'}FIELD` explains one of these fields.")]
     if not path:
-        parts.append(Text(f"`ewc spec --kind KIND` explains another: {', '.join(other for other in KINDS if other != kind)}."))
+        parts.append(Text(f"`ewc spec --kind KIND` explains another: {', '.join(other for other in specs() if other != kind)}."))
     return parts
 
 

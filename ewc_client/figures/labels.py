@@ -33,7 +33,7 @@ _COLOURS = {
 
 def method_label(method: str, spec: Body) -> str:
     """A method or control of a job for a legend: plain training is called by its optimiser."""
-    if spec.get("kind") == "reinforcement":
+    if "task_inference" in spec:
         if method == "ewc" and spec["task_inference"]["kind"] != "oracle":
             return "EWC, recognises the game"
         return "no penalty" if method == "naive" else _NAMES.get(method, method)

@@ -68,6 +68,7 @@ class GameProblem:
                 which.
         """
         self._spec = spec
+        self.methods = spec.methods
         self._base, self._generation = replay_folder, generation
         folder = None if replay_folder is None else generation_folder(replay_folder, generation)
         self._visited: Sequence[int] = ()
@@ -222,7 +223,7 @@ class GameProblem:
             )
             player.restore(taken(rest, f"{kind}."), environment=environment, source=source / kind)
         if rest:
-            raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, which no method of {self._spec.methods} has")
+            raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, which no method of {self.methods} has")
 
     def point_kept(self) -> None:
         """Delete the replay files of other generations: a resume point of this one is stored."""

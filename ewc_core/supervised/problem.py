@@ -56,6 +56,7 @@ class SupervisedProblem:
             ParameterMismatch: a constraint does not fit the network.
         """
         self._spec, self._method = spec, spec.method.kind
+        self.methods = spec.methods
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
         rehearse(spec, self._tasks)
@@ -217,7 +218,7 @@ class SupervisedProblem:
         known = [*place.visited, *([] if place.visiting is None else [place.visiting])]
         for index, task in enumerate(tasks[: max(known, default=-1) + 1]):
             self._tasks.require(index, task)
-        state = RunState.from_tensors(tensors, methods=self._spec.methods)
+        state = RunState.from_tensors(tensors, methods=self.methods)
         self._untold = [] if place.digests else list(range(max(len(self._spec.tasks), *(task + 1 for task in known), 0)))
         self._visited = place.visited
         self._constraints.latest_task, self._constraints.weights = state.latest_task, state.weights

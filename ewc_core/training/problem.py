@@ -37,6 +37,10 @@ class Problem(Protocol):
     """Whether the state is whole at every event, and not only between two steps."""
 
     @property
+    def methods(self) -> Sequence[str]:
+        """What is trained: the method first, then the controls."""
+
+    @property
     def digests(self) -> Mapping[str, str]:
         """SHA-256 by name of all data read."""
 

@@ -65,6 +65,11 @@ class VisitRun:
         """The point captured last is stored: what only earlier ones needed may go."""
         self._problem.point_kept()
 
+    @property
+    def methods(self) -> Sequence[str]:
+        """What is trained: the method first, then the controls."""
+        return self._problem.methods
+
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one network's parameters; of an agent, with the biases and gains of the task visited last."""
         return self._problem.weights(method)

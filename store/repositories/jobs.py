@@ -109,7 +109,7 @@ class Jobs(Repository):
         return [row["id"] for row in self._page(query, values, owner=owner, limit=sys.maxsize, after=after, before=before).items]
 
     def list_analyses(self, job: JobSummary, *, limit: int, after: str | None = None) -> Page[JobRecord]:
-        """The jobs of kind `analysis` about `job`, newest first; `after` is the id of the last one seen.
+        """The analyses of `job`, newest first; `after` is the id of the last one seen.
 
         Cost: no index knows whom an analysis is about. The index on (owner, created_at) leads to the owner's jobs that
         are no older than `job`; the database reads the spec of each, until the page is full. Nothing leaves the database
@@ -121,7 +121,6 @@ class Jobs(Repository):
         query = select(*job_rows.columns_of(JobRecord)).where(
             JobRow.owner == bindparam("owner"),
             JobRow.created_at >= job.created_at,
-            self._in_spec("kind") == "analysis",
             self._in_spec("job_id") == job.id,
         )
         query = job_rows.on_page(query, after=after is not None, before=False).limit(bindparam("num"))

@@ -9,9 +9,9 @@ import pytest
 
 from ewc_core.events import DataRead, Visit
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised import SupervisedRun
 from store.job_states import JobStatus
 from tests.api.lives import ASSOCIATION, SPEC, bring_to, finish_visit
+from tests.ewc_core.supervised.jobs import begin
 
 
 @pytest.fixture
@@ -124,8 +124,8 @@ def test_a_job_without_tasks_and_another_owner_have_nothing_to_weigh(client, cal
 
 def test_data_are_null_until_they_are_loaded_and_then_stand_with_the_task(client, database, job_id):
     assert [task["data"] for task in _tasks(client, job_id)] == [None, None]
-    read = SupervisedRun(SupervisedSpec.model_validate(SPEC), data_dir=None)
-    (told,) = [event for event in islice(read.learn(Visit(0, 0, read.spec.tasks[0])), 2) if isinstance(event, DataRead)]
+    spec = SupervisedSpec.model_validate(SPEC)
+    (told,) = [event for event in islice(begin(spec).learn(Visit(0, 0, spec.tasks[0])), 2) if isinstance(event, DataRead)]
     with database.write() as work:
         assert work.tasks.note_data(job_id, {task: asdict(its) for task, its in told.tasks.items()}) == [0, 1]
         assert work.tasks.note_data(job_id, {0: {"digests": []}}) == []

@@ -25,12 +25,13 @@ _UNDISTURBED = """
 import sys, torch
 from ewc_core.consolidation.constraint import weights_sha256
 from ewc_core.events import Visit
-from ewc_core.reinforcement.run import ReinforcementRun
+from ewc_core.reinforcement.problem import GameProblem
 from ewc_core.specs import ReinforcementSpec
+from ewc_core.training.visits import VisitRun
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 spec = ReinforcementSpec.model_validate_json(sys.stdin.read())
-run = ReinforcementRun(spec)
+run = VisitRun(GameProblem(spec))
 for index, segment in enumerate(spec.segments):
     for event in run.learn(Visit(index=index, task_index=segment.task, task=spec.tasks[segment.task])):
         pass

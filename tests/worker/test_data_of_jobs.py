@@ -14,10 +14,10 @@ from ewc_core.consolidation.constraint import weights_sha256
 from ewc_core.events import Visit, VisitFinished
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnalysisSpec, PlainTask
-from ewc_core.supervised import SupervisedRun
 from store.blobs import read_blob, stage_blob
 from store.job_states import JobStatus
 from store.tables import JobRow, TaskRow
+from tests.ewc_core.supervised.jobs import begin
 from tests.ewc_core.sweep.specs import sweep
 from worker.checkpoint import MEDIA_TYPE
 from worker.runner import JobRunner, Outcome
@@ -184,12 +184,12 @@ def test_a_stored_job_without_a_version_is_split_as_it_always_was(database, sett
         stored = work.connection.execute(select(JobRow.spec).where(JobRow.id == fence.job_id)).scalar_one()
         assert stored.pop("spec_version") == 2
         work.connection.execute(update(JobRow).where(JobRow.id == fence.job_id).values(spec=stored))
-    spec = _job(database, fence).supervised
+    spec = _job(database, fence).spec
     assert spec.spec_version == 1
     assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
     digests = {}
     for version in (1, 2):
-        run = SupervisedRun(spec.model_copy(update={"spec_version": version}), data_dir=tmp_path)
+        run = begin(spec.model_copy(update={"spec_version": version}), data_dir=tmp_path)
         with database.read() as work:
             visit = _first_visit(work, fence.job_id)
         assert isinstance([*run.learn(visit)][-1], VisitFinished)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.analysis import GameSubject
 from ewc_core.specs import AnalysisSpec, ReinforcementSpec
+from ewc_core.training.stored import Subject
 from store.job_states import JobStatus
 from store.records import Fence
 from worker.runner import JobRunner
-from worker.subject import load_subject
+from worker.stored_job import load_subject
 
 GAMES = {
     "kind": "reinforcement",
@@ -46,27 +46,24 @@ def _spec(job_id, **question) -> AnalysisSpec:
     return AnalysisSpec.model_validate({"kind": "analysis", "job_id": job_id, "question": question})
 
 
-def _subject(database, job_id, **question) -> GameSubject:
-    subject = load_subject(database, _spec(job_id, **question), owner="tests", data_dir=None)
-    assert isinstance(subject, GameSubject)
-    return subject
+def _subject(database, job_id, *, at_visit=None) -> Subject:
+    return load_subject(database, job_id, owner="tests", at_visit=at_visit, data_dir=None)
 
 
 def test_an_agent_is_found_with_its_shared_weights_and_what_each_task_has_of_its_own(database, played):
-    latest = _subject(database, played, kind="overlap")
+    latest = _subject(database, played)
     assert sorted(constraint.task_index for constraint in latest.constraints) == [0, 1]
-    assert sorted(latest.own) == [0, 1]
-    assert torch.equal(latest.own[0][SHARED], latest.weights[SHARED]), "task 0 was played last"
-    assert not torch.equal(latest.own[1][SHARED], latest.weights[SHARED])
-    assert not torch.equal(latest.own[1]["layers.0.bias"], latest.own[0]["layers.0.bias"])
+    assert torch.equal(latest.own(0)[SHARED], latest.weights[SHARED]), "task 0 was played last"
+    assert not torch.equal(latest.own(1)[SHARED], latest.weights[SHARED])
+    assert not torch.equal(latest.own(1)["layers.0.bias"], latest.own(0)["layers.0.bias"])
 
 
 def test_an_agent_is_found_as_it_was_after_an_earlier_visit(database, played):
-    first = _subject(database, played, kind="overlap", at_visit=0)
-    second = _subject(database, played, kind="overlap", at_visit=1)
-    assert sorted(first.own) == [0]
-    assert torch.equal(second.own[1][SHARED], second.weights[SHARED])
-    assert torch.equal(second.own[0]["layers.0.bias"], first.own[0]["layers.0.bias"])
+    first = _subject(database, played, at_visit=0)
+    second = _subject(database, played, at_visit=1)
+    assert first.own(1) is None
+    assert torch.equal(second.own(1)[SHARED], second.weights[SHARED])
+    assert torch.equal(second.own(0)["layers.0.bias"], first.own(0)["layers.0.bias"])
     assert not torch.equal(second.weights[SHARED], first.weights[SHARED])
 
 

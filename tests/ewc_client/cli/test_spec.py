@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ewc_client.cli.connection import complete_job_id
-from ewc_client.spec_schema import KINDS, example, find, members, type_text
+from ewc_client.spec_schema import example, find, members, specs, type_text
 from ewc_core.specs import JOB_SPEC
 from tests.ewc_client.cli.conftest import Ewc
 
@@ -22,7 +22,7 @@ def _all_paths(kind: str, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return paths
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", list(specs()))
 def test_every_field_at_any_depth_has_a_type_and_an_example(kind: str) -> None:
     paths = _all_paths(kind)
     assert len(paths) > 8

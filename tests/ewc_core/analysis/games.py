@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from torch import Tensor
 
-from ewc_core.analysis import AnalysisRun, GameSubject
-from ewc_core.computation import ComputationResult
 from ewc_core.events import Consolidated, Evaluated, Visit
-from ewc_core.reinforcement.run import ReinforcementRun
+from ewc_core.reinforcement.problem import GameProblem
 from ewc_core.specs import ReinforcementSpec
-from tests.ewc_core.analysis.subjects import analysis
+from ewc_core.training.stored import Subject
+from ewc_core.training.visits import VisitRun
 
 SPEC = ReinforcementSpec.model_validate(
     {
@@ -36,10 +34,10 @@ SPEC = ReinforcementSpec.model_validate(
 
 
 @functools.cache
-def learned_games() -> GameSubject:
+def learned_games() -> Subject:
     """Both games learned, each for 8000 steps; it takes about 4 seconds. It has to learn them on a CPU with other bits, too:
     seeds 0 to 3 end at .94 or more."""
-    run = ReinforcementRun(SPEC)
+    run = VisitRun(GameProblem(SPEC))
     own: dict[int, dict[str, Tensor]] = {}
     constraints = []
     scores: dict[int, float] = {}
@@ -51,11 +49,4 @@ def learned_games() -> GameSubject:
                 scores = dict(event.scores)
         own[segment.task] = run.weights("ewc")
     assert min(scores.values()) > 0.8, "the agent has not learned its games"
-    return GameSubject(SPEC, SPEC.tasks, constraints, run.weights("ewc"), own)
-
-
-def answered(subject: GameSubject, **question: Any) -> ComputationResult:
-    """Run a question about games to its end."""
-    run = AnalysisRun(analysis(**question), subject)
-    assert sum(1 for _ in run.run()) == run.num_steps == run.step
-    return run.result()
+    return Subject(SPEC, SPEC.tasks, constraints, run.weights("ewc"), own.get, data_dir=None)

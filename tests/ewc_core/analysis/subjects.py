@@ -10,23 +10,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ewc_core.analysis import AnalysisRun, AnalysisSubject
+from ewc_core.analysis import AnalysisComputation
 from ewc_core.analysis.subject import OpenedSubject
-from ewc_core.computation import ComputationResult
 from ewc_core.consolidation import Constraint
 from ewc_core.fisher import FisherInfo, fisher_steps
+from ewc_core.generators import finished
+from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnalysisSpec, DatasetName, EwcMethod, FisherEstimator, MLPSpec, PermutedTask, SupervisedSpec
+from ewc_core.training.stored import Subject
+from ewc_core.training.units import Findings, UnitRun
 
 INFO = FisherInfo("exact", "categorical", 128, seed=None)
 TASKS = [PermutedTask(dataset=DatasetName.DIGITS, permutation=index) for index in (0, 7)]
 
 
 @functools.cache
-def learned_subject() -> AnalysisSubject:
+def learned_subject() -> Subject:
     """Task 0, then task 1, without a penalty (λ = 100 in the constraints); the weights are those after task 1."""
     spec = SupervisedSpec(kind="supervised", network=MLPSpec(hidden_sizes=[16]), method=EwcMethod(ewc_lambda=100.0), tasks=TASKS)
     layout_only = replace(_blank(spec), constraints=[])
-    opened = OpenedSubject(layout_only)
+    opened = open_supervised(layout_only)
     constraints = []
     for task in (0, 1):
         optimiser = torch.optim.Adam(opened.network.parameters(), lr=0.01)
@@ -39,33 +42,29 @@ def learned_subject() -> AnalysisSubject:
     return replace(layout_only, constraints=constraints, weights=opened.parameters.named())
 
 
-def _blank(spec: SupervisedSpec) -> AnalysisSubject:
+def _blank(spec: SupervisedSpec) -> Subject:
     from ewc_core.networks import build_network
     from ewc_core.seeding import generator
 
     network = build_network(spec.network, input_shape=(1, 8, 8), num_outputs=10, generator=generator(0, "network"))
     weights = {name: parameter.detach() for name, parameter in network.named_parameters()}
-    return AnalysisSubject(spec=spec, tasks=TASKS, constraints=[], weights=weights, data_dir=None)
+    return Subject(spec=spec, tasks=TASKS, constraints=[], weights=weights, own=lambda task: None, data_dir=None)
 
 
 def exact_fisher_of(opened: OpenedSubject, task: int, num_examples: int) -> dict[str, Tensor]:
     """The exact Fisher on the first training examples of a task."""
     data = opened.data(task, field="")
-    steps = fisher_steps(
-        opened.network,
-        opened.reader(task, data, torch.arange(num_examples)),
-        num_examples,
-        estimator=FisherEstimator.EXACT,
-        likelihood=data.likelihood,
-        select=None,
-        seed=0,
+    return finished(
+        fisher_steps(
+            opened.network,
+            opened.reader(task, data, torch.arange(num_examples)),
+            num_examples,
+            estimator=FisherEstimator.EXACT,
+            likelihood=data.likelihood,
+            select=None,
+            seed=0,
+        )
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            fisher: dict[str, Tensor] = finished.value
-            return fisher
 
 
 def analysis(**question: Any) -> AnalysisSpec:
@@ -73,8 +72,19 @@ def analysis(**question: Any) -> AnalysisSpec:
     return AnalysisSpec.model_validate({"kind": "analysis", "job_id": "job_x", "question": question})
 
 
-def answered(subject: AnalysisSubject, **question: Any) -> ComputationResult:
+def open_supervised(subject: Subject) -> OpenedSubject:
+    """The subject with its network built."""
+    assert isinstance(subject.spec, SupervisedSpec)
+    return OpenedSubject(subject.spec, subject)
+
+
+def begin(subject: Subject, *, point: ResumePoint | None = None, **question: Any) -> UnitRun:
+    """A question that is not answered yet, or not to its end."""
+    return UnitRun.at(AnalysisComputation(analysis(**question), subject), point)
+
+
+def answered(subject: Subject, **question: Any) -> Findings:
     """Run a question to its end."""
-    run = AnalysisRun(analysis(**question), subject)
-    assert sum(1 for _ in run.run()) == run.num_steps == run.step
-    return run.result()
+    run = begin(subject, **question)
+    assert sum(1 for _ in run.work()) == run.num_steps == run.step
+    return run.findings()

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from ewc_core.analysis import AnalysisRun
 from ewc_core.analysis.game_subject import OpenedGames
 from ewc_core.analysis.overlap import overlap
 from ewc_core.errors import ParameterMismatch, SpecError
 from ewc_core.specs.environments import GymnasiumTask
-from tests.ewc_core.analysis.games import answered, learned_games
-from tests.ewc_core.analysis.subjects import analysis
+from tests.ewc_core.analysis.games import SPEC, learned_games
+from tests.ewc_core.analysis.subjects import answered, begin
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "overlap": {"kind": "overlap", "num_examples": 60},
@@ -45,16 +44,15 @@ def _row(noise: str, sigma: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_an_interrupted_analysis_of_an_agent_ends_in_the_same_bits(kind: str) -> None:
-    spec, subject = analysis(**QUESTIONS[kind]), learned_games()
+    subject = learned_games()
     whole = answered(subject, **QUESTIONS[kind])
-    run = AnalysisRun(spec, subject)
-    for done, _ in enumerate(run.run(), start=1):
+    run = begin(subject, **QUESTIONS[kind])
+    for done in run.work():
         if done in (1, run.num_steps // 2, run.num_steps - 1):
-            again = AnalysisRun(spec, subject)
-            again.restore(done, run.capture())
-            assert sum(1 for _ in again.run()) == run.num_steps - done
-            assert again.result() == whole
-    assert run.result() == whole
+            again = begin(subject, point=run.capture(), **QUESTIONS[kind])
+            assert sum(1 for _ in again.work()) == run.num_steps - done
+            assert again.findings() == whole
+    assert run.findings() == whole
     assert run.num_steps >= 4
 
 
@@ -131,10 +129,12 @@ def test_stored_constraints_overlap_as_they_are() -> None:
 
 def test_a_game_is_played_with_the_shared_weights_of_now_and_biases_and_gains_of_its_own() -> None:
     subject = learned_games()
-    opened = OpenedGames(dataclasses.replace(subject, own={0: subject.own[0]}))
+    own = subject.own(0)
+    assert own is not None
+    opened = OpenedGames(SPEC, dataclasses.replace(subject, own={0: own}.get))
     opened.select(0, field="")
     for name, tensor in opened.parameters.named().items():
-        assert torch.equal(tensor, subject.weights[name] if name.endswith(".weight.weight") else subject.own[0][name])
+        assert torch.equal(tensor, subject.weights[name] if name.endswith(".weight.weight") else own[name])
     opened.select(1, field="")
     never_played = opened.parameters.named()
     assert float(never_played["layers.0.bias"].abs().max()) == 0.0
@@ -149,9 +149,9 @@ def test_what_cannot_be_asked_about_games_is_refused() -> None:
         ({"kind": "perturbation", "task": 5}, "question.task"),
     ):
         with pytest.raises(SpecError, match=r"the job has no task \d: it has tasks 0 to 1") as caught:
-            AnalysisRun(analysis(**question), subject)
+            begin(subject, **question)
         assert caught.value.field == field
     with pytest.raises(SpecError, match="supervised jobs only"):
-        AnalysisRun(analysis(kind="capacity"), subject)
+        begin(subject, kind="capacity")
     with pytest.raises(ParameterMismatch, match="missing"):
-        AnalysisRun(analysis(kind="overlap"), dataclasses.replace(subject, weights={}))
+        begin(dataclasses.replace(subject, weights={}), kind="overlap")

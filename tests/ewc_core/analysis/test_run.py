@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from ewc_core.analysis import AnalysisRun
 from ewc_core.analysis.overlap import overlap
 from ewc_core.analysis.perturbation import NoiseKind
-from ewc_core.analysis.subject import OpenedSubject
 from ewc_core.errors import NonFiniteError, ParameterMismatch, SpecError, StateFormatError
 from ewc_core.layers import by_layer, with_whole
+from ewc_core.resume import ResumePoint
 from ewc_core.specs import OnlineEwcMethod
-from tests.ewc_core.analysis.subjects import analysis, answered, exact_fisher_of, learned_subject
+from tests.ewc_core.analysis.subjects import answered, begin, exact_fisher_of, learned_subject, open_supervised
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "overlap": {"kind": "overlap", "num_examples": 60},
@@ -27,18 +26,17 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_an_interrupted_analysis_ends_in_the_same_bits(kind: str) -> None:
-    spec, subject = analysis(**QUESTIONS[kind]), learned_subject()
+    subject = learned_subject()
     whole = answered(subject, **QUESTIONS[kind])
-    run = AnalysisRun(spec, subject)
-    for done, _ in enumerate(run.run(), start=1):
-        state = {name: tensor.clone() for name, tensor in run.capture().items()}
+    run = begin(subject, **QUESTIONS[kind])
+    for done in run.work():
+        point = ResumePoint.from_bytes(run.capture().to_bytes())
         assert run.step == done
         if done in (1, run.num_steps // 2):
-            again = AnalysisRun(spec, subject)
-            again.restore(done, state)
-            assert sum(1 for _ in again.run()) == run.num_steps - done
-            assert again.result() == whole
-    assert run.result() == whole
+            again = begin(subject, point=point, **QUESTIONS[kind])
+            assert sum(1 for _ in again.work()) == run.num_steps - done
+            assert again.findings() == whole
+    assert run.findings() == whole
     assert run.num_steps >= 4
 
 
@@ -61,7 +59,7 @@ def test_an_analysis_leaves_its_subject_as_it_was(kind: str) -> None:
 
 def test_overlap_is_that_of_both_tasks_fishers_at_the_same_parameters() -> None:
     subject = learned_subject()
-    opened = OpenedSubject(subject)
+    opened = open_supervised(subject)
     groups = with_whole(by_layer(subject.weights))
     num_examples = opened.data(0, field="").num_examples("train")
     fishers = [exact_fisher_of(opened, task, num_examples) for task in (0, 1)]
@@ -102,13 +100,12 @@ def test_noise_of_every_shape_is_measured_beside_what_the_fisher_predicts() -> N
 
 
 def test_a_loss_that_is_not_finite_is_counted_and_written_as_none() -> None:
-    run = AnalysisRun(analysis(**QUESTIONS["perturbation"]), learned_subject())
-    for _ in run.run():
+    run = begin(learned_subject(), **QUESTIONS["perturbation"])
+    for _ in run.work():
         pass
-    state = run.capture()
-    state["losses"][0, 1, 0] = torch.inf
-    run.restore(run.num_steps, state)
-    rows = run.result().body["noise"]
+    point = run.capture()
+    point.tensors["losses"][0, 1, 0] = torch.inf
+    rows = begin(learned_subject(), point=point, **QUESTIONS["perturbation"]).findings().body["noise"]
     assert [row["num_diverged"] for row in rows] == [0, 1, 0, 0, 0, 0]
     assert (rows[1]["mean_loss_increase"], rows[1]["standard_error"]) == (None, None)
     assert not any(None in row.values() for row in rows[2:])
@@ -173,26 +170,27 @@ def test_what_cannot_be_asked_is_refused() -> None:
         ({"kind": "perturbation", "task": 5}, "question.task"),
     ):
         with pytest.raises(SpecError, match=r"the job has no task \d: it has tasks 0 to 1") as caught:
-            AnalysisRun(analysis(**question), subject)
+            begin(subject, **question)
         assert caught.value.field == field
     with pytest.raises(SpecError, match="no consolidated task"):
-        AnalysisRun(analysis(kind="capacity"), dataclasses.replace(subject, constraints=[]))
+        begin(dataclasses.replace(subject, constraints=[]), kind="capacity")
     with pytest.raises(ParameterMismatch, match="missing"):
-        AnalysisRun(analysis(kind="overlap"), dataclasses.replace(subject, weights={}))
+        begin(dataclasses.replace(subject, weights={}), kind="overlap")
 
 
 def test_a_result_comes_after_the_last_unit_only() -> None:
-    run = AnalysisRun(analysis(**QUESTIONS["capacity"]), learned_subject())
-    next(run.run())
-    with pytest.raises(RuntimeError, match="has done 1 of 4 units"):
-        run.result()
+    run = begin(learned_subject(), **QUESTIONS["capacity"])
+    next(run.work())
+    with pytest.raises(RuntimeError, match="3 of 4 units are left"):
+        run.findings()
 
 
 @pytest.mark.parametrize(
     ("step", "tensors", "message"),
-    [(0, {}, "holds"), (9, None, "after step 9, expected 0 to 4"), (1, {"sums": torch.zeros(3, 2).double()}, "holds")],
+    [(0, {}, "holds"), (9, None, "after unit 9; there are 4"), (1, {"sums": torch.zeros(3, 2).double()}, "holds")],
 )
 def test_another_state_is_refused(step: int, tensors: dict[str, torch.Tensor] | None, message: str) -> None:
-    run = AnalysisRun(analysis(**QUESTIONS["capacity"]), learned_subject())
+    point = begin(learned_subject(), **QUESTIONS["capacity"]).capture()
+    other = dataclasses.replace(point, step=step, tensors=point.tensors if tensors is None else tensors)
     with pytest.raises(StateFormatError, match=message):
-        run.restore(step, run.capture() if tensors is None else tensors)
+        begin(learned_subject(), point=other, **QUESTIONS["capacity"])

@@ -8,11 +8,11 @@ import torch
 from ewc_core.analysis.game_subject import OpenedGames
 from ewc_core.analysis.visited_states import visited_states
 from ewc_core.reinforcement.environments.permuted import fixed_permutation
-from tests.ewc_core.analysis.games import learned_games
+from tests.ewc_core.analysis.games import SPEC, learned_games
 
 
 def _halves(num_states: int, *, task: int = 0, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    opened = OpenedGames(learned_games())
+    opened = OpenedGames(SPEC, learned_games())
     opened.select(task, field="")
     return visited_states(opened, task, num_states=num_states, seed=seed)
 

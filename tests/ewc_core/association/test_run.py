@@ -8,10 +8,12 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ewc_core.association import AssociationRun, schedule
+from ewc_core.association import AssociationComputation, schedule
 from ewc_core.association.schedule import CHECK_TIMES, record_times, repeat_batches
 from ewc_core.errors import StateFormatError
+from ewc_core.resume import ResumePoint
 from ewc_core.specs import AssociationSpec, CascadeRule, EwcRule, GradientDescentRule, OnlineEwcRule
+from ewc_core.training.units import UnitRun
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -30,42 +32,39 @@ def spec(monkeypatch: pytest.MonkeyPatch) -> AssociationSpec:
     )
 
 
-def _run_to(run: AssociationRun, step: int) -> AssociationRun:
-    for _ in run.run():
-        if run.step == step:
+def _begin(spec: AssociationSpec, point: ResumePoint | None = None) -> UnitRun:
+    return UnitRun.at(AssociationComputation(spec), point)
+
+
+def _run_to(run: UnitRun, step: int) -> UnitRun:
+    for done in run.work():
+        if done == step:
             break
     return run
 
 
-def _restored(spec: AssociationSpec, step: int, tensors: dict[str, Tensor]) -> AssociationRun:
-    run = AssociationRun(spec)
-    run.restore(step, tensors)
-    return run
-
-
 def test_a_run_killed_after_any_unit_ends_with_the_same_bits(spec: AssociationSpec) -> None:
-    whole = AssociationRun(spec)
+    whole = _begin(spec)
     assert whole.num_steps == 4 * (1 + 3)
-    states = [(whole.step, whole.capture())]
-    states += [(whole.step, whole.capture()) for _ in whole.run()]
-    assert [step for step, _ in states] == list(range(17))
-    expected = whole.result()
-    for step, tensors in states:
-        again = _run_to(_restored(spec, step, tensors), whole.num_steps)
-        assert again.result() == expected, step
+    points = [whole.capture(), *(whole.capture() for _ in whole.work())]
+    assert [point.step for point in points] == list(range(17))
+    expected = whole.findings()
+    for point in points:
+        again = _run_to(_begin(spec, ResumePoint.from_bytes(point.to_bytes())), whole.num_steps)
+        assert again.findings() == expected, point.step
 
 
 def test_what_was_captured_does_not_change_as_the_run_goes_on(spec: AssociationSpec) -> None:
-    run = _run_to(AssociationRun(spec), 6)
-    captured = run.capture()
+    run = _run_to(_begin(spec), 6)
+    captured = run.capture().tensors
     copies = {name: tensor.clone() for name, tensor in captured.items()}
     _run_to(run, 7)
     assert all(torch.equal(captured[name], copies[name]) for name in copies)
-    assert not torch.equal(run.capture()["sums.norm"], copies["sums.norm"])
+    assert not torch.equal(run.capture().tensors["sums.norm"], copies["sums.norm"])
 
 
 def test_the_seed_decides_the_simulation_and_nothing_else(spec: AssociationSpec) -> None:
-    first, other = (_run_to(AssociationRun(spec.model_copy(update={"seed": seed})), 16).result() for seed in (4, 5))
+    first, other = (_run_to(_begin(spec.model_copy(update={"seed": seed})), 16).findings() for seed in (4, 5))
     curves = [(a.method, a.name) for a in first.curves]
     assert [(b.method, b.name) for b in other.curves] == curves
     pairs = list(zip(first.curves, other.curves, strict=True))
@@ -77,29 +76,27 @@ def test_the_seed_decides_the_simulation_and_nothing_else(spec: AssociationSpec)
 
 
 def test_state_that_does_not_fit_is_refused(spec: AssociationSpec) -> None:
-    tensors = _run_to(AssociationRun(spec), 6).capture()
+    tensors = _run_to(_begin(spec), 6).capture().tensors
     assert set(tensors) >= {"rules.0.weight_norm", "sums.overlap"}
     bad: list[tuple[int, dict[str, Tensor], str]] = [
-        (17, tensors, "step 17 is outside 0 to 16"),
+        (17, tensors, "after unit 17; there are 16"),
         (4, tensors, "expected"),
         (6, {}, "expected"),
         (6, tensors | {"sums.norm": torch.zeros(3, dtype=torch.float64)}, "sums.norm is"),
         (6, tensors | {"sums.norm": tensors["sums.norm"].float()}, "sums.norm is"),
     ]
     for step, given, message in bad:
-        run = AssociationRun(spec)
         with pytest.raises(StateFormatError, match=message):
-            run.restore(step, given)
-        assert run.step == 0
+            _begin(spec, ResumePoint(0, step, given))
 
 
 def test_there_is_no_result_before_the_end(spec: AssociationSpec) -> None:
     with pytest.raises(RuntimeError, match="10 of 16 units"):
-        _run_to(AssociationRun(spec), 6).result()
+        _run_to(_begin(spec), 6).findings()
 
 
 def test_the_result_says_for_each_rule_what_theory_and_simulation_found(spec: AssociationSpec) -> None:
-    body = _run_to(AssociationRun(spec), 16).result().body
+    body = _run_to(_begin(spec), 16).findings().body
     assert json.loads(json.dumps(body, allow_nan=False)) == body
     assert list(body["rules"]) == ["gd", "ewc", "online_ewc_0.98", "cascade_3"]
     ewc = body["rules"]["ewc"]
@@ -116,7 +113,7 @@ def test_the_result_says_for_each_rule_what_theory_and_simulation_found(spec: As
 
 
 def test_curves_of_every_rule_stand_at_the_same_times(spec: AssociationSpec) -> None:
-    curves = _run_to(AssociationRun(spec), 16).result().curves
+    curves = _run_to(_begin(spec), 16).findings().curves
     times = record_times(num_synapses=50, num_patterns=120)
     names = {method: {p.name for p in curves if p.method == method} for method in ("gd", "online_ewc_0.98", "cascade_3")}
     both = {"first_pattern_snr", "fraction_retained"}

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ewc_core.events import Event, Stepped, Visit
-from ewc_core.reinforcement.run import ReinforcementRun
+from ewc_core.reinforcement.problem import GameProblem
 from ewc_core.resume import ResumePoint
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.visits import VisitRun
 
 NUM_ENVS, STEPS, STEPS_TO_RECOGNISE = 4, 400, 800
 CATCH = [{"kind": "gymnasium", "id": "ewc/Catch-v0", "permutation": number} for number in (1, 2, 3)]
@@ -65,9 +66,30 @@ def visit_of(spec: ReinforcementSpec, index: int) -> Visit:
     return Visit(index=index, task_index=task, task=spec.tasks[task])
 
 
-def learn_all(run: ReinforcementRun, *, first: int = 0) -> list[Event]:
+def begin(spec: ReinforcementSpec, *, replay_folder: Path | None = None, generation: int = 0) -> VisitRun:
+    """A run of the job that has not begun."""
+    return VisitRun(GameProblem(spec, replay_folder=replay_folder, generation=generation))
+
+
+def restored(
+    spec: ReinforcementSpec, point: ResumePoint, *, visiting: int | None, replay_folder: Path, generation: int
+) -> VisitRun:
+    """A new run that goes on from `point`."""
+    problem = GameProblem(spec, replay_folder=replay_folder, generation=generation)
+    return VisitRun.restore(problem, point, tasks=spec.tasks, visiting=visiting)
+
+
+def problem_of(run: VisitRun) -> GameProblem:
+    """The agents of a run."""
+    problem = run._problem
+    assert isinstance(problem, GameProblem)
+    return problem
+
+
+def learn_all(run: VisitRun, *, first: int = 0) -> list[Event]:
     """All visits from `first` on."""
-    return [event for index in range(first, len(run.spec.segments)) for event in run.learn(visit_of(run.spec, index))]
+    spec = problem_of(run)._spec
+    return [event for index in range(first, len(spec.segments)) for event in run.learn(visit_of(spec, index))]
 
 
 class Interrupted:
@@ -77,7 +99,7 @@ class Interrupted:
     def __init__(self, spec: ReinforcementSpec, folder: Path, at: Callable[[int, int], bool], *, steps_lost: int = 40) -> None:
         self.spec, self._folder, self._at, self._steps_lost = spec, folder, at, steps_lost
         self.num_restores = 0
-        self.run = ReinforcementRun(spec, replay_folder=folder)
+        self.run = begin(spec, replay_folder=folder)
         self._seen: set[tuple[int, int]] = set()
         self.events: list[Event] = []
         while self.run.visit_index < len(spec.segments):
@@ -101,15 +123,9 @@ class Interrupted:
             if isinstance(event, Stepped) and event.step % self._steps_lost == 0:
                 break
         self.num_restores += 1
-        self.run = ReinforcementRun.restore(
-            self.spec,
-            tasks=self.spec.tasks,
-            point=ResumePoint.from_bytes(point),
-            visiting=visiting,
-            replay_folder=self._folder,
-            generation=self.num_restores,
-        )
-        self.run.drop_other_generations()
+        at = ResumePoint.from_bytes(point)
+        self.run = restored(self.spec, at, visiting=visiting, replay_folder=self._folder, generation=self.num_restores)
+        self.run.point_kept()
 
 
 def same_tensors(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:

@@ -10,9 +10,9 @@ import torch
 
 from ewc_core.errors import StateFormatError
 from ewc_core.events import EpisodesLogged, Evaluated, Event, StepLogged, Stepped, TaskRecognised
-from ewc_core.reinforcement.run import ReinforcementRun
 from ewc_core.resume import ResumePoint
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.visits import VisitRun
 from tests.ewc_core.reinforcement.jobs import (
     ACROBOT,
     CARTPOLE,
@@ -23,8 +23,11 @@ from tests.ewc_core.reinforcement.jobs import (
     STEPS,
     STEPS_TO_RECOGNISE,
     Interrupted,
+    begin,
     job,
     learn_all,
+    problem_of,
+    restored,
     same_tensors,
     visit_of,
 )
@@ -41,10 +44,10 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
-def _contents(run: ReinforcementRun, folder: Path) -> dict[str, torch.Tensor]:
+def _contents(run: VisitRun, folder: Path) -> dict[str, torch.Tensor]:
     """What the replays of all agents hold, drawn with one seed; read through the agents themselves."""
     drawn = {}
-    for kind, player in run._players.items():
+    for kind, player in problem_of(run)._players.items():
         for number, agent in enumerate(player.agents):
             for label, replay in agent.replays.by_label.items():
                 batch = replay.sample(500, torch.Generator().manual_seed(1))
@@ -68,7 +71,7 @@ def _told(events: list[Event]) -> list[Event]:
 @pytest.mark.parametrize("name", JOBS)
 def test_interrupted_runs_end_with_the_same_bits(name: str, tmp_path: Path) -> None:
     spec = job(**JOBS[name])
-    whole = ReinforcementRun(spec, replay_folder=tmp_path / "whole")
+    whole = begin(spec, replay_folder=tmp_path / "whole")
     events = learn_all(whole)
 
     def at(visit: int, step: int) -> bool:
@@ -85,7 +88,7 @@ def test_interrupted_runs_end_with_the_same_bits(name: str, tmp_path: Path) -> N
 
 def test_capturing_changes_nothing(tmp_path: Path) -> None:
     spec = job(task_inference=FLAT, visits=(0, 1))
-    whole, captured = (ReinforcementRun(spec, replay_folder=tmp_path / name) for name in ("whole", "captured"))
+    whole, captured = (begin(spec, replay_folder=tmp_path / name) for name in ("whole", "captured"))
     learn_all(whole)
     for index in range(2):
         for event in captured.learn(visit_of(spec, index)):
@@ -97,24 +100,24 @@ def test_capturing_changes_nothing(tmp_path: Path) -> None:
 def test_the_weight_of_the_proximal_step_is_made_anew_for_a_new_penalty(tmp_path: Path) -> None:
     """Adam keeps it for some steps; after a switch it must be that of the new constraints from the first update on."""
     spec = job(visits=(0, 1, 2), tasks=CATCH)
-    run = ReinforcementRun(spec, replay_folder=tmp_path)
+    run = begin(spec, replay_folder=tmp_path)
     learn_all(run)
-    learner = run._players["ewc"].agents[0].learner
+    learner = problem_of(run)._players["ewc"].agents[0].learner
     assert "optimiser.proximal_weight" in learner.state()
     learner.set_penalty(None)
     assert "optimiser.proximal_weight" not in learner.state()
 
 
 def _point(spec: ReinforcementSpec, folder: Path, *, at_step: int = 204) -> ResumePoint:
-    run = ReinforcementRun(spec, replay_folder=folder, generation=3)
+    run = begin(spec, replay_folder=folder, generation=3)
     for event in run.learn(visit_of(spec, 0)):
         if isinstance(event, Stepped) and event.step == at_step:
             break
     return run.capture()
 
 
-def _restored(spec: ReinforcementSpec, point: ResumePoint, folder: Path, *, generation: int = 4) -> ReinforcementRun:
-    return ReinforcementRun.restore(spec, tasks=spec.tasks, point=point, visiting=0, replay_folder=folder, generation=generation)
+def _restored(spec: ReinforcementSpec, point: ResumePoint, folder: Path, *, generation: int = 4) -> VisitRun:
+    return restored(spec, point, visiting=0, replay_folder=folder, generation=generation)
 
 
 def test_the_files_of_the_generation_that_made_a_point_are_read_and_never_written(tmp_path: Path) -> None:
@@ -125,7 +128,7 @@ def test_the_files_of_the_generation_that_made_a_point_are_read_and_never_writte
     run = _restored(spec, point, tmp_path)
     learn_all(run)
     assert {file: file.read_bytes() for file in (tmp_path / "generation-3").rglob("*.bin")} == before
-    run.drop_other_generations()
+    run.point_kept()
     assert [folder.name for folder in tmp_path.iterdir()] == ["generation-4"]
 
 
@@ -172,12 +175,12 @@ def test_a_point_with_a_part_that_nobody_knows_is_refused(part: str, tmp_path: P
 def test_more_than_the_margin_is_never_written_after_a_point_that_was_due(tmp_path: Path) -> None:
     """Windows so long that hundreds of transitions wait: whenever a run dies, its last point is still good."""
     spec = job(task_inference={**FLAT, "window": 1000, "update_every": 50}, num_steps=4000, visits=(0, 1))
-    run = ReinforcementRun(spec, replay_folder=tmp_path)
+    run = begin(spec, replay_folder=tmp_path)
     worst = 0
     for index in range(2):
         for event in run.learn(visit_of(spec, index)):
             if isinstance(event, Stepped):
-                replays = run._players["ewc"].agents[0].replays
+                replays = problem_of(run)._players["ewc"].agents[0].replays
                 for replay in replays.by_label.values():
                     worst = max(worst, replay.num_appended_since_cursor)
                     assert replay.num_appended_since_cursor + spec.agent.history <= replay.margin
@@ -188,7 +191,7 @@ def test_more_than_the_margin_is_never_written_after_a_point_that_was_due(tmp_pa
 
 def test_a_run_is_captured_between_steps_only(tmp_path: Path) -> None:
     spec = job(visits=(0,))
-    run = ReinforcementRun(spec, replay_folder=tmp_path)
+    run = begin(spec, replay_folder=tmp_path)
     for event in run.learn(visit_of(spec, 0)):
         if isinstance(event, Evaluated):
             assert not run.can_capture

@@ -25,9 +25,11 @@ from ewc_core.events import (
 )
 from ewc_core.reinforcement.environments.episodes import Episodes
 from ewc_core.reinforcement.game_book import GameBook
-from ewc_core.reinforcement.run import ReinforcementRun, run
+from ewc_core.reinforcement.problem import GameProblem
+from ewc_core.reinforcement.run import run
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.visits import VisitRun
 from tests.ewc_core.reinforcement.jobs import (
     CARTPOLE,
     CATCH,
@@ -36,8 +38,10 @@ from tests.ewc_core.reinforcement.jobs import (
     NUM_ENVS,
     STEPS,
     STEPS_TO_RECOGNISE,
+    begin,
     job,
     learn_all,
+    problem_of,
     same_tensors,
     visit_of,
 )
@@ -55,15 +59,15 @@ def _order(events: list[Event]) -> list[str]:
     return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
 
 
-def _precision(reinforcement_run: ReinforcementRun, kind: str, playing: int) -> Tensor | None:
-    agent = reinforcement_run._players[kind].agents[0]
+def _precision(reinforcement_run: VisitRun, kind: str, playing: int) -> Tensor | None:
+    agent = problem_of(reinforcement_run)._players[kind].agents[0]
     quadratic = agent.consolidated.quadratic(agent.learner.parameters.layout, playing=playing)
     return None if quadratic is None else quadratic.precision
 
 
 def test_events_come_in_the_order_that_is_promised() -> None:
     spec = job(visits=(0, 1), num_steps=8, agent={"min_history": 2, "batch_size": 4})
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     first, second = (list(whole.learn(visit_of(spec, index))) for index in range(2))
     steps = ["StepLogged", "Stepped"]
     assert _order(first) == ["VisitStarted", *steps, *steps, "Evaluated", "VisitFinished"]
@@ -93,10 +97,11 @@ def test_what_a_task_taught_is_consolidated_when_it_is_left_and_at_the_end_of_a_
 
 
 def test_in_an_open_stream_the_task_being_played_is_consolidated_after_every_visit_and_anew_when_it_is_left() -> None:
-    job_without_an_end = ReinforcementRun(_open())
+    spec = _open()
+    job_without_an_end = begin(spec)
     made = {}
     for index in (0, 1):
-        visit = Visit(index=index, task_index=index, task=job_without_an_end.spec.tasks[index])
+        visit = Visit(index=index, task_index=index, task=spec.tasks[index])
         for event in _of(list(job_without_an_end.learn(visit)), Consolidated):
             made[index, event.constraint.task_index] = event.constraint.anchor["layers.0.weight.weight"]
     assert sorted(made) == [(0, 0), (1, 0), (1, 1)]
@@ -126,18 +131,18 @@ def test_only_a_task_that_was_played_for_ewc_start_frames_in_all_is_consolidated
 
 def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when_it_is_left_again() -> None:
     spec = job(visits=(0, 1, 0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     seen: list[Tensor | None] = []
     for index in range(4):
         for event in whole.learn(visit_of(spec, index)):
             if isinstance(event, Stepped) and event.step == 2 * NUM_ENVS:
-                agent = whole._players["ewc"].agents[0]
+                agent = problem_of(whole)._players["ewc"].agents[0]
                 quadratic = agent.learner._quadratic
                 seen.append(None if quadratic is None else quadratic.precision)
                 expected = _precision(whole, "ewc", playing=spec.segments[index].task)
                 assert (seen[-1] is None) == (expected is None)
                 assert expected is None or torch.equal(expected, quadratic.precision)
-    agent = whole._players["ewc"].agents[0]
+    agent = problem_of(whole)._players["ewc"].agents[0]
     assert seen[0] is None
     assert {label: made.visit_index for label, made in agent.consolidated.made.items()} == {0: 3, 1: 3}
     # Visits 1 and 3 are tied to task 0 alone: to what visit 0 and then what visit 2 left, not to the sum.
@@ -151,33 +156,33 @@ def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when
 
 def test_every_task_has_an_exploration_timer_of_its_own() -> None:
     spec = job(visits=(0, 0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     first: dict[int, float] = {}
     for index in range(3):
         for event in whole.learn(visit_of(spec, index)):
             if isinstance(event, Stepped) and event.step == NUM_ENVS:
-                first[index] = whole._players["ewc"].agents[0].exploration_epsilon
+                first[index] = problem_of(whole)._players["ewc"].agents[0].exploration_epsilon
     assert first[0] == 1.0
     assert first[1] == pytest.approx(0.1)
     assert first[2] == 1.0
-    assert whole._players["ewc"].agents[0].num_steps == {0: 2 * STEPS, 1: STEPS}
+    assert problem_of(whole)._players["ewc"].agents[0].num_steps == {0: 2 * STEPS, 1: STEPS}
 
 
 def test_naive_is_ewc_with_lambda_0_bit_for_bit() -> None:
     spec = job({**EWC, "ewc_lambda": 0.0}, controls=["naive"])
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
     ewc, naive = whole.weights("ewc"), whole.weights("naive")
     assert same_tensors(ewc, naive)
 
-    tied = ReinforcementRun(job(EWC))
+    tied = begin(job(EWC))
     learn_all(tied)
     assert not same_tensors(tied.weights("ewc"), naive)
 
 
 def test_before_the_first_switch_all_agents_that_start_alike_are_alike() -> None:
     spec = job(EWC, controls=["naive", "l2", "shuffled_fisher", "independent"], visits=(0,))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
     weights = [whole.weights(kind) for kind in spec.methods]
     assert all(same_tensors(weights[0], other) for other in weights[1:])
@@ -185,34 +190,34 @@ def test_before_the_first_switch_all_agents_that_start_alike_are_alike() -> None
 
 def test_l2_and_shuffled_fisher_are_as_stiff_as_ewc_in_all_but_elsewhere() -> None:
     spec = job(EWC, controls=["l2", "shuffled_fisher"], visits=(0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
     # Task 0 was left with the same weights and replay by all three.
-    precisions = [whole._players[kind].agents[0].consolidated.made[0].constraint.fisher for kind in spec.methods]
+    precisions = [problem_of(whole)._players[kind].agents[0].consolidated.constraints[0].fisher for kind in spec.methods]
     traces = [sum(float(value.sum()) for value in fisher.values()) for fisher in precisions]
     assert traces[1:] == pytest.approx([traces[0]] * 2, rel=1e-5)
-    name = whole._players["ewc"].agents[0].learner.tasks.shared_names[0]
+    name = problem_of(whole)._players["ewc"].agents[0].learner.tasks.shared_names[0]
     assert len({tuple(fisher[name].flatten().tolist()) for fisher in precisions}) == 3
 
 
 def test_independent_agents_have_a_network_and_a_replay_per_task_and_start_from_different_weights() -> None:
     spec = job(NAIVE, controls=["independent"], visits=(0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     list(whole.learn(visit_of(spec, 0)))
-    first = whole._players["independent"].agent(0).learner.tasks.state()["parameters"].clone()
+    first = problem_of(whole)._players["independent"].agent(0).learner.tasks.state()["parameters"].clone()
     list(whole.learn(visit_of(spec, 1)))
-    agents = whole._players["independent"].agents
+    agents = problem_of(whole)._players["independent"].agents
     assert [list(agent.replays.by_label) for agent in agents] == [[0], [1]]
     assert torch.equal(agents[0].learner.tasks.state()["parameters"], first)
-    fresh = ReinforcementRun(spec)._players["independent"]
+    fresh = problem_of(begin(spec))._players["independent"]
     assert not torch.equal(*(fresh.agent(task).learner.parameters.values for task in (0, 1)))
 
 
 def test_biases_and_gains_of_a_task_stay_bit_identical_while_the_other_is_played() -> None:
     spec = job(visits=(0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     list(whole.learn(visit_of(spec, 0)))
-    tasks = whole._players["ewc"].agents[0].learner.tasks
+    tasks = problem_of(whole)._players["ewc"].agents[0].learner.tasks
     own, shared = tasks.of(0), whole.weights("ewc")[tasks.shared_names[0]]
     list(whole.learn(visit_of(spec, 1)))
     assert torch.equal(tasks.of(0), own)
@@ -225,7 +230,7 @@ def test_evaluation_changes_nothing_and_scores_every_task_on_its_reference() -> 
     longer = plain.model_copy(
         update={"evaluation": plain.evaluation.model_copy(update={"num_episodes": 9, "num_look_steps": 40})}
     )
-    one, other = ReinforcementRun(plain), ReinforcementRun(longer)
+    one, other = begin(plain), begin(longer)
     learn_all(one)
     events = learn_all(other)
     assert same_tensors(_memory_state(one), _memory_state(other))
@@ -240,13 +245,13 @@ def test_evaluation_changes_nothing_and_scores_every_task_on_its_reference() -> 
         assert details[str(task)]["label"] == task  # in the order of discovery
 
 
-def _memory_state(whole: ReinforcementRun) -> dict[str, Tensor]:
-    return {f"{kind}.{name}": t for kind, player in whole._players.items() for name, t in player.capture().items()}
+def _memory_state(whole: VisitRun) -> dict[str, Tensor]:
+    return {f"{kind}.{name}": t for kind, player in problem_of(whole)._players.items() for name, t in player.capture().items()}
 
 
 def test_the_episodes_of_an_evaluation_begin_alike_for_every_method_epsilon_and_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = job(visits=(0, 1), task_inference=FLAT, controls=["oracle"], num_steps=40)
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     list(whole.learn(visit_of(spec, 0)))
     seeds: list[list[int]] = []
     opened = GameBook.evaluation_environment
@@ -256,10 +261,10 @@ def test_the_episodes_of_an_evaluation_begin_alike_for_every_method_epsilon_and_
         seeds.append([])
         return group
 
-    begin = Episodes.begin
+    begin_episode = Episodes.begin
 
     def note(self: Episodes, copy: int) -> int:
-        seed = begin(self, copy)
+        seed = begin_episode(self, copy)
         if seeds and self.numbers[copy] == 0:
             seeds[-1].append(seed)
         return seed
@@ -267,7 +272,7 @@ def test_the_episodes_of_an_evaluation_begin_alike_for_every_method_epsilon_and_
     monkeypatch.setattr(GameBook, "evaluation_environment", noting)
     monkeypatch.setattr(Episodes, "begin", note)
     visit = visit_of(spec, 1)
-    list(whole._evaluate(visit))
+    list(problem_of(whole).evaluate(visit))
     played = [tuple(part) for part in seeds]
     assert len(set(played)) == 2  # one set of games per task, whoever plays them, however often
     assert len(played) == 2 * (3 + 2)
@@ -281,7 +286,7 @@ def test_evaluating_only_tasks_seen_leaves_out_those_that_no_visit_trained() -> 
 
 def test_a_visit_can_be_ended_after_any_step_and_the_next_one_follows() -> None:
     spec = job(visits=(0, 1))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     events = []
     for event in whole.learn(visit_of(spec, 0)):
         events.append(event)
@@ -289,7 +294,7 @@ def test_a_visit_can_be_ended_after_any_step_and_the_next_one_follows() -> None:
             whole.end_visit_now()
     assert _of(events, VisitFinished)[0].num_steps == 100
 
-    cut = ReinforcementRun(spec)
+    cut = begin(spec)
     list(cut.learn(Visit(index=0, task_index=0, task=spec.tasks[0], max_steps=100)))
     assert same_tensors(_memory_state(cut), _memory_state(whole))
     assert _of(list(whole.learn(visit_of(spec, 1))), VisitFinished)[0].num_steps == STEPS
@@ -302,16 +307,15 @@ def _open(**fields: Any) -> ReinforcementSpec:
 def test_an_announced_task_joins_the_others_and_a_run_with_it_can_be_restored(tmp_path: Path) -> None:
     spec = _open()
     third = GymnasiumTask.model_validate(CATCH[2])
-    whole = ReinforcementRun(spec, replay_folder=tmp_path)
+    whole = begin(spec, replay_folder=tmp_path)
     learn_all(whole)
     visit = Visit(index=2, task_index=2, task=third)
     for event in whole.learn(visit):
         if isinstance(event, Stepped) and event.step == 40:
             point = whole.capture()
     assert sorted(_of(list(whole.learn(Visit(index=3, task_index=0, task=spec.tasks[0]))), Evaluated)[0].scores) == [0, 1, 2]
-    again = ReinforcementRun.restore(
-        spec, tasks=[*spec.tasks, third], point=point, visiting=2, replay_folder=tmp_path, generation=1
-    )
+    problem = GameProblem(spec, replay_folder=tmp_path, generation=1)
+    again = VisitRun.restore(problem, point, tasks=[*spec.tasks, third], visiting=2)
     list(again.learn(visit))
     list(again.learn(Visit(index=3, task_index=0, task=spec.tasks[0])))
     assert same_tensors(again.capture().tensors, whole.capture().tensors)
@@ -326,7 +330,7 @@ def test_an_announced_task_joins_the_others_and_a_run_with_it_can_be_restored(tm
 )
 def test_an_announced_task_that_does_not_fit_is_refused_and_the_run_goes_on(task: dict[str, Any], message: str) -> None:
     spec = _open()
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
     with pytest.raises(SpecError, match=message):
         list(whole.learn(Visit(index=2, task_index=2, task=GymnasiumTask.model_validate(task))))
@@ -336,7 +340,7 @@ def test_an_announced_task_that_does_not_fit_is_refused_and_the_run_goes_on(task
 def test_an_announced_game_with_more_actions_than_the_network_is_refused() -> None:
     cartpole = {"kind": "gymnasium", "id": "MountainCarContinuous-v0"}
     spec = job(tasks=[{"kind": "gymnasium", "id": "CartPole-v1"}], visits=(0,), num_steps=8, stream="open")
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
     with pytest.raises(SpecError, match="actions"):
         list(whole.learn(Visit(index=1, task_index=1, task=GymnasiumTask.model_validate(cartpole))))
@@ -344,7 +348,7 @@ def test_an_announced_game_with_more_actions_than_the_network_is_refused() -> No
 
 def test_another_visit_or_task_than_the_one_due_is_refused() -> None:
     spec = job()
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     with pytest.raises(SpecError, match="visit 0 is due"):
         list(whole.learn(visit_of(spec, 1)))
     with pytest.raises(SpecError, match="not the job's"):
@@ -353,7 +357,7 @@ def test_another_visit_or_task_than_the_one_due_is_refused() -> None:
 
 def test_constraints_can_be_reweighted_between_visits_and_forgotten() -> None:
     spec = job(visits=(0, 1, 0))
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     for index in range(2):
         list(whole.learn(visit_of(spec, index)))
     before = _precision(whole, "ewc", playing=1)
@@ -373,7 +377,7 @@ def test_constraints_can_be_reweighted_between_visits_and_forgotten() -> None:
 
 def test_saying_again_how_often_constraints_count_changes_no_bit() -> None:
     spec = job(visits=(0, 1, 0), num_steps=STEPS_TO_RECOGNISE, task_inference=FLAT)  # tied as before until it recognises
-    plain, told = ReinforcementRun(spec), ReinforcementRun(spec)
+    plain, told = begin(spec), begin(spec)
     for index in range(3):
         told.set_constraint_weights({0: 1.0})
         for run_of_two in (plain, told):
@@ -385,7 +389,7 @@ def test_replays_that_do_not_fit_into_the_bound_are_refused_though_the_spec_cann
     tasks = [{"kind": "gymnasium", "id": "MountainCar-v0", "permutation": number} for number in (0, 1)]
     spec = job(tasks=tasks, visits=(0,), agent={"replay_memory_bytes": 30_000})
     with pytest.raises(SpecError, match="2 tasks of 1 agents") as refused:
-        ReinforcementRun(spec)
+        begin(spec)
     assert refused.value.field == "agent.replay_memory_bytes"
 
 
@@ -394,9 +398,9 @@ def test_more_labels_than_replays_fit_give_way_without_a_fault() -> None:
     inference = {**FLAT, "num_levels": 8, "update_every": 1, "window": 32}
     bound = {"replay_memory_bytes": 2 * 4 * (150 + 256) * 23}
     spec = job(tasks=CARTPOLE, task_inference=inference, num_steps=1200, agent=bound)
-    whole = ReinforcementRun(spec)
+    whole = begin(spec)
     learn_all(whole)
-    agent = whole._players["ewc"].agents[0]
+    agent = problem_of(whole)._players["ewc"].agents[0]
     assert len(agent.num_steps) > 2
     assert len(agent.replays.by_label) <= 2
 

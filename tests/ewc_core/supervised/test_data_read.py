@@ -14,8 +14,9 @@ from ewc_core.errors import DataChanged, DatasetUnavailable, SpecError
 from ewc_core.events import DataRead, Evaluated, Event, Visit, VisitFinished, Warned
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised import SupervisedRun, run
-from tests.ewc_core.supervised.jobs import of_type
+from ewc_core.supervised import run
+from ewc_core.training.visits import VisitRun
+from tests.ewc_core.supervised.jobs import begin, of_type, restored
 
 _RNG = np.random.default_rng(0)
 _INPUTS = _RNG.normal(size=(40, 3)).astype(np.float32)
@@ -42,15 +43,15 @@ def _visit(spec: SupervisedSpec, index: int) -> Visit:
 
 
 def _stopped_in_the_first_visit(spec: SupervisedSpec, folder: Path) -> ResumePoint:
-    learning = SupervisedRun(spec, data_dir=folder)
+    learning = begin(spec, data_dir=folder)
     events = learning.learn(_visit(spec, 0))
     while learning.step < 2:
         next(events)
     return ResumePoint.from_bytes(learning.capture().to_bytes())
 
 
-def _restored(spec: SupervisedSpec, folder: Path, point: ResumePoint, digests: Mapping[str, str] | None = None) -> SupervisedRun:
-    return SupervisedRun.restore(spec, data_dir=folder, tasks=spec.tasks[:1], constraints=[], point=point, digests=digests)
+def _restored(spec: SupervisedSpec, folder: Path, point: ResumePoint, digests: Mapping[str, str] | None = None) -> VisitRun:
+    return restored(spec, point, spec.tasks[:1], data_dir=folder, digests=digests)
 
 
 class TestDigests:
@@ -115,7 +116,7 @@ class TestDigests:
         _save(tmp_path, "a")
         _save(tmp_path, "b")
         spec, more = _spec("a", stream="open"), _spec("a", "b")
-        learning = SupervisedRun(spec, data_dir=tmp_path, digests={"b.npz": "0" * 64})
+        learning = begin(spec, data_dir=tmp_path, digests={"b.npz": "0" * 64})
         list(learning.learn(_visit(more, 0)))
         with pytest.raises(DataChanged, match=r"b\.npz of task 1 \('b'\)"):
             next(learning.learn(_visit(more, 1)))
@@ -126,7 +127,7 @@ class TestDataAsRead:
         for name in ("a", "b", "c"):
             _save(tmp_path, name, inputs=_INPUTS * ord(name) / 100)
         spec, more = _spec("a", "b", stream="open"), _spec("a", "b", "c")
-        learning = SupervisedRun(spec, data_dir=tmp_path)
+        learning = begin(spec, data_dir=tmp_path)
         told = [[*of_type(list(learning.learn(_visit(more, index))), DataRead)] for index in range(3)]
         assert [[sorted(event.tasks) for event in events] for events in told] == [[[0, 1]], [], [[2]]]
         read = told[2][0].tasks[2].as_read
@@ -173,25 +174,25 @@ class TestClassesThatATaskLacks:
     def test_all_outputs_of_a_shared_head_compete_in_every_task(self, tmp_path: Path) -> None:
         _save(tmp_path, "some", _INPUTS[_LABELS < 2], _LABELS[_LABELS < 2])
         spec = _spec("some", heads={"num_outputs": 4}, method={"kind": "naive"})
-        learning = SupervisedRun(spec, data_dir=tmp_path)
+        learning = begin(spec, data_dir=tmp_path)
         before = learning.weights("naive")
         list(learning.learn(_visit(spec, 0)))
         moved = (learning.weights("naive")["layers.1.bias"] != before["layers.1.bias"]).tolist()
         assert moved == [True] * 4
-        old = SupervisedRun(spec.model_copy(update={"spec_version": 1}), data_dir=tmp_path)
+        old = begin(spec.model_copy(update={"spec_version": 1}), data_dir=tmp_path)
         list(old.learn(_visit(spec, 0)))
         assert (old.weights("naive")["layers.1.bias"] != before["layers.1.bias"]).tolist() == [True, True, False, False]
 
     def test_a_label_beyond_the_head_is_refused(self, tmp_path: Path) -> None:
         _save(tmp_path, "a")
         with pytest.raises(SpecError, match="task 0 needs outputs up to 4, the network has 3"):
-            SupervisedRun(_spec("a", heads={"num_outputs": 3}), data_dir=tmp_path)
+            begin(_spec("a", heads={"num_outputs": 3}), data_dir=tmp_path)
 
     @pytest.mark.parametrize("heads", [{}, {"kind": "multi"}, {"kind": "growing", "num_outputs": 9}])
     def test_elsewhere_a_label_without_examples_is_refused_with_the_way_out(self, tmp_path: Path, heads: dict[str, Any]) -> None:
         _save(tmp_path, "some", _INPUTS[_LABELS != 1], _LABELS[_LABELS != 1])
         with pytest.raises(SpecError, match=r"the largest is 3, but no example has label 1\. .* heads\.num_outputs") as caught:
-            SupervisedRun(_spec("some", heads=heads), data_dir=tmp_path)
+            begin(_spec("some", heads=heads), data_dir=tmp_path)
         assert caught.value.field == "tasks.0.dataset"
 
     @pytest.mark.parametrize(

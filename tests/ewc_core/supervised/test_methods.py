@@ -9,8 +9,7 @@ import torch
 
 from ewc_core.events import Consolidated, Evaluated, Event, ScoresLogged, StepLogged, VisitFinished, Warned
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised import SupervisedRun
-from tests.ewc_core.supervised.jobs import digests, job, learn_all, of_type, visit_of
+from tests.ewc_core.supervised.jobs import begin, digests, job, learn_all, of_type, visit_of
 
 TRAINING = {"optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9, "batch_size": 64, "num_epochs": 6}
 NETWORK = {"kind": "mlp", "hidden_sizes": [64]}
@@ -71,7 +70,7 @@ def test_online_constraints_hold_the_decayed_sum() -> None:
 
 def test_a_forgotten_constraint_ties_nothing() -> None:
     spec = job({"kind": "ewc", "ewc_lambda": 100.0}, controls=["naive"])
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     list(run.learn(visit_of(spec, 0, 0)))
     run.set_constraint_weights({0: 0.0})
     list(run.learn(visit_of(spec, 1, 1)))
@@ -139,7 +138,7 @@ class TestHeads:
 
     def test_outputs_of_tasks_to_come_are_not_trained(self) -> None:
         spec = job({"kind": "naive"}, tasks=SPLIT, heads={"kind": "growing"}, controls=[], network=NETWORK, training=TRAINING)
-        run = SupervisedRun(spec, data_dir=None)
+        run = begin(spec)
         before = run.weights("naive")
         list(run.learn(visit_of(spec, 0, 0)))
         last = max(name for name in before if name.endswith("weight"))
@@ -162,7 +161,7 @@ class TestHeads:
             controls=[],
         )
         announced = SupervisedSpec.model_validate({**spec.model_dump(), "tasks": SPLIT[:2]}).tasks[1]
-        run = SupervisedRun(spec, data_dir=None)
+        run = begin(spec)
         list(run.learn(visit_of(spec, 0, 0)))
         visit = visit_of(spec, 0, 0)
         events = list(run.learn(type(visit)(index=1, task_index=1, task=announced)))
@@ -185,7 +184,7 @@ class TestGuards:
     def test_an_explicit_step_that_must_diverge_is_reported_before_it_does(self) -> None:
         method = {"kind": "l2", "ewc_lambda": 30.0, "penalty_step": "explicit"}
         spec = job(method, controls=[], training={"optimiser": "sgd", "learning_rate": 0.1, "batch_size": 200})
-        run = SupervisedRun(spec, data_dir=None)
+        run = begin(spec)
         list(run.learn(visit_of(spec, 0, 0)))
         events = run.learn(visit_of(spec, 1, 1))
         warned = next(event for event in events if isinstance(event, Warned))

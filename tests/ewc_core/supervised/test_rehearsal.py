@@ -11,9 +11,9 @@ import pytest
 from ewc_core.consolidation import weights_sha256
 from ewc_core.errors import PluginFailed
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised import SupervisedRun, run
+from ewc_core.supervised import run
 from tests.ewc_core.supervised import plugins
-from tests.ewc_core.supervised.jobs import learn_all, visit_of
+from tests.ewc_core.supervised.jobs import begin, learn_all, visit_of
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def _job(which: str, *sizes: int, **changes: Any) -> SupervisedSpec:
 
 def test_a_last_minibatch_of_one_is_tried_before_the_first_step() -> None:
     with pytest.raises(PluginFailed) as refused:
-        SupervisedRun(_job("squeezing", 49), data_dir=None)
+        begin(_job("squeezing", 49))
     message = str(refused.value)
     assert message.startswith(
         "plug-in network 'own': for inputs of shape [3, 3] in train mode its forward returned torch.float32"
@@ -57,13 +57,13 @@ def test_the_sizes_of_first_and_last_minibatches_of_every_task_and_of_the_joint_
     sizes: tuple[int, ...], controls: tuple[str, ...], found: int
 ) -> None:
     with pytest.raises(PluginFailed, match=rf"inputs of shape \[{found}, 3\] in train mode.*{found} examples are not") as refused:
-        SupervisedRun(_job("two_sizes", *sizes, controls=list(controls)), data_dir=None)
+        begin(_job("two_sizes", *sizes, controls=list(controls)))
     assert re.search(r"\(plugins\.py, line \d+\)$", str(refused.value))
 
 
 def test_noise_that_shows_in_whole_minibatches_only_is_found() -> None:
     with pytest.raises(PluginFailed, match=r"in train mode its forward changes .*global '_GENERATOR' of plugins"):
-        SupervisedRun(_job("noisy_on_whole_minibatches", 49), data_dir=None)
+        begin(_job("noisy_on_whole_minibatches", 49))
 
 
 @pytest.mark.parametrize("method", ["ewc", "online_ewc", "mas", "si", "l2", "naive"])
@@ -71,7 +71,7 @@ def test_trying_the_network_out_changes_no_bit_of_the_job(method: str, monkeypat
     extra = {"ewc_lambda": 5.0} if method in ("ewc", "online_ewc", "l2") else {}
     spec = _job("good", 20, 10, method={"kind": method, **extra}, training={"batch_size": 16})
     tried = weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method))
-    monkeypatch.setattr("ewc_core.supervised.train.rehearse", lambda *_: None)
+    monkeypatch.setattr("ewc_core.supervised.problem.rehearse", lambda *_: None)
     assert weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method)) == tried
 
 
@@ -94,7 +94,7 @@ def test_a_network_that_vmap_cannot_trace_is_learned_from(method: dict[str, Any]
 )
 def test_an_error_of_the_network_in_the_middle_of_training_is_the_plug_ins(which: str, said: str) -> None:
     spec = _job(which, 49)
-    job = SupervisedRun(spec, data_dir=None)
+    job = begin(spec)
     with pytest.raises(PluginFailed, match=f"plug-in network 'own': .*{said}"):
         list(job.learn(visit_of(spec, 0, 0)))
     assert job.step > 3

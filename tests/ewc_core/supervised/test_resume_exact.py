@@ -15,8 +15,7 @@ from ewc_core.consolidation import weights_sha256
 from ewc_core.errors import ParameterMismatch, StateFormatError
 from ewc_core.events import Consolidated, Evaluated, Event, StepLogged, Stepped, VisitFinished, ZeroShot
 from ewc_core.resume import ResumePoint
-from ewc_core.supervised import SupervisedRun
-from tests.ewc_core.supervised.jobs import A_B_A, STEPS_PER_VISIT, Interrupted, digests, job, learn_all, visit_of
+from tests.ewc_core.supervised.jobs import A_B_A, STEPS_PER_VISIT, Interrupted, begin, digests, job, learn_all, restored, visit_of
 
 OPTIMISERS: dict[str, dict[str, Any]] = {
     "sgd": {"optimiser": "sgd", "learning_rate": 0.1},
@@ -103,20 +102,15 @@ def test_a_resumed_run_reports_the_same_numbers() -> None:
 
 def test_at_a_boundary_the_point_names_the_next_visit_and_holds_no_optimiser_state() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     constraints = [event.constraint for event in run.learn(visit_of(spec, 0, 0)) if isinstance(event, Consolidated)]
     point = run.capture()
     assert (point.visit_index, point.step) == (1, 0)
     parameters = {"ewc.parameters", "naive.parameters", "joint.parameters"}
     assert set(point.tensors) == {"visited_tasks", "latest_task", "constraint_weights", *parameters}
     for num_tasks in (1, 2):  # with and without the task that is visited next
-        again = SupervisedRun.restore(
-            spec,
-            data_dir=None,
-            tasks=spec.tasks[:num_tasks],
-            constraints=constraints,
-            point=ResumePoint.from_bytes(point.to_bytes()),
-        )
+        read = ResumePoint.from_bytes(point.to_bytes())
+        again = restored(spec, read, spec.tasks[:num_tasks], constraints=constraints)
         events = list(again.learn(visit_of(spec, 1, 1)))
         assert sum(isinstance(event, ZeroShot) for event in events) == 3
         assert digests(again) == digests(learn_all(spec, [0, 1])[0])
@@ -124,7 +118,7 @@ def test_at_a_boundary_the_point_names_the_next_visit_and_holds_no_optimiser_sta
 
 def test_capturing_changes_nothing_and_is_repeatable() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     for event in run.learn(visit_of(spec, 0, 0)):
         if isinstance(event, Stepped):
             assert run.capture().to_bytes() == run.capture().to_bytes()
@@ -134,7 +128,7 @@ def test_capturing_changes_nothing_and_is_repeatable() -> None:
 
 def test_a_captured_point_does_not_move_with_the_run() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     events = run.learn(visit_of(spec, 0, 0))
     _until_step(events, 3)
     point = run.capture()
@@ -145,19 +139,19 @@ def test_a_captured_point_does_not_move_with_the_run() -> None:
 
 def test_a_restored_run_captures_the_point_that_it_was_made_of() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     _until_step(run.learn(visit_of(spec, 0, 0)), 3)
     point = run.capture()
-    again = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[], point=point)
+    again = restored(spec, point, spec.tasks[:1])
     assert again.capture().to_bytes() == point.to_bytes()
 
 
 def test_a_cut_visit_resumes_to_the_same_end() -> None:
     spec = job()
-    run, expected = SupervisedRun(spec, data_dir=None), SupervisedRun(spec, data_dir=None)
+    run, expected = begin(spec), begin(spec)
     list(expected.learn(visit_of(spec, 0, 0, max_steps=5)))
     _until_step(run.learn(visit_of(spec, 0, 0)), 5)
-    again = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[], point=run.capture())
+    again = restored(spec, run.capture(), spec.tasks[:1])
     list(again.learn(visit_of(spec, 0, 0, max_steps=5)))
     assert digests(again) == digests(expected)
 
@@ -171,12 +165,14 @@ from ewc_core.consolidation import Constraint, weights_sha256
 from ewc_core.events import Visit
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import SupervisedSpec
-from ewc_core.supervised import SupervisedRun
+from ewc_core.supervised import SupervisedProblem
+from ewc_core.training.visits import VisitRun
 folder = Path(sys.argv[1])
 spec = SupervisedSpec.model_validate_json((folder / "spec").read_bytes())
 point = ResumePoint.from_bytes((folder / "point").read_bytes())
 constraints = [Constraint.from_bytes((folder / "constraint").read_bytes())]
-run = SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks, constraints=constraints, point=point)
+problem = SupervisedProblem(spec, data_dir=None, digests=point.digests, constraints=constraints)
+run = VisitRun.restore(problem, point, tasks=spec.tasks, visiting=1)
 list(run.learn(Visit(index=1, task_index=1, task=spec.tasks[1])))
 list(run.learn(Visit(index=2, task_index=0, task=spec.tasks[0])))
 print(weights_sha256(run.weights("ewc")))
@@ -185,7 +181,7 @@ print(weights_sha256(run.weights("ewc")))
 
 def test_a_fresh_process_continues_with_the_same_bits(tmp_path: Path) -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     for event in run.learn(visit_of(spec, 0, 0)):
         if isinstance(event, Consolidated):
             (tmp_path / "constraint").write_bytes(event.constraint.to_bytes())
@@ -198,12 +194,12 @@ def test_a_fresh_process_continues_with_the_same_bits(tmp_path: Path) -> None:
 
 def test_points_of_other_jobs_are_refused() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     _until_step(run.learn(visit_of(spec, 0, 0)), 3)
     point = run.capture()
 
     def restore(other: Any, changed: ResumePoint = point, num_tasks: int = 1) -> None:
-        SupervisedRun.restore(other, data_dir=None, tasks=spec.tasks[:num_tasks], constraints=[], point=changed)
+        restored(other, changed, spec.tasks[:num_tasks])
 
     with pytest.raises(ParameterMismatch, match="flat parameters"):
         restore(job(network={"hidden_sizes": [13]}))
@@ -217,7 +213,7 @@ def test_points_of_other_jobs_are_refused() -> None:
         event.constraint for event in learn_all(job(network={"hidden_sizes": [13]}), [0])[1] if isinstance(event, Consolidated)
     )
     with pytest.raises(ParameterMismatch, match=r"'layers.0.weight' has shape \(13, 64\), expected \(12, 64\)"):
-        SupervisedRun.restore(spec, data_dir=None, tasks=spec.tasks[:1], constraints=[other], point=point)
+        restored(spec, point, spec.tasks[:1], constraints=[other])
     without = {name: tensor for name, tensor in point.tensors.items() if name != "visited_tasks"}
     with pytest.raises(StateFormatError, match="visited_tasks"):
         restore(spec, dataclasses.replace(point, tensors=without))

@@ -9,7 +9,6 @@ from ewc_core.errors import StateFormatError
 from ewc_core.supervised.run_state import RunState
 
 STATE = RunState(
-    visited=[1, 0],
     latest_task=0,
     weights={1: 0.5},
     largest_share=0.25,
@@ -19,27 +18,24 @@ STATE = RunState(
 
 
 def test_it_comes_back_as_it_was() -> None:
-    again = RunState.from_tensors(STATE.to_tensors(), num_tasks=2, methods=["ewc", "naive"])
-    assert (again.visited, again.latest_task, again.weights, again.largest_share) == ([1, 0], 0, {1: 0.5}, 0.25)
+    again = RunState.from_tensors(STATE.to_tensors(), methods=["ewc", "naive"])
+    assert (again.latest_task, again.weights, again.largest_share) == (0, {1: 0.5}, 0.25)
     assert torch.equal(again.learners["ewc"]["parameters"], torch.arange(3.0))
     assert set(again.stopping) == {"best_score"}
 
 
 def test_a_fresh_run_has_neither_latest_task_nor_share() -> None:
-    fresh = RunState([], None, {}, None, {"ewc": {}}, {})
-    again = RunState.from_tensors(fresh.to_tensors(), num_tasks=0, methods=["ewc"])
-    assert (again.visited, again.latest_task, again.weights, again.largest_share) == ([], None, {}, None)
+    fresh = RunState(None, {}, None, {"ewc": {}}, {})
+    again = RunState.from_tensors(fresh.to_tensors(), methods=["ewc"])
+    assert (again.latest_task, again.weights, again.largest_share) == (None, {}, None)
 
 
-@pytest.mark.parametrize("name", ["visited_tasks", "constraint_weights"])
-def test_a_missing_part_is_named(name: str) -> None:
-    tensors = {key: tensor for key, tensor in STATE.to_tensors().items() if key != name}
-    with pytest.raises(StateFormatError, match=name):
-        RunState.from_tensors(tensors, num_tasks=2, methods=["ewc", "naive"])
+def test_a_missing_part_is_named() -> None:
+    tensors = {key: tensor for key, tensor in STATE.to_tensors().items() if key != "constraint_weights"}
+    with pytest.raises(StateFormatError, match="constraint_weights"):
+        RunState.from_tensors(tensors, methods=["ewc", "naive"])
 
 
-def test_tasks_and_methods_that_are_not_there_are_refused() -> None:
-    with pytest.raises(StateFormatError, match=r"visited tasks \[1\], but only 1"):
-        RunState.from_tensors(STATE.to_tensors(), num_tasks=1, methods=["ewc", "naive"])
+def test_methods_that_are_not_there_are_refused() -> None:
     with pytest.raises(StateFormatError, match="no method of"):
-        RunState.from_tensors(STATE.to_tensors(), num_tasks=2, methods=["ewc"])
+        RunState.from_tensors(STATE.to_tensors(), methods=["ewc"])

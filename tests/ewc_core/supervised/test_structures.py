@@ -71,8 +71,9 @@ def test_so_it_is_for_the_other_methods(method: dict[str, Any]) -> None:
 
 def test_a_module_under_two_names_goes_on_learning_after_its_fisher() -> None:
     """Not only equal to a control that suffers the same: its weights move in every visit."""
-    run, _ = learn_all(_job("two_names", {**EWC, "ewc_lambda": 1.0}), (0,))
+    spec = _job("two_names", {**EWC, "ewc_lambda": 1.0})
+    run, _ = learn_all(spec, (0,))
     before = run.weights("ewc")["first.weight"]
-    for _ in run.learn(visit_of(run.spec, 1, 1)):
+    for _ in run.learn(visit_of(spec, 1, 1)):
         pass
     assert not torch.equal(before, run.weights("ewc")["first.weight"])

@@ -22,8 +22,7 @@ from ewc_core.events import (
     ZeroShot,
 )
 from ewc_core.params import ParameterLayout
-from ewc_core.supervised import SupervisedRun
-from tests.ewc_core.supervised.jobs import STEPS_PER_VISIT, digests, job, learn_all, of_type, visit_of
+from tests.ewc_core.supervised.jobs import STEPS_PER_VISIT, begin, digests, job, learn_all, of_type, visit_of
 
 
 def test_the_events_of_a_visit_come_in_their_order() -> None:
@@ -130,7 +129,7 @@ def test_the_anchor_is_the_network_at_the_end_of_the_visit() -> None:
 
 def test_a_revisited_task_is_free_of_its_own_constraint_which_is_then_replaced() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     layout: ParameterLayout | None = None
     constraints = {}
     for index, task in enumerate([0, 1, 0]):
@@ -141,14 +140,14 @@ def test_a_revisited_task_is_free_of_its_own_constraint_which_is_then_replaced()
                 constraints[index] = event.constraint
     assert layout is not None
     assert [constraints[index].task_index for index in range(3)] == [0, 1, 0]
-    active = run._learners["ewc"]._quadratic
+    active = run._problem._learners["ewc"]._quadratic
     expected = merge([constraints[1]], layout)
     assert active is not None
     assert expected is not None
     assert torch.equal(active.precision, expected.precision)
     assert torch.equal(active.centre, expected.centre)
     list(run.learn(visit_of(spec, 3, 1)))
-    replaced, final = merge([constraints[2]], layout), run._learners["ewc"]._quadratic
+    replaced, final = merge([constraints[2]], layout), run._problem._learners["ewc"]._quadratic
     assert replaced is not None
     assert final is not None
     assert torch.equal(final.precision, replaced.precision)
@@ -196,7 +195,7 @@ def test_a_subset_for_the_fisher_is_drawn_by_a_recorded_seed() -> None:
 
 def test_a_visit_can_be_cut_ahead_and_on_the_spot_with_the_same_result() -> None:
     spec = job()
-    ahead, spot = SupervisedRun(spec, data_dir=None), SupervisedRun(spec, data_dir=None)
+    ahead, spot = begin(spec), begin(spec)
     planned = list(ahead.learn(visit_of(spec, 0, 0, max_steps=3)))
     sudden: list[Event] = []
     for event in spot.learn(visit_of(spec, 0, 0)):
@@ -215,7 +214,7 @@ def test_a_visit_can_be_cut_ahead_and_on_the_spot_with_the_same_result() -> None
 
 def test_visits_out_of_turn_and_changed_tasks_are_refused() -> None:
     spec = job()
-    run = SupervisedRun(spec, data_dir=None)
+    run = begin(spec)
     with pytest.raises(SpecError, match="visit 1 cannot be learned now: visit 0 is due"):
         next(run.learn(visit_of(spec, 1, 0)))
     list(run.learn(visit_of(spec, 0, 0)))

@@ -1,4 +1,4 @@
-"""Constraints by label: replaced, weighted, switched off while their task is played; and the two controls' Fishers."""
+"""Constraints by task: replaced, weighted, switched off while their task is learned."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ewc_core.consolidation import Constraint
+from ewc_core.consolidation import Constraint, ConstraintBook, Merging
 from ewc_core.errors import StateFormatError
 from ewc_core.fisher.info import FisherInfo
 from ewc_core.params import ParameterLayout
-from ewc_core.reinforcement.consolidated import ConsolidatedTasks, flattened, shuffled
 from ewc_core.seeding import generator
 
 LAYOUT = ParameterLayout(("w", "b"), ((2, 3), (2,)))
@@ -24,13 +23,13 @@ def _constraint(label: int, *, scale: float = 1.0) -> Constraint:
     return Constraint(label, fisher, anchor, 2.0, FisherInfo("rademacher", "gaussian", 3200, SEED + label))
 
 
-def _precision(tasks: ConsolidatedTasks, playing: int) -> Tensor:
-    quadratic = tasks.quadratic(LAYOUT, playing=playing)
+def _precision(tasks: ConstraintBook, playing: int) -> Tensor:
+    quadratic = tasks.quadratic(LAYOUT, visiting=playing)
     return torch.zeros(8) if quadratic is None else quadratic.precision
 
 
 def test_the_constraint_of_the_task_being_played_is_inactive() -> None:
-    tasks = ConsolidatedTasks()
+    tasks = ConstraintBook(Merging.SEPARATE)
     for label in (0, 1):
         tasks.put(_constraint(label), visit_index=label)
     own = [2.0 * LAYOUT.join(_constraint(label).fisher, dtype=torch.float32) for label in (0, 1)]
@@ -40,43 +39,29 @@ def test_the_constraint_of_the_task_being_played_is_inactive() -> None:
 
 
 def test_a_second_constraint_of_a_task_replaces_the_first_and_counts_fully() -> None:
-    tasks = ConsolidatedTasks()
+    tasks = ConstraintBook(Merging.SEPARATE)
     tasks.put(_constraint(0), visit_index=0)
     tasks.weights = {0: 0.5}
     tasks.put(_constraint(0, scale=3.0), visit_index=4)
     expected = 2.0 * LAYOUT.join(_constraint(0, scale=3.0).fisher, dtype=torch.float32)
     torch.testing.assert_close(_precision(tasks, playing=1), expected)
-    assert tasks.made[0].visit_index == 4
+    assert tasks.made_in[0] == 4
 
 
 def test_its_state_goes_on_bit_for_bit() -> None:
-    tasks, other = ConsolidatedTasks(), ConsolidatedTasks()
+    tasks, other = ConstraintBook(Merging.SEPARATE), ConstraintBook(Merging.SEPARATE)
     for label in (3, 0):
         tasks.put(_constraint(label), visit_index=label + 1)
     tasks.weights = {3: 0.25}
     other.load_state(tasks.state(LAYOUT), LAYOUT, _constraint(9))
     assert other.weights == tasks.weights
-    assert {label: made.visit_index for label, made in other.made.items()} == {0: 1, 3: 4}
-    for label, made in other.made.items():
-        assert made.constraint.info == _constraint(label).info
-        assert made.constraint.task_index == label
+    assert other.made_in == {0: 1, 3: 4}
+    for constraint, label in zip(other.constraints, (0, 3), strict=True):
+        assert constraint.info == _constraint(label).info
+        assert constraint.task_index == label
     assert torch.equal(_precision(other, playing=7), _precision(tasks, playing=7))
     state = tasks.state(LAYOUT)
     with pytest.raises(StateFormatError, match="constraints"):
         other.load_state({name: tensor for name, tensor in state.items() if name != "anchor.3"}, LAYOUT, _constraint(9))
     with pytest.raises(StateFormatError, match="facts"):
         other.load_state({}, LAYOUT, _constraint(9))
-
-
-def test_l2_and_shuffled_keep_the_trace_and_leave_what_is_not_shared_alone() -> None:
-    fisher = {"w": torch.rand(40, 30, generator=generator(0)), "v": torch.rand(7, generator=generator(1)), "b": torch.zeros(2)}
-    shared = ("w", "v")
-    flat, moved = flattened(fisher, shared), shuffled(fisher, shared, seed=5)
-    trace = sum(float(value.sum()) for value in fisher.values())
-    for changed in (flat, moved):
-        assert sum(float(value.sum()) for value in changed.values()) == pytest.approx(trace, rel=1e-5)
-        assert torch.equal(changed["b"], fisher["b"])
-    assert len({float(value) for name in shared for value in flat[name].flatten()}) == 1
-    for name in shared:  # each layer keeps its own values, in other places
-        assert torch.equal(moved[name].flatten().sort().values, fisher[name].flatten().sort().values)
-        assert not torch.equal(moved[name], fisher[name])
