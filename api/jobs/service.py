@@ -8,7 +8,7 @@ from typing import Any
 from api.analyses.checks import analysed_job, require_answerable
 from api.caller import Caller
 from api.jobs import schemas
-from api.jobs.needs import require_dataset, require_network
+from api.jobs.needs import require_datasets, require_network
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.readable import stored_values
 from api.root_path import public_path
@@ -40,8 +40,7 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
     """
     if isinstance(spec, SupervisedSpec):
         require_network(spec.network, field="network")
-        for index, task in enumerate(spec.tasks):
-            require_dataset(task, data_dir, field=f"tasks.{index}.dataset")
+        require_datasets(spec.tasks, data_dir, field="tasks")
     elif isinstance(spec, AnalysisSpec):
         analysed = analysed_job(work, spec.job_id, owner=caller.owner)
         require_answerable(work, analysed, spec.question, field="question.")

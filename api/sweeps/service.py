@@ -11,7 +11,7 @@ from typing import Any
 from api.caller import Caller
 from api.errors import SweepFinished
 from api.jobs.moves import TARGETS, Move, make_move
-from api.jobs.needs import require_dataset, require_network
+from api.jobs.needs import require_datasets, require_network
 from api.jobs.schemas import JobError
 from api.readable import stored_values
 from api.root_path import public_path
@@ -30,8 +30,7 @@ def create_sweep(work: Work, spec: SweepSpec, *, caller: Caller, data_dir: Path 
         SpecError: a plug-in that is not installed.
     """
     require_network(spec.job.network, field="job.network")
-    for index, task in enumerate(spec.job.tasks):
-        require_dataset(task, data_dir, field=f"job.tasks.{index}.dataset")
+    require_datasets(spec.job.tasks, data_dir, field="job.tasks")
     return work.sweeps.create(spec, owner=caller.owner, request_id=request_id)
 
 

@@ -352,3 +352,10 @@ def test_show_task_prints_what_was_read(ewc: Ewc, here: Service, client: EWCClie
     assert json.loads(ewc("show", job.id, "--task", "1", "-o", "json").out)["data"] == data
     refused = ewc("show", job.id, "--task", "7")
     assert (refused.status, "has 2 tasks, and no task 7" in refused.err) == (2, True)
+
+
+def test_ls_lists_everywhere_and_list_means_the_same(ewc: Ewc, here) -> None:
+    for group in ([], ["sweeps"], ["keys"]):
+        runs = [ewc(*group, word, "-o", "json") for word in ("ls", "list")]
+        assert runs[0] == runs[1]
+        assert runs[0].status == 0
