@@ -40,7 +40,7 @@ class Guard:
 
 def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, quadratic: Quadratic | None) -> list[Guard]:
     """What can be said before a visit in which `num_seen` tasks, its own included, have been seen."""
-    is_new = visit_index == 0 or num_seen == 2
+    is_new = visit_index == 0 if len(spec.tasks) > 1 else num_seen == 2
     found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, quadratic)]
     return [guard for guard in found if guard is not None]
 
