@@ -188,7 +188,7 @@ def _start_trainer(fence: Fence, stderr: IO[bytes]) -> tuple[subprocess.Popen[by
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            return subprocess.Popen(command, stdin=theirs, stderr=stderr), ours  # noqa: S603 (our own module, ids from the record)
+            return subprocess.Popen(command, stdin=theirs.fileno(), stderr=stderr), ours  # noqa: S603 (our own module, ids from the record)
         except BaseException:
             ours.close()
             raise
