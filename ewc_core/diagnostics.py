@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 class Diagnostics:
-    """Makes diagnostics by name, and keeps what to say of those that failed: of each once in a visit, and never twice the same."""
+    """Makes diagnostics by name, and keeps what to say of those that failed: of each once a visit, never twice the same."""
 
     def __init__(self) -> None:
         self._said: set[str] = set()
