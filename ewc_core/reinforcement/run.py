@@ -42,6 +42,7 @@ _NOT_REPEATABLE = (
     "environment {!r} does not play an episode again for the same seed and the same actions: where the job is paused or killed "
     "it goes on with other bits; let the environment draw from self.np_random, which reset(seed=...) seeds"
 )
+_NOT_CLOSED = "{}; nothing that was played is lost, but what it holds (files, windows, processes) may stay until the job ends"
 _TASKS_VISITED, _GENERATION = "visited_tasks", "generation"
 
 
@@ -191,9 +192,9 @@ class ReinforcementRun:
             num_steps = min(num_steps, visit.max_steps)
         yield VisitStarted(visit, self.step, num_steps)
         self.can_capture = False
+        is_new = visit.task_index not in self._visited
         if self.step == 0:
             task = self._games.tasks[visit.task_index]
-            is_new = visit.task_index not in self._visited
             if is_new and isinstance(task, GymnasiumTask) and not is_repeatable(task):
                 yield Warned(visit, self.spec.method.kind, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
             for player in self._players.values():
@@ -206,8 +207,9 @@ class ReinforcementRun:
             self._visited.append(visit.task_index)
         yield from self._evaluate(visit)
         finished = VisitFinished(visit, self.step, self.step)
-        for player in self._players.values():
-            player.leave()
+        failures = [failed for player in self._players.values() if (failed := player.leave()) is not None]
+        if failures and is_new:
+            yield Warned(visit, self.spec.method.kind, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
         self._visited.remove(visit.task_index)
         self._visited.append(visit.task_index)
         self.visit_index, self.step = visit.index + 1, 0

@@ -19,6 +19,7 @@ from ewc_core.events import (
     Visit,
     VisitFinished,
     VisitStarted,
+    Warned,
 )
 from ewc_core.networks import reseed_dropout
 from ewc_core.networks.guarded import failed_in
@@ -63,7 +64,7 @@ class SupervisedRun:
         self.can_capture = True
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
-        rehearse(spec, self._tasks)
+        self._doubts = rehearse(spec, self._tasks)
         self._visited: list[int] = []
         self._constraints = ConstraintBook(spec.method)
         self._largest_share: float | None = None
@@ -184,6 +185,8 @@ class SupervisedRun:
                 view = self._tasks.view(visit.task_index, seen=self._seen(visit))
                 yield from self._informing.one_output(visit, view)
             yield from self._informing.at_start(visit, len(self._seen(visit)), quadratic)
+            if visit.index == 0:
+                yield from (Warned(visit, self.spec.method.kind, doubt.code, doubt.message) for doubt in self._doubts)
         yield from self._train(visit, batches, num_steps)
         if self._stopping is not None and self._stopping.best_values is not None:
             self._learners[self.spec.method.kind].parameters.load_flat(self._stopping.best_values)
