@@ -262,14 +262,16 @@ class MethodScores:
 class Matrix:
     """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first.
 
-    `metric` is "accuracy" or "r2", or for games "normalised" or "return". `has_ratios` by task: whether its scores may be
+    `metric` is "accuracy" or "r2", or for games "normalised" or "return"; None where games of a job have different ones, which
+    `metrics` has by task. `has_ratios` by task: whether its scores may be
     divided by one another; the retention of the others is None.
     """
 
     task_names: tuple[str, ...]
     visits: Mapping[int, int]
     methods: Mapping[str, MethodScores]
-    metric: str
+    metric: str | None
+    metrics: tuple[str, ...]
     has_ratios: tuple[bool, ...]
     raw: Body = field(repr=False)
 
@@ -278,13 +280,14 @@ class Matrix:
         """From the answer of `/evaluations/matrix`."""
         tasks = sorted(body["tasks"], key=lambda task: int(task["index"]))
         methods = {kind: MethodScores.from_body(kind, scores) for kind, scores in body["methods"].items()}
-        metric = str(body.get("metric", "accuracy"))
+        metric = body.get("metric", "accuracy")
         ordered = sorted(methods.values(), key=lambda scores: scores.role != "method")
         return cls(
             task_names=tuple(str(task["name"]) for task in tasks),
             visits={int(visit["index"]): int(visit["task_index"]) for visit in body["visits"]},
             methods={scores.kind: scores for scores in ordered},
             metric=metric,
+            metrics=tuple(str(task.get("metric", metric)) for task in tasks),
             has_ratios=tuple(bool(task.get("has_ratios", metric == "accuracy")) for task in tasks),
             raw=body,
         )

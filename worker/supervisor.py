@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,16 +53,21 @@ class Supervisor:
     def _train_once(self, fence: Fence) -> bool:
         """Run one trainer to its end. Returns whether the job should be claimed again at once."""
         with _file_for_last_words() as stderr:
-            trainer = _start_trainer(fence, stderr)
-            try:
-                self._watch(trainer, fence)
-            finally:
-                _kill(trainer)
-            status = trainer.returncode
+            trainer, ours = _start_trainer(fence, stderr)
+            with ours:
+                try:
+                    self._watch(trainer, fence)
+                finally:
+                    _kill(trainer)
+                status, was_said = trainer.returncode, _said(ours)
+            last_words = _last_words(fence, stderr)
+            if status >= 0 and was_said != exit_codes.as_said(status):
+                last_words = last_words or f" (the job's own code ended its process with exit status {status})"
+                status = exit_codes.CRASHED
             if status == -signal.SIGBUS:  # a page of a replay's file that finds no room on the disk kills whoever writes it
                 log.warning("job %s: trainer left with SIGBUS: the disk of its replay is full", fence.job_id)
                 status = exit_codes.NO_RECORD_OR_ROOM
-            return self._settle(fence, status, _last_words(fence, stderr))
+            return self._settle(fence, status, last_words)
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
         """Keep the lease alive while the trainer runs; end it when the worker stops, its owner says so, or it hangs."""
@@ -175,10 +181,26 @@ class _Written:
         return time.monotonic() - self._since
 
 
-def _start_trainer(fence: Fence, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """`stdin` is a pipe that stays open as long as this process lives: the trainer leaves when it closes."""
+def _start_trainer(fence: Fence, stderr: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """The trainer, and our end of its standard input, which stays open as long as this process lives: the trainer leaves when
+    it closes."""
     command = [sys.executable, "-m", "worker.trainer", fence.job_id, str(fence.epoch), fence.worker_id]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr)  # noqa: S603 (our own module, ids from the record)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            return subprocess.Popen(command, stdin=theirs.fileno(), stderr=stderr), ours  # noqa: S603 (our own module, ids from the record)
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _said(ours: socket.socket) -> bytes:
+    """What the trainer said before it left: one byte, or nothing. A child that it left behind may still hold its end."""
+    ours.setblocking(False)
+    try:
+        return ours.recv(2)
+    except OSError:
+        return b""
 
 
 def _wait(trainer: subprocess.Popen[bytes], seconds: float) -> None:
@@ -192,8 +214,6 @@ def _kill(trainer: subprocess.Popen[bytes]) -> None:
     if trainer.poll() is None:
         trainer.kill()
     trainer.wait()
-    if trainer.stdin is not None:
-        trainer.stdin.close()
 
 
 def _file_for_last_words() -> IO[bytes]:

@@ -25,12 +25,14 @@ from ewc_client.cli import (
     up,
     watch,
 )
+from ewc_client.cli.groups import Group
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 from ewc_client.terminal import print_lines
 
 app = typer.Typer(
     name="ewc",
+    cls=Group,
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -59,9 +61,9 @@ app.command("result")(analyses.result)
 app.command("figure")(figure.figure)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
-app.add_typer(sweep.app, name="sweeps")
-app.add_typer(keys.app, name="keys")
-app.add_typer(data.app, name="data")
+app.add_typer(sweep.app, name="sweeps", cls=Group)
+app.add_typer(keys.app, name="keys", cls=Group)
+app.add_typer(data.app, name="data", cls=Group)
 
 
 def _print_version(wanted: bool) -> None:

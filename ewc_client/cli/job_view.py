@@ -60,5 +60,11 @@ def _question(job: Job) -> str:
 
 
 def _with_options(kind: dict[str, object]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in kind.items() if name != "kind" and value is not None)
+    options = ", ".join(f"{name} {_option(value)}" for name, value in kind.items() if name != "kind" and value is not None)
     return str(kind.get("kind", "")) + (f" ({options})" if options else "")
+
+
+def _option(value: object) -> str:
+    if isinstance(value, dict):
+        return _with_options(value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

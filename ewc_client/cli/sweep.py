@@ -85,7 +85,7 @@ def sweep(
     _with_own_service(spec, output, save_best)
 
 
-@app.command("list")
+@app.command("ls")
 def list_sweeps(
     limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 20,
     url: UrlOption = None,

@@ -18,6 +18,7 @@ _SWEEP_SPEC = TypeAdapter(SweepSpec)
 _CHECKS = ("function-after", "function-before", "function-wrap")
 _BOUNDS = frozenset(
     {"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "allow_inf_nan", "extra_fields_behavior"}
+    | {"strict"}
 )
 _NO_SCHEMAS = frozenset({"cls", "default", "members", "metadata", "serialization"})
 
@@ -52,7 +53,8 @@ def lifted_job(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _reader(adapter: TypeAdapter[Any]) -> SchemaValidator:
-    return SchemaValidator(_without_rules(adapter.core_schema))
+    # Without the last argument the parts of a spec would be read by the validators of their classes, rules and all.
+    return SchemaValidator(_without_rules(adapter.core_schema), _use_prebuilt=False)
 
 
 def _without_rules(schema: Any) -> Any:

@@ -176,9 +176,8 @@ def _require_fit(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSpec,
         is_of_one_size = heads.kind is HeadKind.SHARED and not may_lack_classes
         differs = first[0] != shape[0] or (is_of_one_size and first[1] != shape[1])
         if differs:
-            hint = (
-                "; give heads.num_outputs where labels mean the same in all tasks and some lack classes" if is_of_one_size else ""
-            )
+            may_help = is_of_one_size and first[0] == shape[0]
+            hint = "; give heads.num_outputs where labels mean the same in all tasks and some lack classes" if may_help else ""
             raise ValueError(
                 f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, the first task "
                 f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]}; one network learns them all{hint}"
