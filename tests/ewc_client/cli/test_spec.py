@@ -79,7 +79,7 @@ def test_what_is_not_there_is_answered_with_what_is(ewc: Ewc, field: str, said: 
 def test_a_choice_that_is_not_there_is_answered_without_words_of_the_library(ewc: Ewc) -> None:
     run = ewc("spec", "--kind", "foo")
     assert run.status == 2
-    assert "Invalid value for '--kind': 'foo' is not one of 'supervised', " in run.err
+    assert "Invalid value for --kind: 'foo' is no kind of spec; there are supervised, " in run.err
     assert "Value error" not in run.err
 
 
