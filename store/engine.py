@@ -102,7 +102,7 @@ def _stored_json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise RowDamaged(f"a stored value is no JSON: {error}") from error
+        raise RowDamaged("a stored value is no JSON") from error
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
-from store.records import JobRecord, JobSummary, TransitionRecord
+from store.records import JobRecord, JobStanding, JobSummary, TransitionRecord
 from store.tables import JobRow, SwitchRow, TransitionRow
 
 SUBMITTED = "submitted"
@@ -37,6 +37,13 @@ def columns_of(record: type[JobSummary]) -> list[Any]:
     return [_FOUND_ELSEWHERE[name].label(name) if name in _FOUND_ELSEWHERE else getattr(JobRow, name) for name in names]
 
 
+STANDING = select(
+    JobRow.id,
+    JobRow.status,
+    JobRow.attempts_since_progress,
+    JobRow.last_event_seq,
+    JobRow.started_at.is_not(None).label("is_started"),
+).where(JobRow.id == bindparam("job_id"))
 # Asked at nearly every request: a statement that is made once is not put together anew, which takes longer than asking it.
 FIND = select(JobRow.id).where(JobRow.id == bindparam("job_id"), JobRow.owner == bindparam("owner"))
 TRANSITIONS = (
@@ -84,12 +91,20 @@ def job_record(row: RowMapping) -> JobRecord:
     return JobRecord(**_values(row))
 
 
+def job_standing(row: RowMapping) -> JobStanding:
+    """The record of a row with the columns of `STANDING`."""
+    return JobStanding(**{**row, "status": _status(row)})
+
+
 def _values(row: RowMapping) -> dict[str, Any]:
+    return {**row, "status": _status(row), "metadata": row["metadata"] or {}}
+
+
+def _status(row: RowMapping) -> JobStatus:
     try:
-        status = JobStatus(row["status"])
+        return JobStatus(row["status"])
     except ValueError as error:
-        raise RowDamaged(f"job {row['id']}: {error}") from error
-    return {**row, "status": status, "metadata": row["metadata"] or {}}
+        raise RowDamaged(f"the status of job {row['id']} is none of those there are") from error
 
 
 def planned_visits(spec: JobSpec) -> list[int]:
