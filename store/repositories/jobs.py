@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
-from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
+from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound, RowDamaged
 from ewc_core.specs import JobSpec, LearningSpec
 from store.base import UtcTime, db_now
+from store.driver_errors import driver_errors_translated
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
 from store.records import JobOrders, JobRecord, JobStanding, JobSummary, Page, TransitionRecord
@@ -210,10 +211,23 @@ class Jobs(Repository):
             data={"from": job.status.value, "to": requested.value, "reason": reason},
         )
 
-    def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
-        """The history of the job's states, oldest first."""
-        rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
-        return [TransitionRecord(**row) for row in rows]
+    def transitions(self, job_id: str) -> builtins.list[TransitionRecord | None]:
+        """The history of the job's states, oldest first; None stands for a move that cannot be read."""
+        try:
+            with driver_errors_translated():
+                rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
+                return [job_rows.transition_record(row) for row in rows]
+        except RowDamaged:
+            ids = self._connection.execute(job_rows.TRANSITION_IDS, {"job_id": job_id}).scalars().all()
+            return [self._transition(transition_id) for transition_id in ids]
+
+    def _transition(self, transition_id: int) -> TransitionRecord | None:
+        try:
+            with driver_errors_translated():
+                row = self._connection.execute(job_rows.TRANSITION, {"id": transition_id}).mappings().one()
+                return job_rows.transition_record(row)
+        except RowDamaged:
+            return None
 
     def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:
         """What the job's holder is to do; it learns of it with its next heartbeat."""
