@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from store.room import NotWritable
+from store.sqlite_file import DAMAGE_CODES
 
 _UNDEFINED_TABLE = "42P01"
 _POSTGRESQL_DAMAGE = ("XX001", "XX002")  # data_corrupted, index_corrupted
-_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def driver_errors_translated() -> Iterator[None]:
     Raises:
         RowDamaged: one value is no text, or no JSON.
         StoreDamaged: a page, an index or the whole file is not as it was written.
+        NotWritable: an SQLite file takes no writes.
         StoreUnavailable: the database cannot be reached, is full, or is not migrated.
     """
     try:
@@ -33,6 +35,8 @@ def driver_errors_translated() -> Iterator[None]:
             raise RowDamaged("a stored value is no JSON") from error
         if _is_damage(error):
             raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+            raise NotWritable(f"the database cannot be written: {_reason(error)}") from error
         if isinstance(error, OperationalError | InterfaceError | InternalError):
             raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
         if getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
@@ -42,7 +46,7 @@ def driver_errors_translated() -> Iterator[None]:
 
 def _is_damage(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", None)
-    is_of_sqlite = code is not None and code & 0xFF in _SQLITE_DAMAGE  # the rest of the code says which page or file
+    is_of_sqlite = code is not None and code & 0xFF in DAMAGE_CODES  # the rest of the code says which page or file
     return is_of_sqlite or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_DAMAGE
 
 

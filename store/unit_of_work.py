@@ -46,6 +46,7 @@ from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
+from store.room import require_room, require_room_on_server
 from store.sqlite_file import require_whole
 
 _NOW = select(db_now())
@@ -195,6 +196,22 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             require_whole(Path(str(self.engine.url.database)), is_suspect=self._damage_was_met)
             self._damage_was_met = False
+
+    def require_writable(self) -> None:
+        """Check that the database takes what is written. Nothing of the check stays.
+
+        Raises:
+            NotWritable: its disk is full, or it is read-only.
+            StoreUnavailable: it cannot be reached, or stays locked.
+        """
+        with self._errors_translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
+            with connection.begin() as transaction:
+                if connection.dialect.name == "postgresql":
+                    require_room_on_server(connection)
+                transaction.rollback()
+        if self.engine.dialect.name == "sqlite":
+            require_room(Path(str(self.engine.url.database)).absolute().parent)
 
     def schema_revision(self) -> str | None:
         """The migration that the database is at, or None before the first one."""

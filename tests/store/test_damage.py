@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from store import sqlite_file
 from store.queue import WakeUps
 from store.settings import StoreSettings
 from store.sweep import sweep
@@ -42,6 +43,12 @@ def test_a_whole_file_is_pinged_without_reading_it_through(opened, monkeypatch):
 def test_a_file_that_is_cut_in_half_is_damaged(opened, file):
     os.truncate(file, file.stat().st_size // 2)
     with pytest.raises(StoreDamaged):
+        opened.ping()
+
+
+def test_a_file_that_is_cut_to_nothing_is_damaged(opened, file):
+    os.truncate(file, 0)
+    with pytest.raises(StoreDamaged, match="empty"):
         opened.ping()
 
 
@@ -112,7 +119,7 @@ def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_
     database.close()
 
 
-def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, file, tmp_path):
+def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored_and_read_once(opened, file, tmp_path, monkeypatch):
     whole = file.read_bytes()
     with opened.engine.connect() as connection:
         root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'").scalar_one()
@@ -121,11 +128,16 @@ def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, 
         pages.seek((root - 1) * 4096)
         pages.write(bytes(4096))
     opened.ping()
+    reads = []
+    read_through = sqlite_file._read_through
+    monkeypatch.setattr(sqlite_file, "_read_through", lambda file: reads.append(file) or read_through(file))
     with pytest.raises(StoreDamaged), opened.read() as work:
         work.jobs.list(owner="alice", limit=5)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(StoreDamaged):
             opened.ping()
+    assert len(reads) == 1
     (tmp_path / "restored").write_bytes(whole)
     (tmp_path / "restored").replace(file)
     opened.ping()
+    assert len(reads) == 2
