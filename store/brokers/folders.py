@@ -13,6 +13,7 @@ import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -37,8 +38,9 @@ def folders_of(broker_dir: Path) -> dict[str, Path]:
 def make(broker_dir: Path) -> None:
     """Make what is missing of the folders that are always there. State directory and broker are for their user alone; those
     that are there stay as they are."""
-    for folder in (broker_dir.parent, broker_dir):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # what is no folder is told by its part that cannot be made
+        broker_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    broker_dir.mkdir(mode=0o700, exist_ok=True)
     for name in ("messages", "processed"):
         folders_of(broker_dir)[name].mkdir(exist_ok=True)
 
