@@ -277,7 +277,7 @@ class JobRunner:
         log.warning("job %s failed: %s", self._fence.job_id, error)
         details = {"code": error.code, "message": str(error), "retryable": error.retryable}
         with self._database.fenced(self._fence) as work:
-            job = work.jobs.summary(self._fence.job_id, lock=True)
+            job = work.jobs.standing(self._fence.job_id, lock=True)
             if job.status == JobStatus.CANCELLING:
                 self._move(work, JobStatus.CANCELLED, "cancelled")
                 return
@@ -286,8 +286,8 @@ class JobRunner:
                 job.id, JobStatus.FAILED, reason=error.code, actor=self._fence.worker_id, epoch=self._fence.epoch, error=details
             )
 
-    def _move(self, work: Work, to: JobStatus, reason: str) -> JobSummary:
-        return work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
+    def _move(self, work: Work, to: JobStatus, reason: str) -> None:
+        work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
 
 
 def _visit_of(work: Work, switch: SwitchRecord) -> Visit:
