@@ -138,8 +138,9 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             core.RowDamaged,
             500,
             "Record damaged",
-            "A value in the database is not what was written. The operator finds which in the log, by the request id. "
-            "Lists of jobs and sweeps leave such a record out.",
+            "A value in the database is not what was written. No retry can help: submit the spec again as a new job, or have the "
+            "operator restore the database from a backup (the log tells what is damaged, by the request id). Lists of jobs and "
+            "sweeps leave such a record out.",
         ),
         _of(
             core.StoreDamaged,

@@ -230,9 +230,16 @@ class BlobCorrupt(RecordError):
 
 
 class RowDamaged(RecordError):
-    """A stored value is not what its column holds: text that is no JSON, for instance."""
+    """A stored value is not what its column holds: text that is no JSON, for instance. `what` says which kind of value and shows
+    nothing of it."""
 
     code = "row_damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the record is damaged: {what}. No retry can help. Submit the spec again as a new job, or have the operator restore "
+            "the database from a backup"
+        )
 
 
 class StoreUnavailable(EwcError):

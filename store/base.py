@@ -69,7 +69,7 @@ class UtcTime(TypeDecorator[datetime]):
             try:
                 return read(stored)
             except (TypeError, ValueError) as error:
-                raise RowDamaged(f"a stored value is no time: {error}") from error
+                raise RowDamaged("a stored value is no time") from error
 
         return read_or_say_damaged
 

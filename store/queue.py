@@ -78,7 +78,15 @@ class WakeUps:
             raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent for job {job_id}: {error}") from error
 
     def ping(self) -> None:
-        """Raises StoreUnavailable when the broker cannot be reached."""
+        """Check that messages can be sent, without sending one.
+
+        Raises:
+            NotWritable: the folders of a filesystem broker cannot be written.
+            StoreUnavailable: the broker cannot be reached.
+        """
+        if self._broker_dir is not None:
+            folders.require_writable(self._broker_dir)
+            return
         broken = self._broker_errors()
         try:
             with self._app.connection_for_write() as connection:
@@ -110,8 +118,7 @@ def _transport_options(broker_url: str, broker_dir: Path) -> dict[str, Any]:
         }
     if not _is_filesystem(broker_url):
         return {}
-    for name in ("messages", "processed"):
-        folders.folders_of(broker_dir)[name].mkdir(parents=True, exist_ok=True)
+    folders.make(broker_dir)
     return {"broker_dir": str(broker_dir), "polling_interval": 0.1}
 
 

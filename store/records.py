@@ -96,6 +96,17 @@ class JobRecord(JobSummary):
 
 
 @dataclass(frozen=True)
+class JobStanding:
+    """What a job's moves depend on. Nothing of its spec is read for it, so a job whose spec is damaged can still be moved."""
+
+    id: str
+    status: JobStatus
+    attempts_since_progress: int
+    last_event_seq: int
+    is_started: bool
+
+
+@dataclass(frozen=True)
 class JobOrders:
     """What a job's holder asks for again and again: what its owner wants, and whether the row has changed."""
 

@@ -73,7 +73,7 @@ def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobSta
         try:
             with database.write() as work:
                 # The holder may have come back, or the job may have moved on, since the list was read.
-                if work.leases.revoke(lease) and work.jobs.summary(lease.job_id).status is lease.status:
+                if work.leases.revoke(lease) and work.jobs.standing(lease.job_id).status is lease.status:
                     settled[_settle(work, lease, max_attempts)].append(lease.job_id)
         except RowDamaged as error:  # the other jobs go on
             _say_damaged(lease.job_id, str(error))

@@ -15,7 +15,6 @@ write transaction holds the one write lock of the file from its first statement.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
-from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from ewc_core.errors import StoreDamaged
 from store.base import db_now
+from store.driver_errors import driver_errors_translated
 from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
 from store.records import Fence
 from store.repositories.api_keys import ApiKeys
@@ -47,6 +46,7 @@ from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
+from store.room import require_room, require_room_on_server
 from store.sqlite_file import require_whole
 
 _NOW = select(db_now())
@@ -197,6 +197,22 @@ class Database:
             require_whole(Path(str(self.engine.url.database)), is_suspect=self._damage_was_met)
             self._damage_was_met = False
 
+    def require_writable(self) -> None:
+        """Check that the database takes what is written. Nothing of the check stays.
+
+        Raises:
+            NotWritable: its disk is full, or it is read-only.
+            StoreUnavailable: it cannot be reached, or stays locked.
+        """
+        with self._errors_translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
+            with connection.begin() as transaction:
+                if connection.dialect.name == "postgresql":
+                    require_room_on_server(connection)
+                transaction.rollback()
+        if self.engine.dialect.name == "sqlite":
+            require_room(Path(str(self.engine.url.database)).absolute().parent)
+
     def schema_revision(self) -> str | None:
         """The migration that the database is at, or None before the first one."""
         with self._errors_translated(), self.engine.connect() as connection:
@@ -211,41 +227,8 @@ class Database:
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
         try:
-            with _driver_errors_translated():
+            with driver_errors_translated():
                 yield
         except StoreDamaged:
             self._damage_was_met = True
             raise
-
-
-@contextmanager
-def _driver_errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if "Could not decode to UTF-8" in str(error.orig):  # SQLite's driver has no code for it
-            raise RowDamaged(f"a stored value is no text: {_reason(error)}") from error
-        if "malformed JSON" in str(error.orig):  # nor for a document that its own functions cannot read
-            raise RowDamaged("a stored value is no JSON") from error
-        if _is_damage(error):
-            raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
-        if isinstance(error, OperationalError | InterfaceError | InternalError):
-            raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
-        if getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
-            raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
-        raise
-
-
-_UNDEFINED_TABLE = "42P01"
-_POSTGRESQL_DAMAGE = ("XX001", "XX002")  # data_corrupted, index_corrupted
-_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _is_damage(error: DBAPIError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    is_of_sqlite = code is not None and code & 0xFF in _SQLITE_DAMAGE  # the rest of the code says which page or file
-    return is_of_sqlite or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_DAMAGE
-
-
-def _reason(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
 from store.job_states import HELD, DesiredState, JobStatus
-from store.records import Fence, JobOrders, JobSummary
+from store.records import Fence, JobOrders, JobStanding
 from store.unit_of_work import Database, Work
 from worker import exit_codes
 from worker.settings import WorkerSettings
@@ -116,7 +116,7 @@ class Supervisor:
             log.warning("job %s: trainer left with %s", fence.job_id, _describe(status))
         try:
             with self._database.fenced(fence) as work:
-                job = work.jobs.summary(fence.job_id, lock=True)
+                job = work.jobs.standing(fence.job_id, lock=True)
                 again = False
                 # Code of users can end the process with any status: only the record says whether the job is settled.
                 if status != exit_codes.SETTLED or job.status in HELD:
@@ -126,7 +126,7 @@ class Supervisor:
         except Fenced:
             return False
 
-    def _settle_crash(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
+    def _settle_crash(self, work: Work, job: JobStanding, fence: Fence, status: int, last_words: str) -> bool:
         def move(to: JobStatus, reason: str, error: dict[str, Any] | None = None) -> None:
             work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
 
@@ -138,7 +138,7 @@ class Supervisor:
             return self._settle_running(work, job, fence, status, last_words)
         return False
 
-    def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
+    def _settle_running(self, work: Work, job: JobStanding, fence: Fence, status: int, last_words: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
         crashed = status in (exit_codes.CRASHED, exit_codes.SETTLED)

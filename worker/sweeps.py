@@ -14,7 +14,7 @@ from functools import cache
 from statistics import fmean
 from typing import Any
 
-from ewc_core.errors import SpecError, StoreUnavailable
+from ewc_core.errors import RowDamaged, SpecError, StoreUnavailable
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.sweep.proposer import Trial, next_number, propose
 from store.job_states import FINISHED, JobStatus
@@ -167,7 +167,10 @@ def _all_failed(work: Work, sweep_id: str) -> dict[str, Any]:
     """No trial has a score: the error of the last one stands for all."""
     trials = work.sweeps.trials(sweep_id)
     last = max(trials, key=lambda trial: (trial.finished_at or trial.created_at, trial.number))
-    job = work.jobs.summary(last.job_id)
-    why = job.error["message"] if job.error is not None else f"it {job.status.value}, with no score that is defined"
-    message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {job.id}: {why}"
-    return {"code": "no_trial_succeeded", "message": message, "job_id": job.id}
+    try:
+        job = work.jobs.summary(last.job_id)
+        why = job.error["message"] if job.error is not None else f"it {job.status.value}, with no score that is defined"
+    except RowDamaged as error:
+        why = str(error)
+    message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {last.job_id}: {why}"
+    return {"code": "no_trial_succeeded", "message": message, "job_id": last.job_id}

@@ -72,7 +72,7 @@ def moves_from(status: JobStatus) -> list[str]:
     return [move.value for move in Move if status in TARGETS[move]]
 
 
-def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> JobSummary:
+def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> None:
     """Move the caller's job.
 
     Raises:
@@ -83,7 +83,6 @@ def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> JobSummary
     target = TARGETS[move].get(job.status)
     if target is None:
         raise MoveNotAllowed(job, move)
-    moved = work.jobs.transition(job_id, target, reason=f"{move.value}_requested", actor=caller.actor)
+    work.jobs.transition(job_id, target, reason=f"{move.value}_requested", actor=caller.actor)
     if target in _DESIRED:
         work.jobs.set_desired_state(job_id, _DESIRED[target])
-    return moved

@@ -12,6 +12,7 @@ from api.jobs.needs import require_needs
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
 from api.readable import stored_values
 from api.root_path import public_path
+from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec
 from store.job_states import HELD
 from store.records import EventRecord, JobRecord, JobSummary
@@ -47,14 +48,18 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
 
 def job_body(work: Work, job: JobRecord) -> Job:
     """The job as the service shows it."""
+    moves = work.jobs.transitions(job.id)
+    warnings = [_warning(event) for event in work.events.warnings(job.id)]
+    if None in moves:
+        warnings.append(_lost_moves(job, moves.count(None)))
     with stored_values(job.id):
         return Job(
             **_summary(job),
             queue_position=work.jobs.queue_position(job),
             spec=job.stored_spec,
-            warnings=[_warning(event) for event in work.events.warnings(job.id)],
+            warnings=warnings,
             lease=_lease(work, job),
-            transitions=[Transition.model_validate(vars(move)) for move in work.jobs.transitions(job.id)],
+            transitions=[Transition.model_validate(vars(move)) for move in moves if move is not None],
         )
 
 
@@ -86,6 +91,13 @@ def _links(job: JobSummary) -> dict[str, str]:
 def _warning(event: EventRecord) -> JobWarning:
     code, visit_index = str(event.data.get("code", "unknown")), event.data.get("visit_index")
     return JobWarning(code=code, message=event.message, visit_index=visit_index, at=event.at)
+
+
+def _lost_moves(job: JobRecord, num: int) -> JobWarning:
+    message = (
+        f"{num} of the job's moves cannot be read, because their record is damaged, and {'is' if num == 1 else 'are'} left out"
+    )
+    return JobWarning(code=RowDamaged.code, message=message, visit_index=None, at=job.updated_at)
 
 
 def _lease(work: Work, job: JobRecord) -> Lease | None:

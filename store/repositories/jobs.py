@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
-from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
+from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound, RowDamaged
 from ewc_core.specs import JobSpec
 from store.base import UtcTime, db_now
+from store.driver_errors import driver_errors_translated
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
-from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
+from store.records import JobOrders, JobRecord, JobStanding, JobSummary, Page, TransitionRecord
 from store.repositories import job_rows
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
@@ -69,6 +70,18 @@ class Jobs(Repository):
     def summary(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobSummary:
         """As `get`, without the spec, which may be large."""
         return job_rows.job_summary(self._one(job_id, with_spec=False, owner=owner, lock=lock))
+
+    def standing(self, job_id: str, *, lock: bool = False) -> JobStanding:
+        """What the job's moves depend on; with `lock` nobody else can change it until this transaction ends.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        query = job_rows.STANDING.with_for_update() if lock else job_rows.STANDING
+        row = self._connection.execute(query, {"job_id": job_id}).mappings().one_or_none()
+        if row is None:
+            raise NotFound("job", job_id)
+        return job_rows.job_standing(row)
 
     def require(self, job_id: str, *, owner: str) -> None:
         """Raises NotFound when the owner has no such job."""
@@ -169,7 +182,7 @@ class Jobs(Repository):
         actor: str,
         epoch: int | None = None,
         error: Mapping[str, Any] | None = None,
-    ) -> JobSummary:
+    ) -> None:
         """Move a job to another state, with its history and its event.
 
         Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
@@ -181,7 +194,7 @@ class Jobs(Repository):
             NotFound: there is no such job.
         """
         requested = JobStatus(to)
-        job = self.summary(job_id, lock=True)
+        job = self.standing(job_id, lock=True)
         if not is_allowed(job.status, requested):
             raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
         changes = self._changes_of_move(job, requested, reason, error)
@@ -196,12 +209,24 @@ class Jobs(Repository):
             message=f"{job.status.value} -> {requested.value}: {reason}",
             data={"from": job.status.value, "to": requested.value, "reason": reason},
         )
-        return self.summary(job_id)
 
-    def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
-        """The history of the job's states, oldest first."""
-        rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
-        return [TransitionRecord(**row) for row in rows]
+    def transitions(self, job_id: str) -> builtins.list[TransitionRecord | None]:
+        """The history of the job's states, oldest first; None stands for a move that cannot be read."""
+        try:
+            with driver_errors_translated():
+                rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
+                return [job_rows.transition_record(row) for row in rows]
+        except RowDamaged:
+            ids = self._connection.execute(job_rows.TRANSITION_IDS, {"job_id": job_id}).scalars().all()
+            return [self._transition(transition_id) for transition_id in ids]
+
+    def _transition(self, transition_id: int) -> TransitionRecord | None:
+        try:
+            with driver_errors_translated():
+                row = self._connection.execute(job_rows.TRANSITION, {"id": transition_id}).mappings().one()
+                return job_rows.transition_record(row)
+        except RowDamaged:
+            return None
 
     def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:
         """What the job's holder is to do; it learns of it with its next heartbeat."""
@@ -269,14 +294,14 @@ class Jobs(Repository):
         counted = {row.status: row.num_jobs for row in self._connection.execute(query)}
         return {status.value: counted.get(status.value, 0) for status in JobStatus}
 
-    def _changes_of_move(self, job: JobSummary, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _changes_of_move(self, job: JobStanding, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
         changes: dict[str, Any] = {
             "status": to.value,
             "status_reason": reason,
             "error": None if error is None else dict(error),
             "finished_at": self._now if to in FINISHED else None,
         }
-        if to is JobStatus.RUNNING and job.started_at is None:
+        if to is JobStatus.RUNNING and not job.is_started:
             changes["started_at"] = self._now
         if to is JobStatus.QUEUED:
             changes.update(woken_at=None, num_wake_ups=0)

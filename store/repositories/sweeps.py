@@ -17,6 +17,7 @@ from store.ids import new_id
 from store.job_states import JobStatus
 from store.records import Page
 from store.repositories.repository import Repository
+from store.repositories.tasks import stored_digests
 from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
 from store.tables import JobRow, SweepRow, TaskRow, TrialRow
 from store.tables.sweeps import TRIAL_STATUSES
@@ -102,12 +103,16 @@ class Sweeps(Repository):
 
     def digests(self, job_id: str) -> dict[str, str]:
         """SHA-256 by name of all data that the trials of the job's sweep have read, as the earliest trial read them; nothing for
-        a job that is no trial."""
+        a job that is no trial.
+
+        Raises:
+            RowDamaged: what was noted is of another shape.
+        """
         own = aliased(TrialRow)
-        query = select(TaskRow.data["digests"]).join(TrialRow, TrialRow.job_id == TaskRow.job_id)
+        query = select(TaskRow.data).join(TrialRow, TrialRow.job_id == TaskRow.job_id)
         query = query.join(own, own.sweep_id == TrialRow.sweep_id).where(own.job_id == job_id, TaskRow.data.is_not(None))
         rows = self._connection.execute(query.order_by(TrialRow.number.desc())).scalars()
-        return {digest["name"]: digest["sha256"] for digests in rows for digest in digests}
+        return stored_digests(rows)
 
     def add_trial(self, sweep_id: str, *, number: int, job_id: str, parameters: Mapping[str, Scalar]) -> None:
         """A setting is being tried, as this job."""

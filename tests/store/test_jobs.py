@@ -99,10 +99,12 @@ def test_a_cursor_that_names_none_of_the_owners_jobs_is_refused(database, direct
 def test_a_move_writes_history_event_and_times(database, job):
     with database.write() as work:
         work.jobs.transition(job.id, "starting", reason="claimed", actor="wrk_1", epoch=1)
-        running = work.jobs.transition(job.id, "running", reason="trainer_started", actor="wrk_1", epoch=1)
+        work.jobs.transition(job.id, "running", reason="trainer_started", actor="wrk_1", epoch=1)
+        running = work.jobs.summary(job.id)
         assert running.started_at is not None
         error = {"code": "non_finite", "message": "loss is NaN"}
-        failed = work.jobs.transition(job.id, JobStatus.FAILED, reason="non_finite", actor="wrk_1", epoch=1, error=error)
+        work.jobs.transition(job.id, JobStatus.FAILED, reason="non_finite", actor="wrk_1", epoch=1, error=error)
+        failed = work.jobs.summary(job.id)
     assert (failed.status, failed.status_reason, failed.error) == ("failed", "non_finite", error)
     assert failed.finished_at is not None
     assert failed.started_at == running.started_at
@@ -124,7 +126,8 @@ def test_retrying_a_failed_job_forgets_its_error_and_its_fruitless_attempts(data
     claim(database, job.id)
     with database.write() as work:
         work.jobs.transition(job.id, "failed", reason="worker_lost", actor="sweeper", error={"code": "worker_lost"})
-        retried = work.jobs.transition(job.id, "queued", reason="retried", actor=OWNER)
+        work.jobs.transition(job.id, "queued", reason="retried", actor=OWNER)
+        retried = work.jobs.summary(job.id)
     assert (retried.error, retried.finished_at, retried.attempts_since_progress, retried.attempt) == (None, None, 0, 1)
 
 
@@ -150,7 +153,8 @@ def test_only_the_moves_of_the_table_are_made_and_a_refusal_names_them(database,
         execute(database, "UPDATE jobs SET status = :status", status=current.value)
         with database.write() as work:
             if requested.value in allowed:
-                assert work.jobs.transition(job.id, requested, reason="test", actor="test").status is requested
+                work.jobs.transition(job.id, requested, reason="test", actor="test")
+                assert work.jobs.summary(job.id).status is requested
                 continue
             with pytest.raises(IllegalTransition) as refused:
                 work.jobs.transition(job.id, requested, reason="test", actor="test")
@@ -164,7 +168,8 @@ def test_only_the_moves_of_the_table_are_made_and_a_refusal_names_them(database,
 def test_coming_to_rest_withdraws_what_was_asked_of_the_holder(database, job, start, rest):
     execute(database, "UPDATE jobs SET status = :status, desired_state = 'pause'", status=start)
     with database.write() as work:
-        assert work.jobs.transition(job.id, rest, reason="test", actor="test").desired_state == "run"
+        work.jobs.transition(job.id, rest, reason="test", actor="test")
+        assert work.jobs.summary(job.id).desired_state == "run"
 
 
 def test_progress_result_and_stream_are_recorded(database, job):
