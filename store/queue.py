@@ -56,7 +56,7 @@ class WakeUps:
         """Nothing is connected yet; the folders of a filesystem broker are made."""
         self._broker_dir = broker_dir if _is_filesystem(broker_url) else None
         settings = celery_settings(broker_url, broker_dir)
-        # A sender gives up at once instead of waiting for the broker: the sweeper sends what was not sent.
+        # A sender gives up at once instead of waiting for the broker: the reaper sends what was not sent.
         options = {**settings["broker_transport_options"], "max_retries": 0, "interval_start": 0}
         if _is_redis(broker_url):
             options["socket_timeout"] = CONNECT_SECONDS
@@ -68,7 +68,7 @@ class WakeUps:
         """Tell the workers that a job is due. Call it after the commit that made it so.
 
         Raises:
-            StoreUnavailable: the broker cannot be reached. The job stays queued, and a sweep wakes it later; the
+            StoreUnavailable: the broker cannot be reached. The job stays queued, and the reaper wakes it later; the
                 caller decides whether anybody has to know.
         """
         broken = self._broker_errors()

@@ -1,4 +1,4 @@
-"""`python -m worker`: sweeps the record and keeps one Celery worker alive until it is asked to stop."""
+"""`python -m worker`: reaps and keeps one Celery worker alive until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from ewc_core.errors import StoreUnavailable
 from store.log_lines import log_to_stderr
 from store.queue import CPU_QUEUE, WakeUps
+from store.reaper import reap
 from store.settings import refused_settings
-from store.sweep import sweep
 from store.termination import heed_sigterm
 from store.trouble import Trouble
 from store.unit_of_work import Database
@@ -66,15 +66,15 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     celery, watchdog, worker_id = CeleryProcess(settings), Watchdog(settings), new_worker_id()
-    trouble, is_new, next_sweep = Trouble(log, "sweeps"), False, 0.0
+    trouble, is_new, next_pass = Trouble(log, "passes of the reaper"), False, 0.0
     while not stop.wait(_LOOK_SECONDS):
         try:
             is_started = celery.keep_alive()
             is_new = is_new or is_started
-            if not is_started and time.monotonic() < next_sweep:
+            if not is_started and time.monotonic() < next_pass:
                 continue
-            next_sweep = time.monotonic() + settings.sweep_seconds
-            _sweep_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
+            next_pass = time.monotonic() + settings.reap_seconds
+            _pass_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
             is_new = False
             if celery.pid is not None and watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
                 log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
@@ -87,14 +87,12 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
     return 0
 
 
-def _sweep_once(
-    database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str, *, wake_everything: bool
-) -> None:
+def _pass_once(database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str, *, wake_everything: bool) -> None:
     with database.write() as work:
         work.workers.beat(worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots)
         if wake_everything:  # messages that a dead Celery process had reserved are lost
             work.jobs.reset_wake_ups()
-    sweep(database, wake_ups, settings=settings)
+    reap(database, wake_ups, settings=settings)
     advance(database, wake_ups)
 
 

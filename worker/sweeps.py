@@ -32,7 +32,7 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
     """Move every running sweep on as far as it goes now; the jobs that were queued. Wake-ups are sent after the commit.
 
     Raises:
-        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the next sweep of the record.
+        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the reaper.
     """
     with database.read() as work:
         running = work.sweeps.running()
@@ -48,7 +48,7 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
         try:
             wake_ups.publish(job_id)
         except StoreUnavailable as error:
-            log.warning("job %s is queued, and the sweeper will wake it: %s", job_id, error)
+            log.warning("job %s is queued, and the reaper will wake it: %s", job_id, error)
             break
         with database.write() as work:
             work.jobs.mark_woken(job_id)

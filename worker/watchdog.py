@@ -41,7 +41,7 @@ class Watchdog:
         self._has_listened: int | None = None
 
     def is_deaf(self, database: Database, celery_pid: int, *, has_asked: bool) -> bool:
-        """To be called with every sweep; `has_asked` since the last call.
+        """To be called with every pass of the reaper; `has_asked` since the last call.
 
         Raises:
             StoreUnavailable: the database cannot be used.

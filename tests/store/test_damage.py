@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
 from store.queue import WakeUps
+from store.reaper import reap
 from store.settings import StoreSettings
-from store.sweep import sweep
 from store.unit_of_work import Database
 from tests.store.conftest import claim, execute, expire_lease, make_job
 
@@ -79,7 +79,7 @@ def test_a_damaged_row_is_named_and_the_others_are_settled(sqlite_url, tmp_path)
         with pytest.raises(RowDamaged, match="no JSON"), database.read() as work:
             work.jobs.get(broken)
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    assert reap(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
     wake_ups.close()
     database.close()
 
@@ -105,7 +105,7 @@ def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_
     with pytest.raises(RowDamaged), database.read() as work:
         work.jobs.get(broken)
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    assert reap(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
     wake_ups.close()
     database.close()
 

@@ -123,7 +123,7 @@ def test_a_move_writes_history_event_and_times(database, job):
 def test_retrying_a_failed_job_forgets_its_error_and_its_fruitless_attempts(database, job):
     claim(database, job.id)
     with database.write() as work:
-        work.jobs.transition(job.id, "failed", reason="worker_lost", actor="sweeper", error={"code": "worker_lost"})
+        work.jobs.transition(job.id, "failed", reason="worker_lost", actor="reaper", error={"code": "worker_lost"})
         retried = work.jobs.transition(job.id, "queued", reason="retried", actor=OWNER)
     assert (retried.error, retried.finished_at, retried.attempts_since_progress, retried.attempt) == (None, None, 0, 1)
 

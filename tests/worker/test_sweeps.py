@@ -196,7 +196,7 @@ def test_whoever_goes_on_with_the_record_tries_what_the_core_alone_would_have_tr
     assert [trial.parameters for trial in look(database, sweep_id)[1]] == [trial.parameters for trial in expected]
 
 
-def test_without_a_broker_the_jobs_wait_for_the_sweeper(database, tmp_path):
+def test_without_a_broker_the_jobs_wait_for_the_reaper(database, tmp_path):
     nobody = WakeUps(f"redis://127.0.0.1:{free_port()}/0", tmp_path)
     start(database, sweep(max_parallel=2))
     queued = advance(database, nobody)
