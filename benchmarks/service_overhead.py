@@ -92,7 +92,7 @@ def _through_the_service(spec: SupervisedSpec, data_dir: Path | None) -> tuple[f
     with tempfile.TemporaryDirectory() as directory, _worker(Path(directory), data_dir) as (database, wake_ups):
         with database.write() as work:
             job = work.jobs.create(spec, owner="benchmark")
-        wake_ups.publish(job.id)
+        wake_ups.publish()
         while True:
             with database.read() as work:
                 now = work.jobs.get(job.id)

@@ -42,8 +42,8 @@ def reap(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> R
     """One pass. Any number of processes may reap at once: each change checks again, under the job's lock, what it changes.
 
     Jobs with an expired lease go back to the queue, or fail as `worker_lost` after too many attempts without progress;
-    those that were being cancelled or paused are cancelled or paused. Jobs that wait for a worker too long are woken
-    again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
+    those that were being cancelled or paused are cancelled or paused. While jobs wait for a worker too long, the workers
+    are woken again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
 
     Raises:
         StoreUnavailable: the database cannot be used. A broker that cannot be reached is reported instead.
@@ -112,20 +112,20 @@ def _outcome(lease: ExpiredLease, max_attempts: int) -> tuple[JobStatus, str]:
 
 
 def _wake_due_jobs(database: Database, wake_ups: WakeUps) -> tuple[list[str], str | None]:
-    woken: list[str] = []
+    """One look is enough for all of them: whoever claims a job sends the next look while there is more for a free slot."""
     with database.read() as work:
-        due = work.jobs.due_for_wake_up()
-    for job_id in due:
-        try:
-            wake_ups.publish(job_id)
-        except StoreUnavailable as error:
-            _wake_up_trouble.is_met(error.__cause__ if isinstance(error.__cause__, Exception) else error)
-            return woken, str(error)
-        with database.write() as work:
-            work.jobs.mark_woken(job_id)
-        woken.append(job_id)
-        _wake_up_trouble.is_over()
-    return woken, None
+        due = work.queue.due_for_wake_up()
+    if not due:
+        return [], None
+    try:
+        wake_ups.publish()
+    except StoreUnavailable as error:
+        _wake_up_trouble.is_met(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        return [], str(error)
+    with database.write() as work:
+        work.queue.mark_woken(due)
+    _wake_up_trouble.is_over()
+    return due, None
 
 
 def _collect_blobs(database: Database) -> int:

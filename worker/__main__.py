@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,14 +14,15 @@ from pydantic import ValidationError
 
 from ewc_core.errors import StoreUnavailable
 from store.log_lines import log_to_stderr
-from store.queue import CPU_QUEUE, WakeUps
+from store.queue import WakeUps
 from store.reaper import reap
 from store.settings import refused_settings
 from store.termination import heed_sigterm
 from store.trouble import Trouble
 from store.unit_of_work import Database
 from worker.celery_process import CeleryProcess
-from worker.settings import WorkerSettings, new_worker_id
+from worker.enrolment import Enrolment
+from worker.settings import WorkerSettings
 from worker.sweeps import advance
 from worker.watchdog import Watchdog
 
@@ -65,7 +64,7 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    celery, watchdog, worker_id = CeleryProcess(settings), Watchdog(settings), new_worker_id()
+    celery, watchdog, enrolment = CeleryProcess(settings), Watchdog(settings), Enrolment(database, settings)
     trouble, is_new, next_pass = Trouble(log, "passes of the reaper"), False, 0.0
     while not stop.wait(_LOOK_SECONDS):
         try:
@@ -74,8 +73,10 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
             if not is_started and time.monotonic() < next_pass:
                 continue
             next_pass = time.monotonic() + settings.reap_seconds
-            _pass_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
+            enrolment.renew(celery.pid, wake_everything=is_new)
             is_new = False
+            reap(database, wake_ups, settings=settings)
+            advance(database, wake_ups)
             if celery.pid is not None and watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
                 log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
                 celery.stop()
@@ -83,26 +84,12 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
         except Exception as error:  # noqa: BLE001 (whatever one pass meets, the next one may heal; dying heals nothing)
             trouble.is_met(error)
     celery.stop()
-    _say_goodbye(database, worker_id)
-    return 0
-
-
-def _pass_once(database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str, *, wake_everything: bool) -> None:
-    with database.write() as work:
-        work.workers.beat(worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots)
-        if wake_everything:  # messages that a dead Celery process had reserved are lost
-            work.jobs.reset_wake_ups()
-    reap(database, wake_ups, settings=settings)
-    advance(database, wake_ups)
-
-
-def _say_goodbye(database: Database, worker_id: str) -> None:
     try:
-        with database.write() as work:
-            work.workers.remove(worker_id)
+        enrolment.end()
     except StoreUnavailable as error:
         log.warning("could not sign off: %s", error)
     database.close()
+    return 0
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def get(
     """One job. For polling, send the ETag back as If-None-Match."""
     with services.database.read() as work:
         job = work.jobs.get(job_id, owner=caller.owner)
-        position = work.jobs.queue_position(job)  # of all that is shown, this alone changes without the job
+        position = work.queue.position(job)  # of all that is shown, this alone changes without the job
         tag = quoted(str(job.version) if position is None else f"{job.version}-{position}")
         if if_none_match is not None and matches(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})

@@ -53,7 +53,7 @@ def job_body(work: Work, job: JobRecord) -> Job:
     with stored_values(job.id):
         return Job(
             **_summary(job),
-            queue_position=work.jobs.queue_position(job),
+            queue_position=work.queue.position(job),
             spec=job.stored_spec,
             warnings=[_warning(event) for event in work.events.warnings(job.id)],
             lease=_lease(work, job),

@@ -33,6 +33,7 @@ from ewc_core.specs.datasets import (
     dataset_title,
 )
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask, Reference
+from ewc_core.specs.execution import SLOT_BY_KIND, ExecutionSpec, Priority, Slot
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.job import JOB_SPEC, JobSpec, LearningSpec
 from ewc_core.specs.method import (
@@ -62,6 +63,7 @@ from ewc_core.specs.training import OptimiserName, TrainingSpec
 __all__ = [
     "DATASETS",
     "JOB_SPEC",
+    "SLOT_BY_KIND",
     "AgentSpec",
     "AnalysisQuestion",
     "AnalysisSpec",
@@ -82,6 +84,7 @@ __all__ = [
     "EnvironmentSpec",
     "EwcMethod",
     "EwcRule",
+    "ExecutionSpec",
     "ExplicitSchedule",
     "FisherEstimator",
     "FlatInference",
@@ -117,6 +120,7 @@ __all__ = [
     "PlainTask",
     "PluginDataset",
     "PluginNetworkSpec",
+    "Priority",
     "QFisherSpec",
     "QNetworkSpec",
     "Reference",
@@ -128,6 +132,7 @@ __all__ = [
     "SearchRange",
     "Segment",
     "SiMethod",
+    "Slot",
     "Spec",
     "SplitTask",
     "SupervisedSpec",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.supervised import JobName, Metadata
 
 TaskIndex = Annotated[int, Field(ge=0, le=9999)]
@@ -78,6 +79,7 @@ class AnalysisSpec(Spec):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     job_id: Annotated[str, Field(min_length=1, max_length=64)]
     question: AnalysisQuestion
     metadata: Metadata = Field(default={}, max_length=16)

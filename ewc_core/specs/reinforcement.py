@@ -11,6 +11,7 @@ from ewc_core.errors import SpecError
 from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec, check_replay_memory
 from ewc_core.specs.base import Spec
 from ewc_core.specs.environments import EnvironmentSpec, check_environments_fit, frame_bytes
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.method import Lambda, NaiveMethod, PenaltyStep
 from ewc_core.specs.schedule import ScheduleSpec, Segment, check_schedule, segments_of
 from ewc_core.specs.supervised import MAX_TASKS, JobName, Metadata
@@ -76,6 +77,7 @@ class ReinforcementSpec(Spec):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     network: QNetworkSpec
     agent: AgentSpec
     method: GameMethodSpec

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
 from ewc_core.specs.base import Spec
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.method import DropoutMethod, MethodSpec
 from ewc_core.specs.network import MAX_PARAMETERS, MLPSpec, NetworkSpec, PluginNetworkSpec, count_parameters
@@ -43,6 +44,7 @@ class SupervisedSpec(Spec):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     network: NetworkSpec = MLPSpec()
     heads: HeadSpec = HeadSpec()
     training: TrainingSpec = TrainingSpec()

@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_
 
 from ewc_core.errors import RowDamaged
-from ewc_core.specs import JobSpec, LearningSpec, ReinforcementSpec
+from ewc_core.specs import SLOT_BY_KIND, JobSpec, LearningSpec, ReinforcementSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
 from store.records import JobRecord, JobSummary, TransitionRecord
 from store.tables import JobRow, SwitchRow, TransitionRow
 
 SUBMITTED = "submitted"
+CPU = "cpu"
+"""The device of every job and of every worker, so far."""
 
 _OF_JOB = SwitchRow.job_id == JobRow.id
 _NUM_VISITS = select(func.coalesce(func.max(SwitchRow.visit_index) + 1, 0)).where(_OF_JOB).scalar_subquery()
@@ -119,6 +121,11 @@ def new_job_row(
         "request_id": request_id,
         "version": 1,
         "num_wake_ups": 0,
+        "device": CPU,
+        "memory_bytes": spec.execution.memory_bytes,
+        "labels": sorted(set(spec.execution.labels)),
+        "priority": spec.execution.priority,
+        "slot": SLOT_BY_KIND[spec.kind].value,
         "created_at": now,
         "updated_at": now,
     }

@@ -118,7 +118,7 @@ def test_a_broker_that_is_down_is_reported_and_the_rest_is_still_done(database, 
     assert (report.requeued, report.woken) == ((held.id,), ())
     assert "cannot be reached" in report.broker_error
     with database.read() as work:
-        assert work.jobs.due_for_wake_up() == [held.id]
+        assert work.queue.due_for_wake_up() == [held.id]
 
 
 def test_a_database_that_is_down_is_raised(wake_ups):

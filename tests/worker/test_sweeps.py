@@ -77,7 +77,7 @@ def test_the_first_jobs_are_queued_as_the_spec_proposes_them_and_woken(database,
     assert len(list((tmp_path / "broker" / "messages").iterdir())) == 2
     with database.read() as work:
         job = work.jobs.get(queued[1])
-        assert work.jobs.due_for_wake_up() == []
+        assert work.queue.due_for_wake_up() == []
     assert (job.owner, job.name, job.request_id) == (OWNER, "λ, trial 1", "req_1")
     assert job.spec.metadata == {"sweep_id": sweep_id, "trial": "1"}
     assert job.spec.method == spec.trial_job(second).method
@@ -201,7 +201,7 @@ def test_without_a_broker_the_jobs_wait_for_the_reaper(database, tmp_path):
     start(database, sweep(max_parallel=2))
     queued = advance(database, nobody)
     with database.read() as work:
-        assert sorted(work.jobs.due_for_wake_up()) == sorted(queued)
+        assert sorted(work.queue.due_for_wake_up()) == sorted(queued)
     nobody.close()
 
 
