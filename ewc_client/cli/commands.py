@@ -24,6 +24,7 @@ from ewc_client.cli import (
     switches,
     up,
     watch,
+    workers,
 )
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
@@ -57,6 +58,7 @@ app.command("analyse")(analyses.analyse)
 app.command("analyses")(analyses.analyses)
 app.command("result")(analyses.result)
 app.command("figure")(figure.figure)
+app.command("workers")(workers.workers)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
 app.add_typer(sweep.app, name="sweeps")

@@ -74,7 +74,7 @@ def test_the_first_jobs_are_queued_as_the_spec_proposes_them_and_woken(database,
     second = propose(spec, (), [Trial(0, first)])
     assert [(trial.number, trial.status, trial.parameters) for trial in trials] == [(0, "running", first), (1, "running", second)]
     assert [trial.job_id for trial in trials] == queued
-    assert len(list((tmp_path / "broker" / "messages").iterdir())) == 2
+    assert len(list((tmp_path / "broker" / "messages").iterdir())) == 1, "one look finds both"
     with database.read() as work:
         job = work.jobs.get(queued[1])
         assert work.queue.due_for_wake_up() == []
