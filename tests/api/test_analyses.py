@@ -131,7 +131,7 @@ def test_an_agent_can_be_asked_what_it_survives_and_what_its_games_share_but_not
     for visit in (0, 1):
         finish_visit(database, job_id, visit)
     asked = _ask(client, job_id, {"kind": "perturbation", "task": 1, "num_episodes": 3})
-    assert (asked.status_code, asked.json()["spec"]["question"]["num_episodes"]) == (201, 3)
+    assert (asked.status_code, asked.json()["spec"]["question"]["num_episodes"]) == (202, 3)
     assert _ask(client, job_id, OVERLAP).status_code == 202
     refused = _ask(client, job_id, CAPACITY)
     assert (refused.status_code, [item["pointer"] for item in refused.json()["errors"]]) == (422, ["/kind"])
