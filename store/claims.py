@@ -49,7 +49,7 @@ def pass_on(database: Database, wake_ups: WakeUps, *, has_claimed: bool) -> bool
 
     To be called by whoever has looked: after a claim, so that one look fills every free slot; and without one, because
     the look may have been meant for another worker. Then only for jobs that were woken lately: a worker that seems to have
-    room may be dead. What cannot be sent now the reaper sends later.
+    room may be dead. What cannot be sent now is sent by `remind`, or by the reaper.
     """
     try:
         with database.read() as work:
@@ -57,8 +57,24 @@ def pass_on(database: Database, wake_ups: WakeUps, *, has_claimed: bool) -> bool
         if is_due:
             wake_ups.publish()
     except (StoreUnavailable, RowDamaged) as error:
-        _logger.warning("the reaper will send the next wake-up: %s", error)
+        _logger.warning("the next wake-up will be sent later: %s", error)
         return False
+    return is_due
+
+
+def remind(database: Database, wake_ups: WakeUps, *, worker_id: str) -> bool:
+    """Send a look if a job is due that this worker has room for, however lately one was sent; whether it was sent.
+
+    To be called by each worker again and again: whoever should have looked may have died or lost the record just then, and
+    the reaper's patience grows with every look that nobody heeds.
+
+    Raises:
+        StoreUnavailable: the database or the broker cannot be used.
+    """
+    with database.read() as work:
+        is_due = work.queue.has_work_for(worker_id)
+    if is_due:
+        wake_ups.publish()
     return is_due
 
 

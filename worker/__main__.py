@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from ewc_core.errors import StoreUnavailable
+from store.claims import remind
 from store.log_lines import log_to_stderr
 from store.queue import WakeUps
 from store.reaper import reap
@@ -22,7 +23,7 @@ from store.trouble import Trouble
 from store.unit_of_work import Database
 from worker.celery_process import CeleryProcess
 from worker.enrolment import Enrolment
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, celery_id
 from worker.sweeps import advance
 from worker.watchdog import Watchdog
 
@@ -77,9 +78,11 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
             is_new = False
             reap(database, wake_ups, settings=settings)
             advance(database, wake_ups)
-            if celery.pid is not None and watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
-                log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
-                celery.stop()
+            if celery.pid is not None:
+                if watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
+                    log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
+                    celery.stop()
+                remind(database, wake_ups, worker_id=celery_id(celery.pid))
             trouble.is_over()
         except Exception as error:  # noqa: BLE001 (whatever one pass meets, the next one may heal; dying heals nothing)
             trouble.is_met(error)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from ewc_core.specs import AnalysisSpec, Slot
-from store.claims import claim_next, pass_on
+from store.claims import claim_next, pass_on, remind
 from store.queue import WakeUps
 from store.records import Fence
 from store.repositories.queue import _fits
@@ -263,10 +263,23 @@ def test_who_has_claimed_nothing_passes_a_look_on_only_for_jobs_that_were_woken_
     assert num_looks_passed_on(has_claimed=True) == 1
 
 
+def test_a_worker_reminds_itself_of_what_it_has_room_for_however_patient_the_reaper_is(database, broker_dir):
+    enrol(database)
+    wake_ups = WakeUps("filesystem://", broker_dir)
+    assert not remind(database, wake_ups, worker_id=WORKER)
+    first, _second = make_job(database), make_job(database)
+    execute(database, "UPDATE jobs SET num_wake_ups = 9, woken_at = updated_at")
+    assert remind(database, wake_ups, worker_id=WORKER)
+    assert look(database) == first.id
+    assert not remind(database, wake_ups, worker_id=WORKER), "its slot is taken"
+    assert len(list((broker_dir / "messages").iterdir())) == 1
+    wake_ups.close()
+
+
 def test_a_broker_that_is_away_does_not_keep_a_job_from_being_trained(database, job, broker_dir, caplog):
     enrol(database)
     wake_ups = WakeUps("filesystem://", broker_dir)
     (broker_dir / "messages").rmdir()
     assert not pass_on(database, wake_ups, has_claimed=True)
-    assert "the reaper will send the next wake-up" in caplog.text
+    assert "the next wake-up will be sent later" in caplog.text
     wake_ups.close()
