@@ -10,8 +10,8 @@ another:
 3. everything else of the job; the idempotency key last.
 
 A transaction locks one job only, except `queue.reset_wake_ups`, `queue.mark_woken` and those that hold a sweep's row, which
-lock jobs in the order of ids; a job's own transactions touch neither its sweep nor a worker. `queue.choose` waits for a
-job's row only while it holds no other job. `leases.extend` takes the lease row alone. On SQLite a
+lock jobs in the order of ids; a job's own transactions touch neither its sweep nor a worker. `queue.choose` waits for
+no job's row. `leases.extend` takes the lease row alone. On SQLite a
 write transaction holds the one write lock of the file from its first statement.
 """
 

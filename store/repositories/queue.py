@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, exists, func, or_, select, update
 
 from store.base import are_among, db_now
 from store.job_states import HELD, RECORD_UNAVAILABLE, RECOVERED_REASONS, DesiredState, JobStatus
@@ -19,6 +20,9 @@ FIRST_WAKE_UP_SECONDS = 10
 MAX_WAKE_UP_SECONDS = 300
 RECORD_PAUSE_SECONDS = 5
 """A job whose attempt found no record, or a full disk, is left alone for so long: the next attempt would find the same."""
+LOCKED_SECONDS = 0.5
+"""For so long a claim waits for the first job while somebody else has locked its row."""
+_TRY_AGAIN_SECONDS = 0.005
 
 _MARK_WOKEN = (
     update(JobRow).where(JobRow.id == bindparam("job_id")).values(woken_at=db_now(), num_wake_ups=JobRow.num_wake_ups + 1)
@@ -35,20 +39,28 @@ class Queue(Repository):
         First come jobs whose last attempt ended too early; then those with the highest priority; then those of the owner
         with the fewest running jobs in slots of this kind; then the oldest. Locks the worker's row before the job's, so
         processes of one worker choose one after the other.
+
+        A job whose row somebody else has locked is not skipped at once, which would let others overtake it: most locks are
+        gone in milliseconds, and the job with them or not. One that stays locked is left for a later look.
         """
         worker = self._work.workers.find(worker_id, lock=True)
         if worker is None:
             return None
-        fits = and_(_fits(worker.room), JobRow.id.not_in(passed_over))
+        locked: set[str] = set()
+        first: str | None
         while True:
-            # Rows that others have locked are skipped, and waited for only when nothing else is due: most are being claimed.
-            for skip_locked in (True, False):
-                running = _running()
-                query = select(JobRow.id).outerjoin(running, _is_of_owner(running)).where(_is_due(), fits)
-                query = query.order_by(*_order(running)).limit(1).with_for_update(of=JobRow, skip_locked=skip_locked)
-                job_id = self._connection.execute(query).scalar_one_or_none()
-                if job_id is not None or not self._is_any_due(fits):
-                    return job_id
+            fits = and_(_fits(worker.room), JobRow.id.not_in({*passed_over, *locked}))
+            give_up_at = time.monotonic() + LOCKED_SECONDS
+            while (first := self._connection.execute(_first(fits)).scalar_one_or_none()) is not None:
+                is_free = select(JobRow.id).where(JobRow.id == first, _is_due(), fits).with_for_update(skip_locked=True)
+                if self._connection.execute(is_free).one_or_none() is not None:
+                    return first
+                if time.monotonic() > give_up_at:
+                    break
+                time.sleep(_TRY_AGAIN_SECONDS)
+            if first is None:
+                return None
+            locked.add(first)
 
     def has_work_for(self, worker_id: str) -> bool:
         """Whether a job is due that fits beside what this worker runs. Locks nothing."""
@@ -131,6 +143,12 @@ def _running() -> Subquery:
         .group_by(JobRow.owner, JobRow.slot)
         .subquery()
     )
+
+
+def _first(fits: ColumnElement[bool]) -> Select[Any]:
+    running = _running()
+    query = select(JobRow.id).outerjoin(running, _is_of_owner(running)).where(_is_due(), fits)
+    return query.order_by(*_order(running)).limit(1)
 
 
 def _is_of_owner(running: Subquery) -> ColumnElement[bool]:

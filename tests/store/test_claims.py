@@ -197,18 +197,32 @@ def test_workers_that_look_at_once_beside_heartbeats_take_every_job_once_and_lea
     assert set(claimed) == jobs
 
 
-def test_a_due_job_that_another_transaction_has_locked_is_waited_for(postgresql_url):
+def test_the_first_job_is_not_overtaken_while_its_row_is_locked_for_a_moment(postgresql_url):
     database = Database(postgresql_url)
     enrol(database)
-    job = make_job(database)
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    first, _second = make_job(database), make_job(database)
+    tried = (
+        "SELECT count(*) FROM pg_locks WHERE relation = 'jobs'::regclass AND mode = 'RowShareLock' AND pid <> pg_backend_pid()"
+    )
     with ThreadPoolExecutor(1) as pool:
         with database.write() as work:
-            work.jobs.set_priority(job.id, 1)
+            work.jobs.set_priority(first.id, 1)
             found = pool.submit(look, database)
-            while work.connection.execute(text(waiting)).scalar_one() == 0:
+            while work.connection.execute(text(tried)).scalar_one() == 0:
                 assert not found.done()
-        assert found.result() == job.id
+        assert found.result() == first.id
+    database.close()
+
+
+def test_a_job_that_stays_locked_is_left_for_a_later_look_and_the_next_one_is_taken(postgresql_url, monkeypatch):
+    monkeypatch.setattr("store.repositories.queue.LOCKED_SECONDS", 0.05)
+    database = Database(postgresql_url)
+    enrol(database, slots=2)
+    first, second = make_job(database), make_job(database)
+    with database.write() as work:
+        work.jobs.set_priority(first.id, 1)
+        assert look_until_nothing(database) == [second.id]
+    assert look(database) == first.id
     database.close()
 
 
