@@ -47,7 +47,6 @@ class Queue(Repository):
         if worker is None:
             return None
         locked: set[str] = set()
-        first: str | None
         while True:
             fits = and_(_fits(worker.room), JobRow.id.not_in({*passed_over, *locked}))
             give_up_at = time.monotonic() + LOCKED_SECONDS
@@ -145,7 +144,7 @@ def _running() -> Subquery:
     )
 
 
-def _first(fits: ColumnElement[bool]) -> Select[Any]:
+def _first(fits: ColumnElement[bool]) -> Select[str]:
     running = _running()
     query = select(JobRow.id).outerjoin(running, _is_of_owner(running)).where(_is_due(), fits)
     return query.order_by(*_order(running)).limit(1)
