@@ -158,9 +158,11 @@ def _events(job: Job, console: Console) -> Iterator[Event]:
 def _place_in_queue(job: Job) -> str:
     num_before = (job.queue_position or 1) - 1
     before = {0: "it is next", 1: "1 job is before it"}.get(num_before, f"{num_before} jobs are before it")
-    if job.workers():
+    if job.waiting_for is None:
         return f"queued: {before}"
-    return f"queued: {before}, and no worker is running (`ewc up` runs one, and so does `python -m worker`)"
+    return (
+        f"queued: {before}, and {job.waiting_for} (`ewc workers` lists those that run; `ewc up` and `python -m worker` run one)"
+    )
 
 
 def _score_name(job: Job) -> str:
