@@ -117,7 +117,7 @@ def resume(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
 
 @router.post("/{job_id}/retry", operation_id="retry_job", status_code=202, response_model=Job)
 def retry(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
-    """Queue a failed job; it goes on at its last resume point."""
+    """Queue a failed job; it goes on at its last resume point. A trial counts in its sweep again, if that was not cancelled."""
     return effects.run(lambda work: _move(work, job_id, Move.RETRY, caller))
 
 

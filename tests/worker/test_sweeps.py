@@ -133,6 +133,50 @@ def test_a_sweep_without_any_score_fails_and_says_why_the_last_trial_did(databas
     assert record.error["message"] == f"none of 2 trials has a score; the last one was trial 1, job {second}: the loss is NaN"
 
 
+def retry(database: Database, job_id: str) -> None:
+    """As its owner does."""
+    with database.write() as work:
+        work.sweeps.take_up_again(job_id)
+        work.jobs.transition(job_id, JobStatus.QUEUED, reason="retry_requested", actor=OWNER)
+
+
+def test_a_failed_trial_whose_job_is_retried_counts_after_all_and_its_sweep_ends_anew(database, wake_ups):
+    sweep_id = start(database, sweep(num_trials=2, max_parallel=2))
+    first, second = advance(database, wake_ups)
+    end_job(database, first)
+    end_job(database, second)
+    advance(database, wake_ups)
+    assert look(database, sweep_id)[0].status == "failed"
+    retry(database, second)
+    record, trials = look(database, sweep_id)
+    assert (record.status, record.error, record.finished_at) == ("running", None, None)
+    assert [(trial.status, trial.finished_at is None) for trial in trials] == [("failed", False), ("running", True)]
+    assert advance(database, wake_ups) == []
+    end_job(database, second, scores={0: 0.5, 1: 0.75})
+    advance(database, wake_ups)
+    record, trials = look(database, sweep_id)
+    assert (record.status, [trial.score for trial in trials]) == ("succeeded", [None, 0.625])
+
+
+def test_a_job_that_is_retried_while_its_trial_is_being_settled_still_counts(database, wake_ups, monkeypatch):
+    sweep_id = start(database, sweep(num_trials=1))
+    [only] = advance(database, wake_ups)
+    end_job(database, only)
+    plan = sweeps._plan
+
+    def retried_meanwhile(*arguments):
+        retry(database, only)
+        return plan(*arguments)
+
+    monkeypatch.setattr(sweeps, "_plan", retried_meanwhile)
+    assert advance_one(database, sweep_id) == []
+    monkeypatch.undo()
+    end_job(database, only, scores={0: 0.5, 1: 0.5})
+    advance(database, wake_ups)
+    record, [trial] = look(database, sweep_id)
+    assert (record.status, trial.status, trial.score) == ("succeeded", "completed", 0.5)
+
+
 def test_a_search_over_few_settings_ends_before_its_planned_trials(database, wake_ups):
     sweep_id = start(database, sweep({LAMBDA: choices(1, 2)}, num_trials=9, max_parallel=9))
     for job_id in advance(database, wake_ups):
