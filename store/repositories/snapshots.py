@@ -54,6 +54,11 @@ class Snapshots(Repository):
         """The snapshot of one visit, or None where it left none or it was dropped."""
         return self._first(_of(job_id).where(SnapshotRow.visit_index == visit_index))
 
+    def visits(self, job_id: str) -> builtins.list[int]:
+        """The visits whose snapshots are kept, in their order."""
+        query = select(SnapshotRow.visit_index).where(SnapshotRow.job_id == job_id).order_by(SnapshotRow.visit_index)
+        return builtins.list(self._connection.execute(query).scalars())
+
     def parts(self, snapshot_id: str) -> dict[str, str]:
         """The blobs of a snapshot by the names of its parts."""
         query = select(SnapshotPartRow.name, SnapshotPartRow.blob_id).where(SnapshotPartRow.snapshot_id == snapshot_id)
