@@ -135,14 +135,10 @@ def _collect_blobs(database: Database) -> int:
     while True:
         with database.write() as work:
             num = work.blobs.collect_staged(older_than_seconds=STAGED_BLOB_SECONDS)
-        if num is None:
-            break
-        num_collected += num
-    num_chunks = COLLECTED_CHUNKS
-    while num_chunks == COLLECTED_CHUNKS:
-        with database.write() as work:
-            num_chunks = work.blobs.collect_unused_chunks()
-    return num_collected
+            num_chunks = work.blobs.collect_unused_chunks() if num is None else 0
+        if num is None and num_chunks < COLLECTED_CHUNKS:
+            return num_collected
+        num_collected += num or 0
 
 
 def _collect_idempotency_keys(database: Database) -> int:

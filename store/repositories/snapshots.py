@@ -12,7 +12,7 @@ from ewc_core.errors import BlobIncomplete, InvalidCursor
 from store.ids import new_id
 from store.records import Page, SnapshotRecord
 from store.repositories.repository import Repository
-from store.tables import BlobRow, ConstraintRow, SnapshotPartRow, SnapshotRow
+from store.tables import BlobRow, SnapshotPartRow, SnapshotRow
 
 
 class Snapshots(Repository):
@@ -80,25 +80,19 @@ class Snapshots(Repository):
         rows = self._connection.execute(query.limit(limit + 1)).mappings().all()
         return Page(items=[SnapshotRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
-    def keep_newest(self, job_id: str, num: int) -> builtins.list[int]:
-        """Drop all but the newest `num` (at least 1), and those of visits in which a constraint in force was made; their visits.
+    def keep_newest(self, job_id: str, num: int) -> None:
+        """Drop all but the newest `num` (at least 1). Whole snapshots go; constraints are in checkpoints, which stay.
 
-        Whole snapshots go. Their bytes are released here and deleted by the collection of blobs, in short transactions.
+        Their bytes are released here and deleted by the collection of blobs, in short transactions.
         """
-        old = select(SnapshotRow.id, SnapshotRow.visit_index).where(SnapshotRow.job_id == job_id)
-        old = old.order_by(SnapshotRow.visit_index.desc()).offset(max(1, num))
-        rows = {row.visit_index: row.id for row in self._connection.execute(old)}
-        if not rows:
-            return []
-        needed = select(ConstraintRow.visit_index).where(ConstraintRow.job_id == job_id)
-        for visit_index in self._connection.execute(needed).scalars():
-            rows.pop(visit_index, None)
-        ids = builtins.list(rows.values())
+        old = select(SnapshotRow.id).where(SnapshotRow.job_id == job_id).order_by(SnapshotRow.visit_index.desc())
+        ids = builtins.list(self._connection.execute(old.offset(max(1, num))).scalars())
+        if not ids:
+            return
         blobs = select(SnapshotPartRow.blob_id).where(SnapshotPartRow.snapshot_id.in_(ids))
         released = builtins.list(self._connection.execute(blobs).scalars())
         self._connection.execute(delete(SnapshotRow).where(SnapshotRow.id.in_(ids)))
         self._work.blobs.release(released)
-        return sorted(rows)
 
     def _first(self, query: Select[Any]) -> SnapshotRecord | None:
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
