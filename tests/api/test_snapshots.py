@@ -28,14 +28,15 @@ def _leave(database, job_id, visit_index):
 def test_snapshots_say_what_they_hold_and_come_in_pages(client, submit, database):
     job_id = submit()
     constraint, _ = (_leave(database, job_id, visit) for visit in range(2))
-    page = client.get(f"/v1/jobs/{job_id}/snapshots", params={"limit": 1}).json()
+    path = client.get(f"/v1/jobs/{job_id}").json()["links"]["snapshots"]
+    page = client.get(path, params={"limit": 1}).json()
     (snapshot,) = page["data"]
     assert page["has_more"] is True
     assert (snapshot["visit_index"], snapshot["task_index"], snapshot["num_bytes"]) == (0, 0, 5)
     assert (snapshot["methods"], snapshot["constraints"]) == (["ewc", "naive"], [constraint])
     assert snapshot["replays"] == {"are_kept": True, "num_bytes": 0}
     assert client.get(snapshot["links"]["checkpoint"]).json()["id"] == constraint["checkpoint_id"]
-    rest = client.get(f"/v1/jobs/{job_id}/snapshots", params={"limit": 1, "after": snapshot["id"]}).json()
+    rest = client.get(path, params={"limit": 1, "after": snapshot["id"]}).json()
     assert ([one["visit_index"] for one in rest["data"]], rest["has_more"]) == ([1], False)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from sqlalchemy import update
@@ -117,6 +119,8 @@ def test_every_visit_evaluates_to_its_row_and_goes_on_with_the_same_bits(databas
     for visit in visits:
         stored = snapshot_at(database, job, visit.index, tmp_path / f"restored-{visit.index}")
         run = take_up_tasks(job.learning, stored)
+        with pytest.raises(SpecError, match=f"visit {visit.index + 1} is not the last one"):
+            next(run.evaluate(replace(visit, index=visit.index + 1)))
         events = list(run.evaluate(visit))
         run.set_constraint_weights(stored.constraint_weights)
         for later in visits[visit.index + 1 :]:
