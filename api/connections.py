@@ -57,6 +57,7 @@ class GuardedConnection(H11Protocol):
         self._body_since = 0.0
         self._num_body_bytes = 0
         self._unsent = (0, 0.0)
+        self._is_half_closed = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -72,15 +73,30 @@ class GuardedConnection(H11Protocol):
             self._num_body_bytes += len(data)
         super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing, and the connection would be closed
+        """The client sends no more. If it has sent a whole request it may wait for the answer, and gets it.
+
+        Of an event stream it has left nothing else would tell for half a minute: that one ends.
+        """
+        is_stream = any(name == b"accept" and b"text/event-stream" in value for name, value in self.headers or [])
+        self._is_half_closed = self._is_answering and self.conn.their_state is not h11.SEND_BODY and not is_stream
+        return self._is_half_closed
+
     def handle_events(self) -> None:
         super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete and self._guard.waiting.pop(self, None) is not None:
+        if self._is_answering and self._guard.waiting.pop(self, None) is not None:
             self._body_since, self._num_body_bytes = self._guard.clock(), 0
 
     def on_response_complete(self) -> None:
         self._guard.waiting.pop(self, None)  # it goes to the end: an answer may be complete before its request is
         self._guard.waiting[self] = self._guard.clock()
         super().on_response_complete()
+        if self._is_half_closed and not self._is_answering:
+            self.transport.close()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def num_unsent(self) -> int:

@@ -29,6 +29,7 @@ from ewc_core.errors import EwcError, SpecError
 
 _log = logging.getLogger("api")
 _RETRY_AFTER_SECONDS = 5
+_LONG_DETAIL = 100
 
 
 def install(app: FastAPI) -> None:
@@ -71,10 +72,23 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
             request, MALFORMED_JSON, _where_reading_stopped(str(error.body), found[0]["loc"][1], found[0]["ctx"]["error"])
         )
     schema, schemas = _schema_of_body(request)
-    items = [problem_item({**one, "msg": message_with_hint(one, error.body, schema, schemas)}, error.body) for one in found]
+    items = _said_once(
+        [problem_item({**one, "msg": message_with_hint(one, error.body, schema, schemas)}, error.body) for one in found]
+    )
     count = "1 value was" if len(items) == 1 else f"{len(items)} values were"
     places = ", ".join(item.parameter or item.pointer or "the body" for item in items)
     return _answer(request, INVALID_REQUEST, f"{count} refused: {places}", items=items)
+
+
+def _said_once(items: list[ProblemItem]) -> list[ProblemItem]:
+    """A long explanation stands at the first of the places that it is about; the others lead to it."""
+    first: dict[str, str | None] = {}
+    return [
+        item
+        if len(item.detail) < _LONG_DETAIL or first.setdefault(item.detail, item.pointer) == item.pointer
+        else item.model_copy(update={"detail": f"as at {first[item.detail]}"})
+        for item in items
+    ]
 
 
 def _schema_of_body(request: Request) -> tuple[dict[str, Any] | None, dict[str, Any]]:

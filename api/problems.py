@@ -138,8 +138,9 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             core.RowDamaged,
             500,
             "Record damaged",
-            "A value in the database is not what was written. The operator finds which in the log, by the request id. "
-            "Lists of jobs and sweeps leave such a record out.",
+            "A value in the database is not what was written. No retry can help: submit the spec again as a new job, or have the "
+            "operator restore the database from a backup (the log tells what is damaged, by the request id). Lists of jobs and "
+            "sweeps leave such a record out.",
         ),
         _of(
             core.StoreDamaged,
@@ -213,6 +214,13 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "Job finished",
             "The job's status (`job_status`) is final or about to be: a changed weight counts from the next visit on, and none "
             "follows.",
+        ),
+        _of(
+            http.JobNotQueued,
+            409,
+            "Job not queued",
+            "The job's status (`job_status`) is not queued: a priority decides when a queued job is taken, and changes nothing "
+            "before or after.",
         ),
         _of(
             http.SweepFinished,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from api.services import Services
 from ewc_core.errors import StoreDamaged, StoreUnavailable
 from migrations import HEAD
+from store.room import NotWritable
 from store.unit_of_work import Database
 
 _log = logging.getLogger("api")
@@ -32,9 +33,19 @@ def require_schema(database: Database) -> None:
         raise SchemaMismatch(f"the database has {found}, this version needs {HEAD!r}; run: python -m migrations upgrade")
 
 
-def checks(services: Services) -> dict[str, str]:
-    """The name of each check, and "ok" or what is wrong. Anybody may ask, so hosts and users stay in the log."""
-    return {"database": _check(lambda: require_schema(services.database)), "broker": _check(services.wake_ups.ping)}
+def checks(services: Services) -> tuple[dict[str, str], int]:
+    """The name of each check with "ok" or what is wrong, and the number of live workers as far as the database tells. Anybody
+    may ask, so hosts and users stay in the log."""
+    num_live_workers = 0
+
+    def database() -> None:
+        nonlocal num_live_workers
+        require_schema(services.database)
+        services.database.require_writable()
+        with services.database.read() as work:
+            num_live_workers = len(work.workers.list())
+
+    return {"database": _check(database), "broker": _check(services.wake_ups.ping)}, num_live_workers
 
 
 def _check(check: Callable[[], None]) -> str:
@@ -45,6 +56,9 @@ def _check(check: Callable[[], None]) -> str:
     except StoreDamaged as error:
         _log.error("not ready: %s", error)
         return "damaged: it has to be restored from a backup"
+    except NotWritable as error:
+        _log.warning("not ready: %s", error)
+        return "cannot be written: the service's log says why"
     except StoreUnavailable as error:
         _log.warning("not ready: %s", error)
         return "not reachable"

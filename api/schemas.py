@@ -10,6 +10,8 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from ewc_core.specs.base import Checked
+
 
 class Resource(BaseModel):
     """A body that the service sends."""
@@ -36,10 +38,8 @@ class ShownAs:
         )
 
 
-class Body(BaseModel):
-    """A body that the service takes: unknown fields, NaN and infinity are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Body(Checked):
+    """A body that the service takes."""
 
 
 Item = TypeVar("Item", bound=Record)

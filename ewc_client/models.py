@@ -155,13 +155,19 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class Worker:
-    """A live worker process."""
+    """A live worker process. It has `slots` slots for training and one for short work; `num_training` and `num_short` are taken.
+    `memory_bytes` None: it takes jobs of any size."""
 
     id: str
     hostname: str
     pid: int
     queue: str
     slots: int
+    num_training: int
+    num_short: int
+    labels: tuple[str, ...]
+    memory_bytes: int | None
+    held_memory_bytes: int
     last_seen_at: str
     raw: Body = field(repr=False)
 
@@ -174,6 +180,11 @@ class Worker:
             pid=int(body["pid"]),
             queue=str(body["queue"]),
             slots=int(body["slots"]),
+            num_training=int(body.get("num_training") or 0),
+            num_short=int(body.get("num_short") or 0),
+            labels=tuple(body.get("labels") or ()),
+            memory_bytes=body.get("memory_bytes"),
+            held_memory_bytes=int(body.get("held_memory_bytes") or 0),
             last_seen_at=str(body["last_seen_at"]),
             raw=body,
         )
@@ -262,14 +273,16 @@ class MethodScores:
 class Matrix:
     """R[i, j]: the score on task j after visit i, for the job's method and its controls, the method first.
 
-    `metric` is "accuracy" or "r2", or for games "normalised" or "return". `has_ratios` by task: whether its scores may be
+    `metric` is "accuracy" or "r2", or for games "normalised" or "return"; None where games of a job have different ones, which
+    `metrics` has by task. `has_ratios` by task: whether its scores may be
     divided by one another; the retention of the others is None.
     """
 
     task_names: tuple[str, ...]
     visits: Mapping[int, int]
     methods: Mapping[str, MethodScores]
-    metric: str
+    metric: str | None
+    metrics: tuple[str, ...]
     has_ratios: tuple[bool, ...]
     raw: Body = field(repr=False)
 
@@ -278,13 +291,14 @@ class Matrix:
         """From the answer of `/evaluations/matrix`."""
         tasks = sorted(body["tasks"], key=lambda task: int(task["index"]))
         methods = {kind: MethodScores.from_body(kind, scores) for kind, scores in body["methods"].items()}
-        metric = str(body.get("metric", "accuracy"))
+        metric = body.get("metric", "accuracy")
         ordered = sorted(methods.values(), key=lambda scores: scores.role != "method")
         return cls(
             task_names=tuple(str(task["name"]) for task in tasks),
             visits={int(visit["index"]): int(visit["task_index"]) for visit in body["visits"]},
             methods={scores.kind: scores for scores in ordered},
             metric=metric,
+            metrics=tuple(str(task.get("metric", metric)) for task in tasks),
             has_ratios=tuple(bool(task.get("has_ratios", metric == "accuracy")) for task in tasks),
             raw=body,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,13 +15,14 @@ from ewc_client.job import Job
 from ewc_client.models import Event
 from ewc_client.score_tables import mean, percent, shorten
 from ewc_client.terminal import Console, Text, TextColumn
-from ewc_client.visible_text import visible_lines
+from ewc_client.visible_text import visible, visible_lines
 
 _PLAIN_SECONDS, _LONGEST_PLAIN_SECONDS = 10.0, 60.0
 _PLAIN_SHARE = 0.05
 _WIDTH_FOR_A_BAR, _WIDTH_BESIDE_A_NAME = 90, 30
+_NUMBER = re.compile(r"[-+]?[0-9][-+.0-9e]*")
 _STYLES = {"warn": "yellow", "error": "red"}
-_TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "job.failed", "visit.resumed"})
+_TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "visit.resumed"})
 _SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
 
 
@@ -45,25 +47,38 @@ class Narrator:
         """`score` is what the job's scores are called."""
         self.visit: VisitState | None = None
         self._score = score
+        self._tasks_seen: set[str] = set()
+        self._warnings: dict[tuple[str, str], int] = {}
 
     def take(self, event: Event) -> list[str]:
         """What to print for this event."""
         data = event.data
         if event.type in {"visit.started", "visit.resumed"}:
             self.visit = VisitState(int(data["visit_index"]), str(data["task"]), int(data["num_steps"]), int(data.get("step", 0)))
+            self._tasks_seen.add(str(data["task_index"]))
         elif event.type == "visit.finished":
             return [self._finished(event)]
         elif event.type == "data.read":
             return [str(line) for line in data.get("lines") or [event.message]]
         elif event.type == "job.warning":
-            return visible_lines(f"warning: {event.message} ({data.get('code')})")
+            return self._warning(event)
         elif event.type == "job.progress" and self.visit is None:
             self.visit = VisitState(None, "units", int(data["num_steps"]), int(data["step"]))
         elif self.visit is not None:
-            _update(self.visit, event)
+            _update(self.visit, event, self._tasks_seen)
         if event.type == "job.status" and data.get("to") not in _SELF_EVIDENT:
             return self._status(data)
         return visible_lines(event.message) if event.type in _TOLD_AS_THEY_ARE else []
+
+    def _warning(self, event: Event) -> list[str]:
+        """In full when it is new; of the same one about a later visit, with other numbers perhaps, only that it is there."""
+        code, visit = str(event.data.get("code")), event.data.get("visit_index")
+        if visit is None:
+            return visible_lines(f"warning: {event.message} ({code})")
+        first = self._warnings.setdefault((code, _NUMBER.sub("", event.message)), visit)
+        if first == visit:
+            return visible_lines(f"warning: {event.message} ({code})")
+        return [visible(f"warning: the same of visit {visit} as of visit {first} ({code})")]
 
     def _status(self, data: Mapping[str, object]) -> list[str]:
         status, reason = str(data.get("to")), data.get("reason")
@@ -90,7 +105,8 @@ def _average(scores: Mapping[str, float], visit: VisitState) -> str:
     return f"{average:.2f}" if visit.are_returns and average is not None else f"{percent(average):>4} %"
 
 
-def _update(visit: VisitState, event: Event) -> None:
+def _update(visit: VisitState, event: Event, tasks_seen: Collection[str]) -> None:
+    """Scores on games that have not been played yet are no part of a mean over tasks."""
     data = event.data
     if event.type in {"visit.progress", "job.progress"}:
         visit.step, visit.num_steps = int(data["step"]), int(data["num_steps"])
@@ -98,7 +114,7 @@ def _update(visit: VisitState, event: Event) -> None:
     elif event.type == "fisher.progress":
         visit.step, visit.fisher = visit.num_steps, (int(data["num_done"]), int(data["num_examples"]))
     elif event.type == "evaluation.completed":
-        visit.scores[str(data["method"])] = data["scores"]
+        visit.scores[str(data["method"])] = {task: score for task, score in data["scores"].items() if task in tasks_seen}
         visit.are_returns = (data.get("details") or {}).get("metric") == "return"
 
 
@@ -142,9 +158,11 @@ def _events(job: Job, console: Console) -> Iterator[Event]:
 def _place_in_queue(job: Job) -> str:
     num_before = (job.queue_position or 1) - 1
     before = {0: "it is next", 1: "1 job is before it"}.get(num_before, f"{num_before} jobs are before it")
-    if job.workers():
+    if job.waiting_for is None:
         return f"queued: {before}"
-    return f"queued: {before}, and no worker is running (`ewc up` runs one, and so does `python -m worker`)"
+    return (
+        f"queued: {before}, and {job.waiting_for} (`ewc workers` lists those that run; `ewc up` and `python -m worker` run one)"
+    )
 
 
 def _score_name(job: Job) -> str:

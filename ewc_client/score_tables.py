@@ -28,6 +28,9 @@ _UNITS = {
     "normalised": "Mean return in % (random play is 0, the reference player 100)",
     "return": "Mean return",
 }
+_UNLIKE = (
+    "Mean return of tasks {plain}, of the others in % (random play is 0, the reference player 100); there is no average over both"
+)
 _CELLS = ": row = after this visit, column = on this task. forgotten = points lost since the task's best score"
 _RATIO_HEADINGS = ("retained", "kept")
 _RETAINED = "; retained = the score now in % of the score when it was learned"
@@ -35,33 +38,45 @@ _RETAINED = "; retained = the score now in % of the score when it was learned"
 
 def score_view(matrix: Matrix, console: Console) -> RenderableType:
     """The matrix and its summary, laid out for the console's width."""
+    unit = _unit(matrix)
     matrix = _in_hundredths(matrix)
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
     body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None)
-    heading = Text(_UNITS.get(matrix.metric, matrix.metric) + _CELLS + (_RETAINED if any(matrix.has_ratios) else "") + ".")
+    heading = Text(unit + _CELLS + (_RETAINED if any(matrix.has_ratios) else "") + ".")
     return Group(heading, Text(), body or _last_rows(matrix, console), Text(), _summary(matrix, console), *_verdict(matrix))
+
+
+def _unit(matrix: Matrix) -> str:
+    if matrix.metric is None:
+        return _UNLIKE.format(plain=", ".join(str(task) for task, metric in enumerate(matrix.metrics) if metric == "return"))
+    return _UNITS.get(matrix.metric, matrix.metric)
 
 
 def _in_hundredths(matrix: Matrix) -> Matrix:
     """Cells are printed times 100; a return is printed as it is."""
-    if matrix.metric != "return":
+    if "return" not in matrix.metrics:
         return matrix
 
     def less(value: float | None) -> float | None:
         return None if value is None else value / 100.0
 
+    def less_each(values: Sequence[float | None]) -> tuple[float | None, ...]:
+        pairs = zip(values, matrix.metrics, strict=False)
+        return tuple(less(value) if metric == "return" else value for value, metric in pairs)
+
     methods = {}
     for kind, scores in matrix.methods.items():
+        # Of unlike scores there are no averages, so that all of these are returns.
         summary = replace(
             scores.summary,
             average=less(scores.summary.average),
-            forgetting=tuple(less(value) for value in scores.summary.forgetting),
+            forgetting=less_each(scores.summary.forgetting),
             average_forgetting=less(scores.summary.average_forgetting),
             backward_transfer=less(scores.summary.backward_transfer),
             forward_transfer=less(scores.summary.forward_transfer),
         )
-        rows = {visit: tuple(less(value) for value in row) for visit, row in scores.rows.items()}
+        rows = {visit: less_each(row) for visit, row in scores.rows.items()}
         methods[kind] = replace(scores, rows=rows, summary=summary)
     return replace(matrix, methods=methods)
 

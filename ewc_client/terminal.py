@@ -30,6 +30,16 @@ class Console(console.Console):
         """The string as text."""
         return Text(text, style, justify=justify, overflow=overflow)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; what goes to a file or another program has no spaces at the ends of its lines."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
+        self.file.flush()
+
 
 class TextColumn(progress.TextColumn):
     """A column of a progress display."""

@@ -17,14 +17,15 @@ Value = TypeVar("Value")
 
 
 class Diagnostics:
-    """Makes diagnostics by name, and keeps what to say of those that failed: of each once in a visit."""
+    """Makes diagnostics by name, and keeps what to say of those that failed: of each once a visit, never twice the same."""
 
     def __init__(self) -> None:
         self._said: set[str] = set()
+        self._causes: set[str] = set()
         self._failed: list[str] = []
 
     def start_visit(self) -> None:
-        """Say again what fails again."""
+        """Say again what fails again, for another reason."""
         self._said.clear()
 
     def make(self, name: str, diagnostic: Callable[[], Value]) -> Value | None:
@@ -34,9 +35,11 @@ class Diagnostics:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 (networks, data and environments are users' code, which raises anything)
-            if name not in self._said:
-                self._said.add(name)
-                self._failed.append(f"{name} could not be made, and training goes on without it: {_said(error)}")
+            failure = f"{name} could not be made, and training goes on without it: {_said(error)}"
+            if name not in self._said and failure not in self._causes:
+                self._causes.add(failure)
+                self._failed.append(failure)
+            self._said.add(name)
             return None
 
     def numbers(self, name: str, measured: Mapping[Key, Callable[[], float]]) -> dict[Key, float]:

@@ -150,13 +150,17 @@ class NotFound(RecordError):
 
 
 class IllegalTransition(RecordError):
-    """The job cannot move from `current` to `requested`; `allowed` lists the moves that it can make."""
+    """The job cannot move from `current` to `requested`; `allowed` lists the states that it can move to.
+
+    `message` says it in the words of whoever asked.
+    """
 
     code = "illegal_transition"
 
-    def __init__(self, job_id: str, current: str, requested: str, allowed: Sequence[str]) -> None:
+    def __init__(self, job_id: str, current: str, requested: str, allowed: Sequence[str], *, message: str = "") -> None:
         choices = ", ".join(allowed) if allowed else "nothing, for this state is final"
-        super().__init__(f"job {job_id} is {current!r} and cannot become {requested!r}; allowed from here: {choices}")
+        plain = f"job {job_id} is {current!r} and cannot become {requested!r}; allowed from here: {choices}"
+        super().__init__(message or plain)
         self.job_id = job_id
         self.current = current
         self.requested = requested
@@ -226,9 +230,16 @@ class BlobCorrupt(RecordError):
 
 
 class RowDamaged(RecordError):
-    """A stored value is not what its column holds: text that is no JSON, for instance."""
+    """A stored value is not what its column holds: text that is no JSON, for instance. `what` says which kind of value and shows
+    nothing of it."""
 
     code = "row_damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the record is damaged: {what}. No retry can help. Submit the spec again as a new job, or have the operator restore "
+            "the database from a backup"
+        )
 
 
 class StoreUnavailable(EwcError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from ewc_core.errors import PluginFailed, SpecError
-from ewc_core.specs.plugins import installed_plugins
+from ewc_core.specs.plugins import installed_plugins, offered
 from ewc_core.user_code import users_code
 
 
@@ -17,7 +17,7 @@ def load_plugin(group: str, name: str, *, field: str) -> Any:
         SpecError: at `field`: no such entry point, or several packages with one of this name.
         PluginFailed: the import fails.
     """
-    found = list(entry_points(group=group, name=name))
+    found = _offered_as(group, name)
     if not found:
         known = ", ".join(installed_plugins(group)) or "none"
         raise SpecError(f"no installed package has a plug-in {name!r} of group {group!r}; installed: {known}", field=field)
@@ -31,8 +31,12 @@ def load_plugin(group: str, name: str, *, field: str) -> Any:
 
 def package_of(group: str, name: str) -> str | None:
     """Name and version of the package that offers the entry point; None where it belongs to none."""
-    packages = (entry_point.dist for entry_point in entry_points(group=group, name=name))
+    packages = (entry_point.dist for entry_point in _offered_as(group, name))
     return next((f"{package.name} {package.version}" for package in packages if package is not None), None)
+
+
+def _offered_as(group: str, name: str) -> list[EntryPoint]:
+    return [entry_point for entry_point in offered(group) if entry_point.name == name]
 
 
 def _source(entry_point: EntryPoint) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
-from ewc_core.errors import StoreUnavailable
+from ewc_core.errors import StoreDamaged, StoreUnavailable
+from store.driver_errors import driver_errors_translated
 from store.engine import BEGIN_OPTION, make_engine
 
 _ADVISORY_LOCK = 0x455743_4D4947  # "EWCMIG": any number will do that nothing else uses
@@ -60,11 +62,15 @@ def alembic_config(connection: Connection | None = None) -> Config:
 def _locked_connection(url: str) -> Iterator[Connection]:
     engine = make_engine(url)
     try:
-        with _file_lock(engine), engine.connect() as connection:
+        with driver_errors_translated(), _file_lock(engine), engine.connect() as connection:
             connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
             with connection.begin():
                 _advisory_lock(connection)
                 yield connection
+    except StoreDamaged as error:
+        raise StoreDamaged(f"{_name(engine)}: {error}; restore it from a backup") from error
+    except StoreUnavailable as error:
+        raise type(error)(f"{_name(engine)}: {error}") from error
     except DatabaseError as error:
         raise StoreUnavailable(f"{_name(engine)} cannot be used: {error.orig}") from error
     except OSError as error:
@@ -82,10 +88,13 @@ def _file_lock(engine: Engine) -> Iterator[None]:
         yield
         return
     file = Path(str(engine.url.database)).absolute()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(file.name + ".migrating").open("w") as lock:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(file.with_name(file.name + ".migrating"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _name(engine: Engine) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ewc_core.errors import RecordError, RowDamaged, StoreUnavailable
-from store.sqlite_file import identity
+from store.sqlite_file import identity, make_private
 
 BEGIN_OPTION = "sqlite_begin"
 """Execution option of a connection: the statement that starts its transactions on SQLite."""
@@ -91,6 +91,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"check_same_thread": False, "timeout": 30},
         json_deserializer=_stored_json,
     )
+    event.listen(engine, "do_connect", lambda *_: make_private(file))
     event.listen(engine, "connect", set_up)
     event.listen(engine, "checkout", require_same_file)
     event.listen(engine, "begin", _begin_sqlite)
@@ -102,7 +103,7 @@ def _stored_json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise RowDamaged(f"a stored value is no JSON: {error}") from error
+        raise RowDamaged("a stored value is no JSON") from error
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -3,19 +3,20 @@
 Order of locks. Every transaction that touches a job locks in this order, so that on PostgreSQL none can deadlock with
 another:
 
-0. the sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if the transaction is about a sweep;
+0. the worker's row (`workers.beat`, `queue.choose`), if the transaction is a heartbeat or claims what is due; or the
+   sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if it is about a sweep;
 1. the job's row (`jobs.get(lock=True)`, `jobs.summary(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
 2. the job's lease row (`leases.claim`, `fenced`, `release`, `revoke`);
 3. everything else of the job; the idempotency key last.
 
-A transaction locks one job only, except `jobs.reset_wake_ups` and those that hold a sweep's row, which lock jobs in the
-order of ids; a job's own transactions never touch its sweep. `leases.extend` takes the lease row alone. On SQLite a
+A transaction locks one job only, except `queue.reset_wake_ups`, `queue.mark_woken` and those that hold a sweep's row, which
+lock jobs in the order of ids; a job's own transactions touch neither its sweep nor a worker. `queue.choose` waits for
+no job's row. `leases.extend` takes the lease row alone. On SQLite a
 write transaction holds the one write lock of the file from its first statement.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
-from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from ewc_core.errors import StoreDamaged
 from store.base import db_now
+from store.driver_errors import driver_errors_translated
 from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
 from store.records import Fence
 from store.repositories.api_keys import ApiKeys
@@ -41,6 +42,7 @@ from store.repositories.idempotency import Idempotency
 from store.repositories.jobs import Jobs
 from store.repositories.leases import Leases
 from store.repositories.metrics import Metrics
+from store.repositories.queue import Queue
 from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
 from store.repositories.snapshots import Snapshots
@@ -48,6 +50,7 @@ from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
+from store.room import require_room, require_room_on_server
 from store.sqlite_file import require_whole
 
 _NOW = select(db_now())
@@ -67,6 +70,10 @@ class Work:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(self)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self)
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -202,6 +209,22 @@ class Database:
             require_whole(Path(str(self.engine.url.database)), is_suspect=self._damage_was_met)
             self._damage_was_met = False
 
+    def require_writable(self) -> None:
+        """Check that the database takes what is written. Nothing of the check stays.
+
+        Raises:
+            NotWritable: its disk is full, or it is read-only.
+            StoreUnavailable: it cannot be reached, or stays locked.
+        """
+        with self._errors_translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
+            with connection.begin() as transaction:
+                if connection.dialect.name == "postgresql":
+                    require_room_on_server(connection)
+                transaction.rollback()
+        if self.engine.dialect.name == "sqlite":
+            require_room(Path(str(self.engine.url.database)).absolute().parent)
+
     def schema_revision(self) -> str | None:
         """The migration that the database is at, or None before the first one."""
         with self._errors_translated(), self.engine.connect() as connection:
@@ -216,41 +239,8 @@ class Database:
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
         try:
-            with _driver_errors_translated():
+            with driver_errors_translated():
                 yield
         except StoreDamaged:
             self._damage_was_met = True
             raise
-
-
-@contextmanager
-def _driver_errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if "Could not decode to UTF-8" in str(error.orig):  # SQLite's driver has no code for it
-            raise RowDamaged(f"a stored value is no text: {_reason(error)}") from error
-        if "malformed JSON" in str(error.orig):  # nor for a document that its own functions cannot read
-            raise RowDamaged("a stored value is no JSON") from error
-        if _is_damage(error):
-            raise StoreDamaged(f"the database is damaged: {_reason(error)}") from error
-        if isinstance(error, OperationalError | InterfaceError | InternalError):
-            raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
-        if getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
-            raise StoreUnavailable(f"the database is not migrated: {_reason(error)}") from error
-        raise
-
-
-_UNDEFINED_TABLE = "42P01"
-_POSTGRESQL_DAMAGE = ("XX001", "XX002")  # data_corrupted, index_corrupted
-_SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _is_damage(error: DBAPIError) -> bool:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    is_of_sqlite = code is not None and code & 0xFF in _SQLITE_DAMAGE  # the rest of the code says which page or file
-    return is_of_sqlite or getattr(error.orig, "sqlstate", None) in _POSTGRESQL_DAMAGE
-
-
-def _reason(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]

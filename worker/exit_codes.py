@@ -17,3 +17,8 @@ STOPPED = 77
 
 ORPHANED = 78
 """The supervisor is gone; its lease will run out."""
+
+
+def as_said(status: int) -> bytes:
+    """What a trainer says to its supervisor before it leaves with `status` of its own accord."""
+    return bytes([status])

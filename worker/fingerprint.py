@@ -72,8 +72,8 @@ def note_attempt(database: Database, fence: Fence, environment: Mapping[str, str
                 fence.job_id,
                 type="job.warning",
                 level="warn",
-                message="this attempt goes on from what an earlier version of the service has left, and where that ran is not "
-                "known, so the same bits as in an undisturbed run are not promised",
+                message="this attempt goes on from what an earlier one has left, and where that ran is not known, so the same "
+                "bits as in an undisturbed run are not promised",
                 data={"code": "environment_unknown", "visit_index": None},
             )
         changed = {} if previous is None else differences(previous.environment, environment)

@@ -6,7 +6,7 @@ import logging
 
 from ewc_core.errors import EwcError
 from store.job_states import DesiredState, JobStatus
-from store.records import Fence, JobSummary
+from store.records import Fence
 from store.unit_of_work import Database, Work
 
 log = logging.getLogger(__name__)
@@ -19,9 +19,9 @@ class Moves:
         self._database = database
         self._fence = fence
 
-    def move(self, work: Work, to: JobStatus, reason: str) -> JobSummary:
+    def move(self, work: Work, to: JobStatus, reason: str) -> None:
         """Move the job, within the transaction `work`."""
-        return work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
+        work.jobs.transition(self._fence.job_id, to, reason=reason, actor=self._fence.worker_id, epoch=self._fence.epoch)
 
     def obey(self, desired_state: str) -> bool:
         """Bring the job to rest if its owner asked for it; whether it rests now."""
@@ -38,7 +38,7 @@ class Moves:
         log.warning("job %s failed: %s", self._fence.job_id, error)
         details = {"code": error.code, "message": str(error), "retryable": error.retryable}
         with self._database.fenced(self._fence) as work:
-            job = work.jobs.summary(self._fence.job_id, lock=True)
+            job = work.jobs.standing(self._fence.job_id, lock=True)
             if job.status == JobStatus.CANCELLING:
                 self.move(work, JobStatus.CANCELLED, "cancelled")
                 return

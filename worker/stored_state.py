@@ -69,6 +69,9 @@ def constraints_in(database: Database, snapshot: SnapshotRecord) -> list[Constra
     ids = [constraint["checkpoint_id"] for constraint in snapshot.manifest["constraints"]]
     with database.read() as work:
         checkpoints = work.checkpoints.by_ids(ids)
+    for checkpoint_id in ids:
+        if checkpoint_id not in checkpoints:
+            raise CheckpointDamaged(checkpoint_id)
     return [stored_constraint(database, checkpoints[checkpoint_id]) for checkpoint_id in ids]
 
 

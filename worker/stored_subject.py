@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ewc_core.errors import SpecError
+from ewc_core.errors import NotFound, SpecError
 from ewc_core.training.stored import Subject
 from store.unit_of_work import Database
 from worker.stored_state import constraint_weights_in, constraints_in, stored_constraint, stored_weights
@@ -22,12 +22,14 @@ def load_subject(database: Database, job_id: str, *, owner: str, at_visit: int |
     force: those of now are taken.
 
     Raises:
-        NotFound: the owner has no such job.
         CheckpointDamaged: the stored bytes of a checkpoint are not those that were written.
-        SpecError: it has no such visit.
+        SpecError: the owner has no such job, or it has no such visit.
     """
     with database.read() as work:
-        job = work.jobs.get(job_id, owner=owner)
+        try:
+            job = work.jobs.get(job_id, owner=owner)
+        except NotFound as error:
+            raise SpecError(str(error), field="job_id") from error
         method = job.learning.method.kind
         checkpoint = work.checkpoints.latest(job.id, visit_index=at_visit, method=method)
         if checkpoint is None:

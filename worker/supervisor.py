@@ -1,4 +1,4 @@
-"""The supervisor: claims a job's lease, runs the trainer as a child process, keeps the lease alive, settles crashes."""
+"""The supervisor of a claimed job: runs the trainer as a child process, keeps the lease alive, settles crashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,8 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
-from store.job_states import HELD, DesiredState, JobStatus
-from store.records import Fence, JobOrders, JobSummary
+from store.job_states import HELD, RECORD_UNAVAILABLE, DesiredState, JobStatus
+from store.records import Fence, JobOrders, JobStanding
 from store.unit_of_work import Database, Work
 from worker import exit_codes
 from worker.settings import WorkerSettings
@@ -29,7 +30,7 @@ _ERROR_LINE = re.compile(r"(?:\w+\.)*(?P<type>\w*(?:Error|Exception|Interrupt|Ex
 
 
 class Supervisor:
-    """Attends to one job at a time, from the claim of its lease to its next resting state."""
+    """Attends to one job at a time, from the claim of its lease until the lease is given up."""
 
     def __init__(self, database: Database, settings: WorkerSettings, *, worker_id: str, stopping: Callable[[], bool]) -> None:
         self._database = database
@@ -38,30 +39,30 @@ class Supervisor:
         self._stopping = stopping
         self._num_crashes = 0
 
-    def attend(self, job_id: str) -> None:
+    def attend(self, fence: Fence) -> None:
         """Train the job until it rests: finished, waiting, paused, or left to another worker."""
-        while not self._stopping():
-            with self._database.write() as work:
-                fence = work.leases.claim(job_id, worker_id=self._worker_id, ttl_seconds=self._settings.lease_seconds)
-            if fence is None:
-                return
-            log.info("job %s: claimed with epoch %d", job_id, fence.epoch)
-            if not self._train_once(fence):
-                return
+        held: Fence | None = fence
+        while held is not None:
+            held = self._train_once(held)
 
-    def _train_once(self, fence: Fence) -> bool:
-        """Run one trainer to its end. Returns whether the job should be claimed again at once."""
+    def _train_once(self, fence: Fence) -> Fence | None:
+        """Run one trainer to its end. Returns the lease under which the next one is to go on at once, if one is."""
         with _file_for_last_words() as stderr:
-            trainer = _start_trainer(fence, stderr)
-            try:
-                self._watch(trainer, fence)
-            finally:
-                _kill(trainer)
-            status = trainer.returncode
+            trainer, ours = _start_trainer(fence, stderr)
+            with ours:
+                try:
+                    self._watch(trainer, fence)
+                finally:
+                    _kill(trainer)
+                status, was_said = trainer.returncode, _said(ours)
+            last_words = _last_words(fence, stderr)
+            if status >= 0 and was_said != exit_codes.as_said(status):
+                last_words = last_words or f" (the job's own code ended its process with exit status {status})"
+                status = exit_codes.CRASHED
             if status == -signal.SIGBUS:  # a page of a replay's file that finds no room on the disk kills whoever writes it
                 log.warning("job %s: trainer left with SIGBUS: the disk of its replay is full", fence.job_id)
                 status = exit_codes.NO_RECORD_OR_ROOM
-            return self._settle(fence, status, _last_words(fence, stderr))
+            return self._settle(fence, status, last_words)
 
     def _watch(self, trainer: subprocess.Popen[bytes], fence: Fence) -> None:
         """Keep the lease alive while the trainer runs; end it when the worker stops, its owner says so, or it hangs."""
@@ -102,25 +103,30 @@ class Supervisor:
             log.warning("job %s: heartbeat failed (%s); trying again", fence.job_id, error)
             return None
 
-    def _settle(self, fence: Fence, status: int, last_words: str) -> bool:
-        """Move the job on according to the trainer's exit status. Returns whether to claim it again at once."""
+    def _settle(self, fence: Fence, status: int, last_words: str) -> Fence | None:
+        """Move the job on according to the trainer's exit status, and claim it again if the next trainer is to go on at once.
+
+        In one transaction: the job keeps its slot, and nobody can come between.
+        """
         if status == exit_codes.FENCED:
-            return False
+            return None
         if status != exit_codes.SETTLED:
             log.warning("job %s: trainer left with %s", fence.job_id, _describe(status))
         try:
             with self._database.fenced(fence) as work:
-                job = work.jobs.summary(fence.job_id, lock=True)
+                job = work.jobs.standing(fence.job_id, lock=True)
                 again = False
                 # Code of users can end the process with any status: only the record says whether the job is settled.
                 if status != exit_codes.SETTLED or job.status in HELD:
                     again = self._settle_crash(work, job, fence, status, last_words)
                 work.leases.release(fence)
-            return again
+                if not again or self._stopping():
+                    return None
+                return work.leases.claim(job.id, worker_id=self._worker_id, ttl_seconds=self._settings.lease_seconds)
         except Fenced:
-            return False
+            return None
 
-    def _settle_crash(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
+    def _settle_crash(self, work: Work, job: JobStanding, fence: Fence, status: int, last_words: str) -> bool:
         def move(to: JobStatus, reason: str, error: dict[str, Any] | None = None) -> None:
             work.jobs.transition(job.id, to, reason=reason, actor=self._worker_id, epoch=fence.epoch, error=error)
 
@@ -132,7 +138,7 @@ class Supervisor:
             return self._settle_running(work, job, fence, status, last_words)
         return False
 
-    def _settle_running(self, work: Work, job: JobSummary, fence: Fence, status: int, last_words: str) -> bool:
+    def _settle_running(self, work: Work, job: JobStanding, fence: Fence, status: int, last_words: str) -> bool:
         """Queue the job again, or fail it when it cannot be helped. Returns whether to claim it again at once."""
         limit = self._settings.max_attempts_without_progress
         crashed = status in (exit_codes.CRASHED, exit_codes.SETTLED)
@@ -157,7 +163,7 @@ class Supervisor:
         return error is None and status not in _REASONS
 
 
-_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: "record_unavailable"}
+_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: RECORD_UNAVAILABLE}
 """Why a job goes back to the queue without being claimed again at once."""
 
 
@@ -175,10 +181,26 @@ class _Written:
         return time.monotonic() - self._since
 
 
-def _start_trainer(fence: Fence, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """`stdin` is a pipe that stays open as long as this process lives: the trainer leaves when it closes."""
+def _start_trainer(fence: Fence, stderr: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """The trainer, and our end of its standard input, which stays open as long as this process lives: the trainer leaves when
+    it closes."""
     command = [sys.executable, "-m", "worker.trainer", fence.job_id, str(fence.epoch), fence.worker_id]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr)  # noqa: S603 (our own module, ids from the record)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            return subprocess.Popen(command, stdin=theirs.fileno(), stderr=stderr), ours  # noqa: S603 (our own module, ids from the record)
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _said(ours: socket.socket) -> bytes:
+    """What the trainer said before it left: one byte, or nothing. A child that it left behind may still hold its end."""
+    ours.setblocking(False)
+    try:
+        return ours.recv(2)
+    except OSError:
+        return b""
 
 
 def _wait(trainer: subprocess.Popen[bytes], seconds: float) -> None:
@@ -192,8 +214,6 @@ def _kill(trainer: subprocess.Popen[bytes]) -> None:
     if trainer.poll() is None:
         trainer.kill()
     trainer.wait()
-    if trainer.stdin is not None:
-        trainer.stdin.close()
 
 
 def _file_for_last_words() -> IO[bytes]:

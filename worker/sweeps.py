@@ -14,7 +14,7 @@ from functools import cache
 from statistics import fmean
 from typing import Any
 
-from ewc_core.errors import SpecError, StoreUnavailable
+from ewc_core.errors import RowDamaged, SpecError, StoreUnavailable
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.sweep.proposer import Trial, next_number, propose
 from store.job_states import FINISHED, JobStatus
@@ -29,10 +29,10 @@ SWEEP_ID, TRIAL = "sweep_id", "trial"
 
 
 def advance(database: Database, wake_ups: WakeUps) -> list[str]:
-    """Move every running sweep on as far as it goes now; the jobs that were queued. Wake-ups are sent after the commit.
+    """Move every running sweep on as far as it goes now; the jobs that were queued. A wake-up is sent after the commit.
 
     Raises:
-        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the next sweep of the record.
+        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the reaper.
     """
     with database.read() as work:
         running = work.sweeps.running()
@@ -44,15 +44,19 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
             raise
         except Exception as error:  # noqa: BLE001 (whatever one sweep meets, the others go on)
             _say_stuck(sweep_id, f"{type(error).__name__}: {error}")
-    for job_id in queued:
-        try:
-            wake_ups.publish(job_id)
-        except StoreUnavailable as error:
-            log.warning("job %s is queued, and the sweeper will wake it: %s", job_id, error)
-            break
-        with database.write() as work:
-            work.jobs.mark_woken(job_id)
+    if queued:
+        _wake(database, wake_ups, queued)
     return queued
+
+
+def _wake(database: Database, wake_ups: WakeUps, queued: Sequence[str]) -> None:
+    try:
+        wake_ups.publish()
+    except StoreUnavailable as error:
+        log.warning("%d jobs are queued, and the reaper will wake them: %s", len(queued), error)
+        return
+    with database.write() as work:
+        work.queue.mark_woken(queued)
 
 
 @cache
@@ -167,7 +171,10 @@ def _all_failed(work: Work, sweep_id: str) -> dict[str, Any]:
     """No trial has a score: the error of the last one stands for all."""
     trials = work.sweeps.trials(sweep_id)
     last = max(trials, key=lambda trial: (trial.finished_at or trial.created_at, trial.number))
-    job = work.jobs.summary(last.job_id)
-    why = job.error["message"] if job.error is not None else f"it {job.status.value}, with no score that is defined"
-    message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {job.id}: {why}"
-    return {"code": "no_trial_succeeded", "message": message, "job_id": job.id}
+    try:
+        job = work.jobs.summary(last.job_id)
+        why = job.error["message"] if job.error is not None else f"it {job.status.value}, with no score that is defined"
+    except RowDamaged as error:
+        why = str(error)
+    message = f"none of {len(trials)} trials has a score; the last one was trial {last.number}, job {last.job_id}: {why}"
+    return {"code": "no_trial_succeeded", "message": message, "job_id": last.job_id}

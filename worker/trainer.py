@@ -1,7 +1,8 @@
 """The trainer process: `python -m worker.trainer JOB EPOCH WORKER`, started by a supervisor that holds the job's lease.
 
 It reads nothing but the record and the data directory, and writes nothing but fenced transactions. Its standard input
-is a pipe from the supervisor: when that closes, the trainer leaves at once.
+is a socket from the supervisor: when that closes, the trainer leaves at once; and its exit status goes there before it
+leaves, because code of users can end the process with any status.
 """
 
 from __future__ import annotations
@@ -66,5 +67,7 @@ if __name__ == "__main__":
     status = main(sys.argv[1:])
     with suppress(OSError):
         sys.stdout.flush()
+    with suppress(OSError):
+        os.write(sys.stdin.fileno(), exit_codes.as_said(status))
     # Not sys.exit: where the log's disk is full, Python's own last flush fails and changes the status.
     os._exit(status)

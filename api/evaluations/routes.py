@@ -36,7 +36,11 @@ def matrix(
         MatrixFormat | None, Query(description="without it, what Accept prefers: JSON unless it asks for text/csv")
     ] = None,
 ) -> Matrix | Response:
-    """The score on every task seen, after every visit, for the method beside its controls; and what follows from it."""
+    r"""The score on every task seen, after every visit, for the method beside its controls; and what follows from it.
+
+    As CSV: a line for each method and row, ended by \n, with the columns `method`, `role`, `after_visit`, `visited_task` and one
+    for each task.
+    """
     with services.database.read() as work:
         body = matrix_body(work, work.jobs.get(job_id, owner=caller.owner))
     if format is None and preferred(request.headers.get("accept"), ["application/json", CSV]) == CSV:

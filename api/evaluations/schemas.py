@@ -70,13 +70,14 @@ class Matrix(Resource):
     """R[i][j]: the score on task j after visit i, for the job's method and every control, the method first.
 
     `metric` is the unit of every score: "accuracy" in [0, 1], or "r2", at most 1, where targets are real numbers. For games
-    it is the mean return: "normalised" so that random play is 0 and the reference player 1, or "return" as it is, and
-    "return" too where only some games have a reference. The catalogue describes them under `scores`.
+    it is the mean return: "normalised" so that random play is 0 and the reference player 1, or "return" as it is. Where only
+    some games have a reference it is null: then each task's `metric` says what its scores are, and averages over tasks and
+    transfers are null. The catalogue describes them under `scores`.
     """
 
     object: Literal["matrix"] = "matrix"
     job_id: str
-    metric: ScoreName
+    metric: ScoreName | None
     tasks: list[MatrixTask]
     visits: list[MatrixVisit]
     methods: Mapping[str, MethodMatrix]

@@ -45,7 +45,7 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
         methods[kind] = MethodMatrix(
             role="method" if kind == spec.method.kind else "control",
             rows=_rows(scores, len(visited), len(tasks)),
-            summary=_summary(ScoreMatrix(scores, visited, with_ratios=with_ratios), len(tasks)),
+            summary=_summary(ScoreMatrix(scores, visited, with_ratios=with_ratios, are_alike=metric is not None), len(tasks)),
             clipped_total=_clipped_total(scores, len(visited), len(tasks)) if metric == "normalised" else None,
         )
     numbered = [MatrixVisit(index=index, task_index=task) for index, task in enumerate(visited)]
@@ -66,8 +66,8 @@ def metrics_of(
     return {task.task_index: task.spec.score_name or of_data for task in tasks}
 
 
-def _common(metrics: Sequence[ScoreName]) -> ScoreName:
-    return metrics[0] if len(set(metrics)) == 1 else "return"
+def _common(metrics: Sequence[ScoreName]) -> ScoreName | None:
+    return metrics[0] if len(set(metrics)) == 1 else None
 
 
 def _has_ratios(task: TaskRecord, metrics: Mapping[int, ScoreName]) -> bool:
@@ -78,9 +78,12 @@ def _has_ratios(task: TaskRecord, metrics: Mapping[int, ScoreName]) -> bool:
 
 
 def matrix_csv(matrix: Matrix) -> str:
-    """One line per method and row: method, role, after_visit, visited task, then one column per task; empty where unknown."""
+    r"""One line per method and row: method, role, after_visit, visited task, then one column per task; empty where unknown.
+
+    Lines end with \n, as in every CSV of this project: tools that read line by line take \r for a part of the last value.
+    """
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "role", "after_visit", "visited_task", *(f"task_{task.index}" for task in matrix.tasks)])
     visited = {visit.index: visit.task_index for visit in matrix.visits}
     for kind, method in matrix.methods.items():

@@ -14,7 +14,7 @@ from api.events.schemas import event_body
 from api.problem_handlers import problem_of
 from api.root_path import public_path
 from store.job_states import FINISHED
-from store.records import EventRecord, JobSummary
+from store.records import EventRecord, JobStanding
 from store.unit_of_work import Database
 
 HEARTBEAT_SECONDS = 15.0
@@ -56,11 +56,11 @@ async def event_stream(
                 patience_seconds = HEARTBEAT_SECONDS
 
 
-def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobSummary]:
+def _read(database: Database, job_id: str, after: int) -> tuple[Sequence[EventRecord], JobStanding]:
     # The job is read last: when it says that it is finished, its last_event_seq tells whether the page has everything.
     with database.read() as work:
         page = work.events.page(job_id, after_seq=after, limit=_PAGE)
-        return page, work.jobs.summary(job_id)
+        return page, work.jobs.standing(job_id)
 
 
 def _message(event: EventRecord) -> str:

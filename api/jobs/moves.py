@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from api.caller import Caller
 from ewc_core.errors import IllegalTransition
+from ewc_core.specs.hints import listed
 from store.job_states import DesiredState, JobStatus
 from store.records import JobSummary
 from store.unit_of_work import Work
@@ -43,6 +44,7 @@ TARGETS: dict[Move, Mapping[JobStatus, JobStatus]] = {
 """The status that each move leads to, by the status that it starts from. A part of `store.job_states.ALLOWED_MOVES`."""
 
 _USUAL_TARGET = {Move.CANCEL: _S.CANCELLED, Move.PAUSE: _S.PAUSED, Move.RESUME: _S.QUEUED, Move.RETRY: _S.QUEUED}
+_DONE = {Move.CANCEL: "cancelled", Move.PAUSE: "paused", Move.RESUME: "resumed", Move.RETRY: "retried"}
 _DESIRED = {_S.CANCELLING: DesiredState.CANCEL, _S.PAUSING: DesiredState.PAUSE}
 
 
@@ -51,8 +53,18 @@ class MoveNotAllowed(IllegalTransition):
 
     def __init__(self, job: JobSummary, move: Move) -> None:
         states = {targets[job.status].value for targets in TARGETS.values() if job.status in targets}
-        super().__init__(job.id, job.status.value, _USUAL_TARGET[move].value, sorted(states))
-        self.members = {"allowed_actions": moves_from(job.status)}
+        actions = moves_from(job.status)
+        super().__init__(
+            job.id,
+            job.status.value,
+            _USUAL_TARGET[move].value,
+            sorted(states),
+            message=(
+                f"job {job.id} is {job.status.value} and cannot be {_DONE[move]}; that takes a job that is "
+                f"{listed(status.value for status in TARGETS[move])}. What this one allows: {', '.join(actions) or 'nothing'}"
+            ),
+        )
+        self.members = {"allowed_actions": actions}
 
 
 def moves_from(status: JobStatus) -> list[str]:
@@ -60,18 +72,20 @@ def moves_from(status: JobStatus) -> list[str]:
     return [move.value for move in Move if status in TARGETS[move]]
 
 
-def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> JobSummary:
-    """Move the caller's job.
+def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> None:
+    """Move the caller's job. One that is retried takes the trial that it is up again.
 
     Raises:
         NotFound: no such job of this owner.
         MoveNotAllowed: the job's status has no such move.
     """
+    if move is Move.RETRY:
+        work.jobs.require(job_id, owner=caller.owner)
+        work.sweeps.take_up_again(job_id)
     job = work.jobs.summary(job_id, owner=caller.owner, lock=True)
     target = TARGETS[move].get(job.status)
     if target is None:
         raise MoveNotAllowed(job, move)
-    moved = work.jobs.transition(job_id, target, reason=f"{move.value}_requested", actor=caller.actor)
+    work.jobs.transition(job_id, target, reason=f"{move.value}_requested", actor=caller.actor)
     if target in _DESIRED:
         work.jobs.set_desired_state(job_id, _DESIRED[target])
-    return moved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ewc_core.errors import DatasetUnavailable, SpecError
@@ -18,6 +19,8 @@ from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.network import NETWORK_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
 
+_MOST_TASKS_NAMED = 10
+
 
 def require_needs(spec: JobSpec, data_dir: Path | None, *, field: str = "") -> None:
     """Check what a job needs of this service: the files of its data sets, and plug-ins. `field` is where its spec stands.
@@ -29,8 +32,7 @@ def require_needs(spec: JobSpec, data_dir: Path | None, *, field: str = "") -> N
     for name, network in spec.networks_by_field.items():
         if isinstance(network, PluginNetworkSpec):
             _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}{name}.name")
-    for index, task in enumerate(spec.planned_tasks):
-        require_task(task, data_dir, field=f"{field}tasks.{index}")
+    _require_datasets(spec.planned_tasks, data_dir, field=f"{field}tasks")
 
 
 def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> None:
@@ -40,19 +42,41 @@ def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> Non
         DatasetUnavailable: files of its data set are missing.
         SpecError: it is a plug-in's, and no installed package offers it.
     """
-    if task.needed_dataset is not None:
-        _require_dataset(task.needed_dataset, data_dir, field=f"{field}.dataset")
+    dataset = task.needed_dataset
+    if dataset is not None and (lacks := _missing(dataset, data_dir, field=f"{field}.dataset")):
+        what = f"data set {dataset_title(dataset)!r} needs {lacks}; {_why(data_dir)}"
+        raise DatasetUnavailable(what, field=f"{field}.dataset")
 
 
-def _require_dataset(dataset: DatasetSpec, data_dir: Path | None, *, field: str) -> None:
+def _require_datasets(tasks: Sequence[AnyTaskSpec], data_dir: Path | None, *, field: str) -> None:
+    """All that is missing at once, with the tasks that need it."""
+    numbers: dict[str, list[int]] = {}
+    for index, task in enumerate(tasks):
+        dataset = task.needed_dataset
+        if dataset is not None and (lacks := _missing(dataset, data_dir, field=f"{field}.{index}.dataset")):
+            numbers.setdefault(f"data set {dataset_title(dataset)!r} needs {lacks}", []).append(index)
+    if numbers:
+        parts = [f"{_tasks_text(found)}: {what}" for what, found in numbers.items()]
+        first = min(min(found) for found in numbers.values())
+        raise DatasetUnavailable(f"{'; '.join(parts)}; {_why(data_dir)}", field=f"{field}.{first}.dataset")
+
+
+def _missing(dataset: DatasetSpec, data_dir: Path | None, *, field: str) -> str:
+    """The files that are not there, in words; nothing when none is missing."""
     if isinstance(dataset, PluginDataset):
         _require_plugin(TASK_SOURCE_PLUGINS, dataset.name, field=f"{field}.name")
-    missing = dataset_files_missing(dataset, data_dir)
-    if missing:
-        where = "the service has no EWC_DATA_DIR" if data_dir is None else "they are not in the service's EWC_DATA_DIR"
-        raise DatasetUnavailable(
-            f"data set {dataset_title(dataset)!r} needs the files {', '.join(missing)}, but {where}", field=field
-        )
+    files = dataset_files_missing(dataset, data_dir)
+    return f"the {'file' if len(files) == 1 else 'files'} {', '.join(files)}" if files else ""
+
+
+def _tasks_text(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_MOST_TASKS_NAMED]))
+    more = f" and {len(numbers) - _MOST_TASKS_NAMED} more" if len(numbers) > _MOST_TASKS_NAMED else ""
+    return f"task {shown}" if len(numbers) == 1 else f"tasks {shown}{more}"
+
+
+def _why(data_dir: Path | None) -> str:
+    return "the service has no EWC_DATA_DIR" if data_dir is None else "the service's EWC_DATA_DIR does not have what is named"
 
 
 def _require_plugin(group: str, name: str, *, field: str) -> None:

@@ -28,12 +28,11 @@ def health() -> Health:
 @router.get("/readyz", operation_id="get_readiness")
 def readiness(services: ServicesDep) -> Readiness:
     """Whether database, schema and broker are there; 503 when one of them is not."""
-    results = checks(services)
+    results, num_live_workers = checks(services)
     bad = [name for name, result in results.items() if result != "ok"]
     if bad:
         raise NotReady(f"not ready: {', '.join(bad)}", members={"checks": results})
-    with services.database.read() as work:
-        return Readiness(checks=results, num_live_workers=len(work.workers.list()))
+    return Readiness(checks=results, num_live_workers=num_live_workers)
 
 
 @router.get("/version", operation_id="get_version")

@@ -45,7 +45,7 @@ def cancel_sweep(work: Work, sweep_id: str, *, caller: Caller) -> SweepRecord:
         raise SweepFinished(sweep_id, sweep.status)
     unsettled = [trial for trial in work.sweeps.trials(sweep_id) if trial.status == "running"]
     for trial in sorted(unsettled, key=lambda trial: trial.job_id):
-        job = work.jobs.summary(trial.job_id, lock=True)
+        job = work.jobs.standing(trial.job_id, lock=True)
         if job.status in TARGETS[Move.CANCEL]:
             make_move(work, job.id, Move.CANCEL, caller)
         work.sweeps.settle_trial(sweep_id, trial.number, score=None)

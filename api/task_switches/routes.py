@@ -31,7 +31,7 @@ def create(
 
     def effect(work: Work) -> Outcome:
         record = receive_switch(work, job_id, switch, caller=caller, data_dir=services.settings.data_dir)
-        queued = work.jobs.summary(job_id).status is JobStatus.QUEUED
+        queued = work.jobs.standing(job_id).status is JobStatus.QUEUED
         return Outcome(201, TaskSwitch.model_validate(vars(record)), wake=job_id if queued else None)
 
     return effects.run(effect)

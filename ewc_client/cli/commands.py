@@ -24,13 +24,16 @@ from ewc_client.cli import (
     switches,
     up,
     watch,
+    workers,
 )
+from ewc_client.cli.groups import Group
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 from ewc_client.terminal import print_lines
 
 app = typer.Typer(
     name="ewc",
+    cls=Group,
     epilog=exit_codes.EXPLANATION,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,11 +60,12 @@ app.command("analyse")(analyses.analyse)
 app.command("analyses")(analyses.analyses)
 app.command("result")(analyses.result)
 app.command("figure")(figure.figure)
+app.command("workers")(workers.workers)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
-app.add_typer(sweep.app, name="sweeps")
-app.add_typer(keys.app, name="keys")
-app.add_typer(data.app, name="data")
+app.add_typer(sweep.app, name="sweeps", cls=Group)
+app.add_typer(keys.app, name="keys", cls=Group)
+app.add_typer(data.app, name="data", cls=Group)
 
 
 def _print_version(wanted: bool) -> None:

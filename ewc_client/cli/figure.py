@@ -13,14 +13,12 @@ import typer
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import KeyOption, UrlOption
 from ewc_client.cli.output import Output, OutputOption, print_table, say
+from ewc_client.cli.own_service import connected
 from ewc_client.cli.spec_file import read_object
-from ewc_client.client import EWCClient
-from ewc_client.embedded import EmbeddedService
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.figures import Recipe, load_recipe
 from ewc_client.figures.curves import Curve
 from ewc_client.figures.make import MadeFigure, make_figure
-from ewc_client.service_location import find_service, state_dir
 from ewc_client.terminal import message_console, print_json
 
 
@@ -86,14 +84,8 @@ def figure(
 
 def _make(recipe: Recipe, given: dict[str, str], out: Path, url: str | None, api_key: str | None) -> MadeFigure:
     console = message_console()
-    location = find_service(url, api_key)
-    if location is not None:
-        with EWCClient.at(location) as client:
-            return make_figure(client, recipe, given, directory=out, console=console, say=say)
-    directory = state_dir()
-    say(f"no service is configured: starting one on {directory} for as long as this command runs")
-    with EmbeddedService(directory, say=say) as service, EWCClient.at(service.location) as client:
-        return make_figure(client, recipe, given, directory=out, console=console, say=say)
+    with connected(url, api_key) as service:
+        return make_figure(service.client, recipe, given, directory=out, console=console, say=say)
 
 
 def _pairs(texts: Sequence[str] | None, option: str, recipe: Recipe) -> dict[str, str]:

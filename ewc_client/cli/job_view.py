@@ -16,6 +16,8 @@ def print_job(job: Job) -> None:
             ("name", job.name),
             ("kind", None if job.has_tasks else job.kind),
             ("status", _status(job)),
+            ("waiting for", job.waiting_for),
+            ("priority", str(job.priority) if job.priority else None),
             ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
             ("progress", progress_text(job)),
             ("stream", job.stream if job.has_tasks else None),
@@ -60,5 +62,11 @@ def _question(job: Job) -> str:
 
 
 def _with_options(kind: dict[str, object]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in kind.items() if name != "kind" and value is not None)
+    options = ", ".join(f"{name} {_option(value)}" for name, value in kind.items() if name != "kind" and value is not None)
     return str(kind.get("kind", "")) + (f" ({options})" if options else "")
+
+
+def _option(value: object) -> str:
+    if isinstance(value, dict):
+        return _with_options(value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -16,13 +16,12 @@ from rich.live import Live
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import KeyOption, UrlOption, connect
 from ewc_client.cli.output import Output, OutputOption, print_result, print_table, say
+from ewc_client.cli.own_service import Connected, connected
 from ewc_client.cli.spec_file import read_object, set_value
 from ewc_client.client import EWCClient
-from ewc_client.embedded import EmbeddedService
-from ewc_client.errors import ConfigurationError, EWCClientError
+from ewc_client.errors import EWCClientError
 from ewc_client.job import Job
 from ewc_client.score_tables import percent
-from ewc_client.service_location import find_service, state_dir
 from ewc_client.sweep_tables import counts_text, settings_text, trial_table
 from ewc_client.sweeps import Sweep
 from ewc_client.terminal import Console, Text, message_console, print_json
@@ -66,26 +65,18 @@ def sweep(
     spec = read_object(file, what="sweep spec")
     for assignment in assignments or []:
         set_value(spec, assignment)
-    location = find_service(url, api_key)
-    if location is not None:
-        with EWCClient.at(location) as client:
-            made = client.sweeps.create(spec)
-            if watch:
-                _watch_to_end(client, made, output=output, save_best=save_best, come_back=_goes_on(made.id))
-            elif output is Output.JSON:
-                print_json(made.raw)
-            else:
-                say(f"sweep {made.id} submitted. Follow it with:", f"  ewc sweeps watch {made.id}")
-        return
-    if not watch:
-        raise ConfigurationError(
-            f"no service: none is configured (--url, EWC_URL) and none runs on {state_dir()}.\n"
-            "  Start one with `ewc up`, or add --watch to start one for as long as this command runs"
-        )
-    _with_own_service(spec, output, save_best)
+    with connected(url, api_key, to_its_end=watch) as service:
+        made = service.client.sweeps.create(spec)
+        if watch:
+            come_back = service.come_back("sweep", f"ewc sweeps watch {made.id}")
+            _watch_to_end(service.client, made, output=output, save_best=save_best, come_back=come_back)
+        elif output is Output.JSON:
+            print_json(made.raw)
+        else:
+            say(f"sweep {made.id} submitted. Follow it with:", f"  ewc sweeps watch {made.id}")
 
 
-@app.command("list")
+@app.command("ls")
 def list_sweeps(
     limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 20,
     url: UrlOption = None,
@@ -127,7 +118,8 @@ def watch(
     """Follow a sweep to its end, then print its trials. Ctrl-C detaches; the sweep goes on."""
     with connect(url, api_key) as client:
         found = client.sweeps.get(sweep)
-        _watch_to_end(client, found, output=output, save_best=save_best, come_back=_goes_on(sweep))
+        come_back = Connected(client, is_own=False).come_back("sweep", f"ewc sweeps watch {sweep}")
+        _watch_to_end(client, found, output=output, save_best=save_best, come_back=come_back)
 
 
 @app.command("cancel")
@@ -139,20 +131,6 @@ def cancel(sweep: SweepArgument, url: UrlOption = None, api_key: KeyOption = Non
         print_json(cancelled.raw)
     else:
         say(f"{cancelled.id} is {cancelled.status}; {counts_text(cancelled)}")
-
-
-def _goes_on(sweep_id: str) -> tuple[str, ...]:
-    return "The sweep goes on. Come back with:", f"  ewc sweeps watch {sweep_id}"
-
-
-def _with_own_service(spec: dict[str, object], output: Output, save_best: str | None) -> None:
-    directory = state_dir()
-    say(f"no service is configured: starting one on {directory} for as long as this command runs")
-    with EmbeddedService(directory, say=say) as service, EWCClient.at(service.location) as client:
-        made = client.sweeps.create(spec)
-        stops = "The service that this command started stops now; the sweep keeps its place. Go on with:"
-        come_back = (stops, "  ewc up", f"  ewc sweeps watch {made.id}")
-        _watch_to_end(client, made, output=output, save_best=save_best, come_back=come_back)
 
 
 def _watch_to_end(client: EWCClient, sweep: Sweep, *, output: Output, save_best: str | None, come_back: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import typer
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
 from ewc_client.cli.output import Output, OutputOption, print_result, say
+from ewc_client.cli.own_service import Connected
 from ewc_client.job import Job
 from ewc_client.progress import follow
 from ewc_client.result_tables import result_view
@@ -21,7 +22,8 @@ from ewc_client.visible_text import visible_lines
 def watch(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, output: OutputOption = Output.TABLE) -> None:
     """Follow a job to its end, then print its score matrix or its result. Ctrl-C detaches; the job goes on."""
     with connect(url, api_key) as client:
-        watch_to_end(client.jobs.get(job), output=output, come_back=("The job goes on. Come back with:", f"  ewc watch {job}"))
+        come_back = Connected(client, is_own=False).come_back("job", f"ewc watch {job}")
+        watch_to_end(client.jobs.get(job), output=output, come_back=come_back)
 
 
 def watch_to_end(job: Job, *, output: Output, come_back: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ class AlreadyRunningError(EmbeddedError):
 
 
 class StateDirectory:
-    """One state directory, mode 0700. Everything that the service keeps lies in it."""
+    """One state directory, of mode 0700 unless it was there before. Everything that the service keeps lies in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -72,7 +72,6 @@ class StateDirectory:
             try:
                 if not _lock_within(descriptor, _STOPPING_PATIENCE_SECONDS):
                     raise AlreadyRunningError(self._who_holds_it())
-                self.path.chmod(0o700)
                 self.logs.mkdir(mode=0o700, exist_ok=True)
                 self.service_file.unlink(missing_ok=True)
             except BaseException:

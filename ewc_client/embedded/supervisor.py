@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ewc_client.embedded import keeper
@@ -52,14 +53,8 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._guard = threading.Lock()
         self._stopping = False
-        self._keeper = subprocess.Popen(  # noqa: S603 our own script
-            [sys.executable, "-I", keeper.__file__, str(grace_seconds)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=[lock],  # the state directory is free again only when the last child is gone
-        )
+        self._lock = lock
+        self._keeper = self._start_keeper()
 
     def start(self, name: str, command: Sequence[str], *, pass_fds: tuple[int, ...] = ()) -> None:
         """Start a child, which inherits the open files `pass_fds`, and keep it running from now on."""
@@ -80,6 +75,7 @@ class Supervisor:
             self._state.trim_logs()
             with self._guard:
                 if not self._stopping:
+                    self._tend_keeper()
                     for child in self._children.values():
                         self._tend_one(child)
 
@@ -105,8 +101,35 @@ class Supervisor:
             for process in living:
                 self._bury(process)
             if self._keeper.stdin is not None:
-                self._keeper.stdin.close()
+                with suppress(BrokenPipeError):
+                    self._keeper.stdin.close()
             self._keeper.wait()
+
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 our own script
+            [sys.executable, "-I", keeper.__file__, str(self._grace_seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=[self._lock],  # the state directory is free again only when the last child is gone
+        )
+
+    def _tend_keeper(self) -> None:
+        status = self._keeper.poll()
+        if status is None:
+            return
+        self._say(
+            f"the keeper, which stops the service should `ewc up` itself be killed, died ({describe_status(status)}); "
+            "it is started again, and the service goes on"
+        )
+        if self._keeper.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._keeper.stdin.close()
+        self._keeper = self._start_keeper()
+        for child in self._children.values():
+            if child.process is not None:
+                self._tell_keeper(f"+{child.process.pid}")
 
     def _tend_one(self, child: Child) -> None:
         now = time.monotonic()
@@ -158,11 +181,9 @@ class Supervisor:
     def _tell_keeper(self, line: str) -> None:
         if self._keeper.stdin is None:
             return
-        try:
+        with suppress(BrokenPipeError):  # someone killed the keeper: the next one is told of all children
             self._keeper.stdin.write(line.encode() + b"\n")
             self._keeper.stdin.flush()
-        except BrokenPipeError:  # someone killed the keeper; children are still stopped by `stop`
-            self._say("the process that cleans up after a crash of this one is gone")
 
 
 def describe_status(status: int) -> str:

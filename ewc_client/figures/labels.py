@@ -76,7 +76,7 @@ MEAN_RETURN = "mean return"
 
 def score_label(spec: Body, matrix: Matrix) -> str:
     """What the scores of a job are, with the examples that they are taken on."""
-    if matrix.metric in ("normalised", "return"):
+    if matrix.metric in (None, "normalised", "return"):
         return "score (0: random play, 1: reference player)" if matrix.metric == "normalised" else MEAN_RETURN
     return f"{spec['training']['evaluate_on']} {'R²' if matrix.metric == 'r2' else matrix.metric}"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import torch
 from torch import Tensor
 
@@ -14,6 +12,7 @@ from ewc_core.analysis.perturbation_findings import SCALE, Row, noise_curves, no
 from ewc_core.analysis.perturbation_game import change_of_values, noisy_return, values_of
 from ewc_core.analysis.visited_states import NUM_STATES, reader, visited_states
 from ewc_core.fisher.memory import examples_at_once
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.games import score_of
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs import LikelihoodName, PerturbationAnalysis
@@ -146,7 +145,7 @@ class GamePerturbationRun:
     def _return(self, episode: int, deviations: Tensor) -> float:
         evaluation = self._opened.spec.evaluation
         seed = derive_seed(self._seed, "perturbed-episode", self._question.task, episode)
-        with closing(self._opened.environments(self._question.task, num_envs=1, seed=seed)) as game:
+        with held(self._opened.environments(self._question.task, num_envs=1, seed=seed)) as game:
             return noisy_return(
                 game,
                 self._opened.q_values,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ewc_core.analysis.game_subject import OpenedGames
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.seeding import derive_seed, generator
@@ -31,7 +31,7 @@ def visited_states(opened: OpenedGames, task: int, *, num_states: int, seed: int
     random = generator(seed, "visited-states", task)
     halves = [_Sample(num_states - num_states // 2, random), _Sample(num_states // 2, random)]
     ended = np.zeros(_NUM_COPIES, dtype=bool)
-    with closing(opened.environments(task, num_envs=_NUM_COPIES, seed=derive_seed(seed, "visited", task))) as games:
+    with held(opened.environments(task, num_envs=_NUM_COPIES, seed=derive_seed(seed, "visited", task))) as games:
         now = games.reset()
         stack = FrameStack(_NUM_COPIES, games.frame_shape, games.frame_dtype, history=opened.history)
         stack.reset(now)

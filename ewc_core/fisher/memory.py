@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ewc_core.errors import SpecError
 from ewc_core.fisher.independence import COMPANIES, check_outputs
@@ -28,11 +29,11 @@ Passed = TypeVar("Passed")
 
 @dataclass(frozen=True)
 class ChunkSize:
-    """Examples per chunk, and what one example keeps in memory during a forward pass, in bytes."""
+    """Examples per chunk, and what one example keeps in memory during a forward pass of the general method, in bytes."""
 
     examples: int
     num_outputs: int
-    forward_bytes: int
+    general_bytes: int
     chunk_bytes: int
 
     def chunks(self, num_examples: int) -> Iterator[tuple[int, int]]:
@@ -44,7 +45,7 @@ class ChunkSize:
     def general_examples(self, plan: Plan, leaves: Mapping[str, Tensor]) -> int:
         """Examples whose gradients by the general method, and their squares, fit into the chunk's memory."""
         gradients = sum(2 * leaf.nbytes for name, leaf in leaves.items() if name in plan.general)
-        return max(1, self.chunk_bytes // max(1, gradients + 2 * self.forward_bytes))
+        return max(1, self.chunk_bytes // max(1, gradients + 2 * self.general_bytes))
 
 
 def probe(
@@ -61,16 +62,15 @@ def probe(
     Raises:
         SpecError: outputs that are not floating point [n, K], or that depend on the other examples of a batch.
     """
-    passes = []
-    for numbers in COMPANIES:
-        inputs = examples[torch.tensor(numbers, device=examples.device) % len(examples)]
 
-        def run(inputs: Tensor = inputs) -> tuple[Tensor, Mapping[str, list[Call]]]:
-            with outputs.holding({**leaves, **fixed}), recorded(outputs.network, plan.modules) as calls:
-                return outputs.of(inputs), calls
+    def run(inputs: Tensor) -> tuple[Tensor, Mapping[str, list[Call]]]:
+        with outputs.holding({**leaves, **fixed}), recorded(outputs.network, plan.modules) as calls:
+            return outputs.of(inputs), calls
 
+    passes, companies = [], [examples[torch.tensor(numbers, device=examples.device) % len(examples)] for numbers in COMPANIES]
+    for inputs in companies:
         with random_state_kept(leaves.values()):
-            (result, calls), kept = _kept(run)
+            (result, calls), kept = _kept(partial(run, inputs))
         _check(result, len(inputs))
         graph = graph_below(result, leaves)
         plan.update(calls, graph, len(inputs))
@@ -83,7 +83,12 @@ def probe(
     per_example = plan.numbers_per_example(calls, num_seeds(num_outputs)) + (2 + num_seeds(num_outputs)) * num_outputs
     forward = max(0, more_kept - few_kept) + inputs[:1].nbytes
     each = forward + per_example * item
-    return ChunkSize(max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, each))), num_outputs, forward, chunk_bytes)
+    general = forward
+    if plan.general:
+        with random_state_kept(leaves.values()), sdpa_kernel(SDPBackend.MATH):  # as that method runs it
+            fewer, whole = (_kept(partial(run, inputs))[1] for inputs in companies)
+        general = max(forward, whole - fewer + inputs[:1].nbytes)
+    return ChunkSize(max(1, min(MOST_EXAMPLES, chunk_bytes // max(1, each))), num_outputs, general, chunk_bytes)
 
 
 def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> int:

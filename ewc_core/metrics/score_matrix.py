@@ -17,7 +17,7 @@ UNTRAINED = -1
 
 @dataclass(frozen=True)
 class MatrixSummary:
-    """Per task (by task index, tasks in order) and as means; None where undefined.
+    """Per task (by task index, tasks in order) and as means; None where undefined, or too large for a float.
 
     average: mean of R[L, j] over tasks seen.
     forgetting[j]: max of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
@@ -39,8 +39,17 @@ class MatrixSummary:
 class ScoreMatrix:
     """Scores by (after_visit, task_index), with the task index of every finished visit, in order."""
 
-    def __init__(self, scores: Mapping[tuple[int, int], float], visited: Sequence[int], *, with_ratios: Collection[int]) -> None:
+    def __init__(
+        self,
+        scores: Mapping[tuple[int, int], float],
+        visited: Sequence[int],
+        *,
+        with_ratios: Collection[int],
+        are_alike: bool = True,
+    ) -> None:
         """Build the matrix. `with_ratios`: the tasks whose scores may be divided by one another (see `Score.ratios`).
+
+        `are_alike`: whether the scores of all tasks have one unit. Of unlike scores there is no mean, and none of differences.
 
         Raises:
             SpecError: a score belongs to a visit that is not in `visited`.
@@ -54,6 +63,7 @@ class ScoreMatrix:
         self._scores = dict(scores)
         self._visited = tuple(visited)
         self._with_ratios = frozenset(with_ratios)
+        self._are_alike = are_alike
 
     @property
     def tasks(self) -> list[int]:
@@ -78,7 +88,7 @@ class ScoreMatrix:
 
     def average(self, after_visit: int) -> float | None:
         """Mean of row `after_visit` over the tasks that had been visited by then."""
-        return _mean([self.score(after_visit, task) for task in sorted(set(self._visited[: after_visit + 1]))])
+        return self._mean_score([self.score(after_visit, task) for task in sorted(set(self._visited[: after_visit + 1]))])
 
     def summary(self) -> MatrixSummary:
         """Every metric, after the last finished visit."""
@@ -90,16 +100,20 @@ class ScoreMatrix:
         return MatrixSummary(
             average=self.average(last),
             forgetting=forgetting,
-            mean_forgetting=_mean([forgetting[task] for task in self.tasks if self._first_visit(task) < last]),
+            mean_forgetting=self._mean_score([forgetting[task] for task in self.tasks if self._first_visit(task) < last]),
             retention=retention,
             mean_retention=_mean([retention[task] for task in left]),
-            backward_transfer=_mean(
+            backward_transfer=self._mean_score(
                 [_minus(self.score(last, task), self.score(self._latest_visit(task), task)) for task in left]
             ),
-            forward_transfer=_mean(
+            forward_transfer=self._mean_score(
                 [_minus(self.score(self._first_visit(task) - 1, task), self.score(UNTRAINED, task)) for task in later]
             ),
         )
+
+    def _mean_score(self, values: Sequence[float | None]) -> float | None:
+        """The mean of scores, or of differences of scores, of several tasks."""
+        return _mean(values) if self._are_alike else None
 
     def _forgetting(self, task: int) -> float | None:
         last = self.num_visits - 1
@@ -113,7 +127,7 @@ class ScoreMatrix:
         now, then = self.score(self.num_visits - 1, task), self.score(self._latest_visit(task), task)
         if task not in self._with_ratios or now is None or then is None or now < 0.0 or then <= 0.0:
             return None
-        return now / then
+        return _finite(now / then)
 
     def _first_visit(self, task: int) -> int:
         return self._visited.index(task)
@@ -123,11 +137,19 @@ class ScoreMatrix:
 
 
 def _minus(left: float | None, right: float | None) -> float | None:
-    return None if left is None or right is None else left - right
+    return None if left is None or right is None else _finite(left - right)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     if not known or len(known) != len(values):
         return None
-    return math.fsum(known) / len(known)
+    try:
+        return math.fsum(known) / len(known)
+    except OverflowError:
+        return None
+
+
+def _finite(value: float) -> float | None:
+    """A number that is no float any more (a ratio to the smallest of floats, a difference of the largest) is not known."""
+    return value if math.isfinite(value) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from ewc_core.fisher.memory import examples_at_once
 from ewc_core.reinforcement.agent import Agent
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.reinforcement.game_book import GameBook
@@ -48,7 +48,7 @@ def play_task(agent: Agent, task_index: int, games: GameBook, spec: Reinforcemen
     scores = []
     with agent.learner.tasks.temporarily(label):
         for epsilon in evaluation.exploration_epsilons:
-            with closing(games.evaluation_environment(task_index, evaluation.num_episodes)) as environment:
+            with held(games.evaluation_environment(task_index, evaluation.num_episodes)) as environment:
                 stack = FrameStack(evaluation.num_episodes, games.frames.shape, games.frames.dtype, history=spec.agent.history)
                 random = generator(seed, "evaluation", str(epsilon))
                 returns = _episodes(agent, environment, stack, epsilon, random, max_steps=evaluation.max_steps)
@@ -66,7 +66,7 @@ def _look(agent: Agent, task_index: int, games: GameBook, evaluation: GameEvalua
         return task_index
     random = np.random.default_rng(seed)
     looks = []
-    with closing(games.evaluation_environment(task_index, _NUM_LOOKED_AT)) as environment:
+    with held(games.evaluation_environment(task_index, _NUM_LOOKED_AT)) as environment:
         now = environment.reset()
         for step in range(evaluation.num_look_steps):
             looks.append(now[step % len(now)].copy())

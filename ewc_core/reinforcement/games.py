@@ -8,6 +8,7 @@ import numpy as np
 
 from ewc_core.errors import EnvironmentFailed, SpecError
 from ewc_core.reinforcement.agent import Frames
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask
 
@@ -54,15 +55,12 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
 
 def _tried(task: EnvironmentSpec) -> Frames:
     """What one environment's frames look like, after a reset and a step in it."""
-    group = make_environments(task, num_envs=1, seed=0)
-    try:
+    with held(make_environments(task, num_envs=1, seed=0)) as group:
         if isinstance(task, GymnasiumTask):
             group.reset()
             group.step(np.zeros(1, dtype=np.int64))
         repeat = task.action_repeat if isinstance(task, AtariTask) else 1
         return Frames(group.frame_shape, group.frame_dtype, group.num_actions, repeat, group.low, group.high)
-    finally:
-        group.close()
 
 
 def score_of(task: EnvironmentSpec, mean_return: float) -> float:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ewc_core.errors import SpecError, StateFormatError
+from ewc_core.errors import EnvironmentFailed, SpecError, StateFormatError
 from ewc_core.reinforcement.agent import Agent, Belief, Frames
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.environments.letting_go import let_go
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.training.named_state import named, taken
@@ -75,11 +76,10 @@ class Player:
         for agent in self._agents.values():
             agent.cut()
 
-    def leave(self) -> None:
-        """Stop playing where the player is."""
-        if self._environment is not None:
-            self._environment.close()
-            self._environment = None
+    def leave(self) -> EnvironmentFailed | None:
+        """Stop playing where the player is; returns what the environment raised when it was closed."""
+        environment, self._environment = self._environment, None
+        return None if environment is None else let_go(environment)
 
     def tick(self, task_index: int, *, visit_index: int) -> Switches:
         """One step in every copy of the environment, and the updates that are due.

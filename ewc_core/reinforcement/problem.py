@@ -41,6 +41,7 @@ _NOT_REPEATABLE = (
     "environment {!r} does not play an episode again for the same seed and the same actions: where the job is paused or killed "
     "it goes on with other bits; let the environment draw from self.np_random, which reset(seed=...) seeds"
 )
+_NOT_CLOSED = "{}; nothing that was played is lost, but what it holds (files, windows, processes) may stay until the job ends"
 _GENERATION = "generation"
 
 
@@ -174,11 +175,12 @@ class GameProblem:
                 {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
 
-    def leave(self) -> None:
-        """Close the environments."""
+    def leave(self, visit: Visit) -> Iterator[Event]:
+        """Close the environments; one that cannot be closed is said at the first visit to its game."""
+        failures = [failed for player in self._players.values() if (failed := player.leave()) is not None]
+        if failures and visit.task_index not in self._visited:
+            yield Warned(visit, self._spec.method.kind, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
         self._visited = self._seen
-        for player in self._players.values():
-            player.leave()
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one method's parameters, with the biases and gains of the task it plays; for `independent` those

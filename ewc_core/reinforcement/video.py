@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ewc_core.errors import SpecError
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
@@ -53,13 +54,9 @@ def record_episode(
     Raises:
         SpecError: the environment is unavailable, or can neither draw itself nor be shown as its frames.
     """
-    environment = make_environments(
-        task, num_envs=1, seed=derive_seed(seed, "video"), num_actions=num_actions, for_training=False
-    )
-    try:
+    opened = make_environments(task, num_envs=1, seed=derive_seed(seed, "video"), num_actions=num_actions, for_training=False)
+    with held(opened) as environment:
         return _record(environment, task, q_values, history, exploration_epsilon, max_steps, keep_every, seed)
-    finally:
-        environment.close()
 
 
 def to_gif(pictures: NDArray[np.uint8], *, pictures_per_second: float = 15.0) -> bytes:

@@ -1,11 +1,61 @@
-"""The base of every spec: frozen, and strict about unknown fields and non-finite numbers."""
+"""The base of every spec: frozen, and strict about unknown fields, non-finite numbers, and what only looks like a number."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
-class Spec(BaseModel):
-    """An immutable part of a job spec. Unknown fields, NaN and infinity are refused."""
+def _without_lookalikes(schema: Any) -> Any:
+    """A core schema whose numbers are numbers. Members of a union stay as they are: each is known by its type already."""
+    if isinstance(schema, list | tuple):
+        return [_without_lookalikes(part) for part in schema]
+    if not isinstance(schema, dict) or schema.get("type") == "union" or _is_checked(schema):
+        return schema
+    if schema.get("type") == "bool":
+        return {**schema, "strict": True}
+    if schema.get("type") in ("int", "float"):
+        return core_schema.no_info_before_validator_function(_a_number, schema)
+    return {name: part if name in ("cls", "default", "metadata") else _without_lookalikes(part) for name, part in schema.items()}
+
+
+def _is_checked(schema: dict[str, Any]) -> bool:
+    """A part of a spec has been checked before the whole is."""
+    return schema.get("type") == "function-before" and schema["function"]["function"] is _a_number
+
+
+def _a_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        given = "true" if value else "false"
+        raise PydanticCustomError("not_a_number", "expected a number, not {given}", {"given": given})
+    if isinstance(value, str):
+        given = f"the text {value[:50]!a}{_hint(value)}"
+        raise PydanticCustomError("not_a_number", "expected a number, not {given}", {"given": given})
+    return value
+
+
+def _hint(text: str) -> str:
+    try:
+        return "; write it without quotation marks" if math.isfinite(float(text)) else ""
+    except ValueError:
+        return ""
+
+
+class Checked(BaseModel):
+    """Immutable. Unknown fields, NaN and infinity are refused; so are, for a number, `true` and a text such as "100", and for
+    a boolean whatever else pydantic takes for one. A whole number may be written 1.0, which JSON does not tell from 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of the fields, with a check before each number."""
+        schema: CoreSchema = _without_lookalikes(handler(source))
+        return schema
+
+
+class Spec(Checked):
+    """A part of a job spec."""

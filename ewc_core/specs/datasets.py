@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
 from ewc_core.specs.base import Spec
-from ewc_core.specs.hints import did_you_mean
+from ewc_core.specs.hints import did_you_mean, listed
 from ewc_core.specs.plugins import Options
 
 ARRAY_SUFFIXES = (".npz", ".safetensors", ".parquet")
@@ -95,8 +95,9 @@ _OTHER_DATASETS = (
 def _known_name(value: Any) -> Any:
     names = [name.value for name in DatasetName]
     if isinstance(value, str) and value not in names:
-        known = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
-        message = f"there is no built-in data set {value!r}, expected {known} ({_OTHER_DATASETS}){did_you_mean(value, names)}"
+        message = (
+            f"there is no built-in data set {value!r}, expected {listed(names)} ({_OTHER_DATASETS}){did_you_mean(value, names)}"
+        )
         raise PydanticCustomError("dataset_name", "{message}", {"message": message})
     return value
 

@@ -97,6 +97,12 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return as_question(meant(given, known))
 
 
+def listed(names: Iterable[str]) -> str:
+    """Choices in words: "'rounds' or 'explicit'"."""
+    *first, last = map(repr, names)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def as_question(names: Iterable[str]) -> str:
     """The names as the end of a message; nothing without names."""
     quoted = " or ".join(f"`{name}`" for name in names)

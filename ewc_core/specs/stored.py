@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
+from ewc_core.errors import RowDamaged
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.job import JOB_SPEC, JobSpec
 from ewc_core.specs.sweep import SweepSpec
@@ -18,25 +20,42 @@ _SWEEP_SPEC = TypeAdapter(SweepSpec)
 _CHECKS = ("function-after", "function-before", "function-wrap")
 _BOUNDS = frozenset(
     {"ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "allow_inf_nan", "extra_fields_behavior"}
+    | {"strict"}
 )
+_TOLD_PLACES = 3
 _NO_SCHEMAS = frozenset({"cls", "default", "members", "metadata", "serialization"})
 
 
 def job_spec_from_stored(document: Mapping[str, Any]) -> JobSpec:
-    """The spec of a job as it was stored, even if a rule of today would refuse it."""
-    spec: JobSpec = _reader(JOB_SPEC).validate_python(lifted_job(document))
+    """The spec of a job as it was stored, even if a rule of today would refuse it.
+
+    Raises:
+        RowDamaged: it is none.
+    """
+    with _damage_told("the spec of a job"):
+        spec: JobSpec = _reader(JOB_SPEC).validate_python(lifted_job(document))
     return spec
 
 
 def task_spec_from_stored(document: Mapping[str, Any]) -> AnyTaskSpec:
-    """The spec of a task as it was stored, even if a rule of today would refuse it."""
-    spec: AnyTaskSpec = _reader(_TASK_SPEC).validate_python(document)
+    """The spec of a task as it was stored, even if a rule of today would refuse it.
+
+    Raises:
+        RowDamaged: it is none.
+    """
+    with _damage_told("the spec of a task"):
+        spec: AnyTaskSpec = _reader(_TASK_SPEC).validate_python(document)
     return spec
 
 
 def sweep_spec_from_stored(document: Mapping[str, Any]) -> SweepSpec:
-    """The spec of a sweep as it was stored, even if a rule of today would refuse it."""
-    spec: SweepSpec = _reader(_SWEEP_SPEC).validate_python({**document, "job": lifted_job(document["job"])})
+    """The spec of a sweep as it was stored, even if a rule of today would refuse it.
+
+    Raises:
+        RowDamaged: it is none.
+    """
+    with _damage_told("the spec of a sweep"):
+        spec: SweepSpec = _reader(_SWEEP_SPEC).validate_python({**document, "job": lifted_job(document["job"])})
     return spec
 
 
@@ -50,9 +69,23 @@ def lifted_job(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {"spec_version": 1, **stored}
 
 
+@contextmanager
+def _damage_told(what: str) -> Iterator[None]:
+    """JSON of another shape breaks the lifting of old versions as well as the reading: it may be a list, or lack what was always
+    there."""
+    try:
+        yield
+    except ValidationError as error:
+        places = ", ".join(".".join(str(part) for part in one["loc"]) or "all of it" for one in error.errors()[:_TOLD_PLACES])
+        raise RowDamaged(f"{what} is of another shape than was stored ({places})") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RowDamaged(f"{what} is of another shape than was stored") from error
+
+
 @cache
 def _reader(adapter: TypeAdapter[Any]) -> SchemaValidator:
-    return SchemaValidator(_without_rules(adapter.core_schema))
+    # Without the last argument the parts of a spec would be read by the validators of their classes, rules and all.
+    return SchemaValidator(_without_rules(adapter.core_schema), _use_prebuilt=False)
 
 
 def _without_rules(schema: Any) -> Any:

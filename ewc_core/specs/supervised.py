@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.kind import JobKind
 from ewc_core.specs.method import DropoutMethod, MethodSpec
@@ -50,6 +51,7 @@ class SupervisedSpec(JobKind):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     network: NetworkSpec = MLPSpec()
     heads: HeadSpec = HeadSpec()
     training: TrainingSpec = TrainingSpec()
@@ -176,9 +178,8 @@ def _require_fit(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSpec,
         is_of_one_size = heads.kind is HeadKind.SHARED and not may_lack_classes
         differs = first[0] != shape[0] or (is_of_one_size and first[1] != shape[1])
         if differs:
-            hint = (
-                "; give heads.num_outputs where labels mean the same in all tasks and some lack classes" if is_of_one_size else ""
-            )
+            may_help = is_of_one_size and first[0] == shape[0]
+            hint = "; give heads.num_outputs where labels mean the same in all tasks and some lack classes" if may_help else ""
             raise ValueError(
                 f"{field}.dataset: {task.title!r} has inputs of shape {list(shape[0])} and {shape[1]} outputs, the first task "
                 f"{seen[0].title!r} has inputs of shape {list(first[0])} and {first[1]}; one network learns them all{hint}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from ewc_core.capacity import NEARLY_USED, Capacity, capacity_warning
 from ewc_core.consolidation import Quadratic
@@ -40,7 +43,7 @@ class Guard:
 
 def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, quadratic: Quadratic | None) -> list[Guard]:
     """What can be said before a visit in which `num_seen` tasks, its own included, have been seen."""
-    is_new = visit_index == 0 or num_seen == 2
+    is_new = visit_index == 0 if len(spec.tasks) > 1 else num_seen == 2
     found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, quadratic)]
     return [guard for guard in found if guard is not None]
 
@@ -63,6 +66,18 @@ def one_output(task_index: int, view: HeadView, likelihood: LikelihoodName) -> G
         f"task {task_index} has one class and one output, whose probability is always 1: its loss is 0, nothing is learned, and "
         "its accuracy is always 1. With heads.kind 'growing' it competes with other tasks' classes, with 'shared' and "
         "heads.num_outputs with those that it lacks",
+    )
+
+
+def gives_probabilities(outputs: Sequence[Tensor], likelihood: LikelihoodName) -> Guard | None:
+    """Whether all of these `outputs` [n, K], K >= 2, of a network at several moments are what a softmax leaves."""
+    if likelihood is not LikelihoodName.CATEGORICAL or not all(_sum_to_one(some) for some in outputs):
+        return None
+    return Guard(
+        "outputs_are_probabilities",
+        "the network's outputs are never negative and sum to 1 for every example, as a softmax leaves them; the loss takes "
+        "logits and makes a softmax of its own, so that this network learns slowly and its Fisher is too small: leave out its "
+        "last softmax",
     )
 
 
@@ -132,6 +147,11 @@ def _of_tasks(messages: Mapping[str, list[int]]) -> str:
         parts.append(f"task{'s' if len(tasks) > 1 else ''} {', '.join(map(str, tasks[:5]))}{more}: {message}")
     rest = len(messages) - len(parts)
     return "; ".join(parts) + (f"; and so on, in {rest} more" if rest > 0 else "")
+
+
+def _sum_to_one(outputs: Tensor) -> bool:
+    sums = outputs.sum(1)
+    return outputs.shape[1] > 1 and bool((outputs >= 0.0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
 
 
 def _strength(method: MethodSpec) -> str:

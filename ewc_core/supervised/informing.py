@@ -32,7 +32,7 @@ class Informing:
         self._diagnostics = Diagnostics()
 
     def start_visit(self) -> None:
-        """Say again what fails again."""
+        """Say again what fails again, for another reason."""
         self._diagnostics.start_visit()
 
     def zero_shot(self, visit: Visit) -> Iterator[Event]:

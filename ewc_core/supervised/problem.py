@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic
 from ewc_core.errors import EwcError, NonFiniteError
-from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit
+from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit, Warned
 from ewc_core.generators import passed_on
 from ewc_core.networks import reseed_dropout
 from ewc_core.networks.guarded import failed_in
@@ -59,7 +59,7 @@ class SupervisedProblem:
         self.methods = spec.methods
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
-        rehearse(spec, self._tasks)
+        self._doubts = rehearse(spec, self._tasks)
         self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
         self._layout = self._learners[self._method].parameters.layout
         for constraint in constraints:
@@ -123,6 +123,8 @@ class SupervisedProblem:
                 view = self._tasks.view(visit.task_index, seen=seen)
                 yield from self._informing.one_output(visit, view)
             yield from self._informing.at_start(visit, len(seen), self._quadratic)
+            if visit.index == 0:
+                yield from (Warned(visit, self._method, doubt.code, doubt.message) for doubt in self._doubts)
 
     def advance(self, visit: Visit, *, step: int, num_steps: int) -> Generator[Event, None, int]:
         """One step of every network on one minibatch.
@@ -184,9 +186,10 @@ class SupervisedProblem:
             scores = self._tasks.scores(learner.network, self._seen, split=split)
             yield Evaluated(visit, kind, scores, sizes, metrics)
 
-    def leave(self) -> None:
+    def leave(self, visit: Visit) -> Iterator[Event]:
         """The visited task is no longer new."""
         self._visited = self._seen
+        yield from ()
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one network's parameters."""

@@ -18,6 +18,7 @@ from ewc_core.seeding import generator
 from ewc_core.specs import EwcMethod, MasMethod, OnlineEwcMethod, PenaltyStep, PluginNetworkSpec, SupervisedSpec
 from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
+from ewc_core.supervised.guards import Guard, gives_probabilities
 from ewc_core.supervised.learner import Learner, Segment
 from ewc_core.supervised.task_book import TaskBook
 from ewc_core.user_code import is_raised_by, told
@@ -25,23 +26,29 @@ from ewc_core.user_code import is_raised_by, told
 _NUM_EXAMPLES = 3
 
 
-def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> None:
+def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> list[Guard]:
     """Try what the job will do with the network of a plug-in: steps on batches of 1, of the job's size and of every last
     size, the joint control's too, the consolidation of a task on a few examples, and the curvature that is looked at then.
+    Returns warnings about what is no mistake for sure.
 
     Raises:
         PluginFailed: all mistakes at once.
     """
     if not isinstance(spec.network, PluginNetworkSpec):
-        return
+        return []
     rows = torch.arange(_NUM_EXAMPLES) % tasks.data(0).num_examples("train")
     examples, _ = tasks.data(0).read("train", rows)
 
+    outputs: list[Tensor] = []
+
     def with_the_job(tryout: Tryout) -> None:
+        if not tryout.mistakes:
+            outputs.append(_outputs(tryout, examples))
         learner = Learner(tryout.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood)
         for batches in _minibatches(spec, tasks):
             _step(tryout, learner, [tasks.segment(task, rows, seen=range(len(spec.tasks))) for task, rows in batches])
         if not tryout.mistakes:
+            outputs.append(_outputs(tryout, examples))
             _consolidate(tryout, spec, tasks)
 
     try_out_plugin_network(
@@ -52,6 +59,15 @@ def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> None:
         examples=examples,
         rehearse=with_the_job,
     )
+    guard = gives_probabilities(outputs, tasks.data(0).likelihood)
+    return [] if guard is None else [guard]
+
+
+def _outputs(tryout: Tryout, examples: Tensor) -> Tensor:
+    tryout.network.eval()
+    with torch.no_grad():
+        outputs: Tensor = tryout.network(examples.clone())
+    return outputs
 
 
 def _minibatches(spec: SupervisedSpec, tasks: TaskBook) -> Iterator[list[tuple[int, Tensor]]]:

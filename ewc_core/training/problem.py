@@ -74,8 +74,8 @@ class Problem(Protocol):
     def evaluate(self, visit: Visit) -> Iterator[Event]:
         """A row of the score matrix for every network."""
 
-    def leave(self) -> None:
-        """The visit is over."""
+    def leave(self, visit: Visit) -> Iterator[Event]:
+        """The visit is over: let go of what was held for it."""
 
     def weights(self, method: str) -> dict[str, Tensor]:
         """Named copies of one network's parameters."""

@@ -142,7 +142,7 @@ class VisitRun:
         yield from problem.consolidate(visit)
         yield from problem.evaluate(visit)
         finished = VisitFinished(visit, self.step, problem.num_examples(self.step))
-        problem.leave()
+        yield from problem.leave(visit)
         self._visited = [*(visited for visited in self._visited if visited != task), task]
         self.visit_index, self.step = visit.index + 1, 0
         self._is_between_steps = True

@@ -13,6 +13,7 @@ import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -20,7 +21,8 @@ from typing import Any
 from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
-from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, job_of
+from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, require_wake_up
+from store.room import NotWritable, require_room
 
 NUM_UNREADABLE = 20
 _MAX_BYTES = 64 * 1024
@@ -31,6 +33,16 @@ def folders_of(broker_dir: Path) -> dict[str, Path]:
     """The broker's folders by name: `messages` wait, `processed` were received, `unreadable` are the newest that were no
     wake-ups, and `outgoing` are being written. All lie on one file system, so that moving a file between them is atomic."""
     return {name: broker_dir / name for name in ("messages", "processed", "unreadable", "outgoing")}
+
+
+def make(broker_dir: Path) -> None:
+    """Make what is missing of the folders that are always there. State directory and broker are for their user alone; those
+    that are there stay as they are."""
+    with suppress(FileExistsError):  # what is no folder is told by its part that cannot be made
+        broker_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    broker_dir.mkdir(mode=0o700, exist_ok=True)
+    for name in ("messages", "processed"):
+        folders_of(broker_dir)[name].mkdir(exist_ok=True)
 
 
 class Channel(filesystem.Channel):
@@ -62,7 +74,8 @@ class Channel(filesystem.Channel):
             except OSError:
                 continue  # another receiver has it
             try:
-                return as_celery_takes_it(job_of(_read(received)))
+                require_wake_up(_read(received))
+                return as_celery_takes_it()
             except (OSError, NotAWakeUp) as error:
                 self._set_aside(received, error)
         raise Empty
@@ -103,6 +116,21 @@ class Transport(filesystem.Transport):
     """`filesystem://`, as Celery finds it."""
 
     Channel = Channel
+
+
+def require_writable(broker_dir: Path) -> None:
+    """Check that a message could be written and moved to those that wait, where somebody tidied up included.
+
+    Raises:
+        NotWritable: the disk is full or read-only, or something else stands in the place of a folder.
+    """
+    folders = folders_of(broker_dir)
+    for name in ("outgoing", "messages", "processed"):
+        try:
+            folders[name].mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotWritable(f"the broker has no folder {folders[name]}: {error.strerror}") from error
+        require_room(folders[name])
 
 
 def collect(broker_dir: Path, *, older_than_seconds: float) -> int:

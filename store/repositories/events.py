@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
-from ewc_core.errors import NotFound
+from ewc_core.errors import NotFound, RowDamaged
+from store.driver_errors import driver_errors_translated
 from store.records import EventRecord
 from store.repositories.repository import Repository
 from store.tables import EventRow, JobRow
+from store.tables.observations import EVENT_LEVELS
 
 WARNING = "job.warning"
 """Type of the events by which training warns; their data name a `code`."""
+DAMAGED = "event.damaged"
+"""Type of what stands in the place of an event that cannot be read."""
 
 # Made once: these are asked all the time, and putting them together takes longer than asking.
 _OF_JOB = EventRow.job_id == bindparam("job")
@@ -30,8 +34,12 @@ _PAGE = (
     .order_by(EventRow.seq)
     .limit(bindparam("num"))
 )
+_ONE = select(*EventRow.__table__.columns).where(_OF_JOB, EventRow.seq == bindparam("seq"))
+_SEQS_OF_WARNINGS = select(EventRow.seq).where(_OF_JOB, EventRow.type == WARNING).order_by(EventRow.seq)
 _LATEST = select(func.max(EventRow.seq)).where(_OF_JOB, EventRow.type == WARNING).group_by(EventRow.data["code"].as_string())
-_WARNINGS = select(*EventRow.__table__.columns).where(_OF_JOB, EventRow.seq.in_(_LATEST)).order_by(EventRow.seq).limit(20)
+_NUM_WARNINGS = 20
+_WARNINGS = select(*EventRow.__table__.columns).where(_OF_JOB, EventRow.seq.in_(_LATEST)).order_by(EventRow.seq)
+_WARNINGS = _WARNINGS.limit(_NUM_WARNINGS)
 
 
 class Events(Repository):
@@ -68,18 +76,52 @@ class Events(Repository):
         return last
 
     def page(self, job_id: str, *, after_seq: int = 0, limit: int = 100) -> list[EventRecord]:
-        """The events that follow `after_seq`, oldest first."""
-        rows = self._connection.execute(_PAGE, {"job": job_id, "after": after_seq, "num": limit}).mappings()
-        return [EventRecord(**row) for row in rows]
+        """The events that follow `after_seq`, oldest first; in the place of one that cannot be read stands one of the type
+        DAMAGED."""
+        values = {"job": job_id, "after": after_seq, "num": limit}
+        try:
+            with driver_errors_translated():
+                return [self._record(row) for row in self._connection.execute(_PAGE, values).mappings()]
+        except RowDamaged:
+            seqs = self._connection.execute(_PAGE.with_only_columns(EventRow.seq), values).scalars().all()
+            return [self._one(job_id, seq) for seq in seqs]
 
     def warnings(self, job_id: str) -> list[EventRecord]:
-        """The latest event of type `job.warning` for each `code` in their data, oldest first; at most 20.
+        """The latest event of type `job.warning` for each `code` in their data, oldest first; at most 20. One that cannot be
+        read is of the type DAMAGED and has the code `row_damaged`.
 
         Cost: reads the job's own events (at most about a hundred per visit), and nothing of other jobs.
         """
-        return [EventRecord(**row) for row in self._connection.execute(_WARNINGS, {"job": job_id}).mappings()]
+        try:
+            with driver_errors_translated():
+                return [self._record(row) for row in self._connection.execute(_WARNINGS, {"job": job_id}).mappings()]
+        except RowDamaged:
+            seqs = self._connection.execute(_SEQS_OF_WARNINGS, {"job": job_id}).scalars().all()
+            latest = {event.data.get("code"): event for event in (self._one(job_id, seq) for seq in seqs)}
+            return sorted(latest.values(), key=lambda event: event.seq)[:_NUM_WARNINGS]
 
     def last_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The last `seq` of each of these jobs that exists."""
         query = select(JobRow.id, JobRow.last_event_seq).where(JobRow.id.in_(job_ids))
         return {row.id: row.last_event_seq for row in self._connection.execute(query)}
+
+    def _one(self, job_id: str, seq: int) -> EventRecord:
+        try:
+            with driver_errors_translated():
+                return self._record(self._connection.execute(_ONE, {"job": job_id, "seq": seq}).mappings().one())
+        except RowDamaged:
+            return self._stand_in(job_id, seq)
+
+    def _record(self, row: RowMapping) -> EventRecord:
+        texts = (row["type"], row["message"])
+        is_whole = isinstance(row["data"], Mapping) and row["level"] in EVENT_LEVELS and row["at"] is not None
+        if is_whole and all(isinstance(one, str) for one in texts):
+            return EventRecord(**row)
+        return self._stand_in(row["job_id"], row["seq"])
+
+    def _stand_in(self, job_id: str, seq: int) -> EventRecord:
+        """Without it the numbers would have a gap, and whoever follows the job would wait for ever. Its time is that of the
+        reading: none is known."""
+        message = f"event {seq} cannot be read: its record is damaged. The job and its other events are not affected"
+        data = {"code": RowDamaged.code}
+        return EventRecord(job_id=job_id, seq=seq, level="error", type=DAMAGED, message=message, data=data, at=self._now)

@@ -14,10 +14,13 @@ from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec
 from store.base import UtcTime
 from store.job_states import DesiredState, JobStatus
-from store.records import JobRecord, JobSummary, TransitionRecord
+from store.records import JobRecord, JobStanding, JobSummary, TransitionRecord
 from store.tables import JobRow, SwitchRow, TransitionRow
 
 SUBMITTED = "submitted"
+_STATUSES = frozenset(status.value for status in JobStatus)
+CPU = "cpu"
+"""The device of every job and of every worker, so far."""
 
 _OF_JOB = SwitchRow.job_id == JobRow.id
 _NUM_VISITS = select(func.coalesce(func.max(SwitchRow.visit_index) + 1, 0)).where(_OF_JOB).scalar_subquery()
@@ -37,13 +40,19 @@ def columns_of(record: type[JobSummary]) -> list[Any]:
     return [_FOUND_ELSEWHERE[name].label(name) if name in _FOUND_ELSEWHERE else getattr(JobRow, name) for name in names]
 
 
+STANDING = select(
+    JobRow.id,
+    JobRow.status,
+    JobRow.attempts_since_progress,
+    JobRow.last_event_seq,
+    JobRow.started_at.is_not(None).label("is_started"),
+).where(JobRow.id == bindparam("job_id"))
 # Asked at nearly every request: a statement that is made once is not put together anew, which takes longer than asking it.
 FIND = select(JobRow.id).where(JobRow.id == bindparam("job_id"), JobRow.owner == bindparam("owner"))
-TRANSITIONS = (
-    select(*(getattr(TransitionRow, field.name) for field in fields(TransitionRecord)))
-    .where(TransitionRow.job_id == bindparam("job_id"))
-    .order_by(TransitionRow.id)
-)
+_TRANSITION = select(*(getattr(TransitionRow, field.name) for field in fields(TransitionRecord)))
+TRANSITION = _TRANSITION.where(TransitionRow.id == bindparam("id"))
+TRANSITIONS = _TRANSITION.where(TransitionRow.job_id == bindparam("job_id")).order_by(TransitionRow.id)
+TRANSITION_IDS = TRANSITIONS.with_only_columns(TransitionRow.id)
 
 
 @cache
@@ -84,12 +93,33 @@ def job_record(row: RowMapping) -> JobRecord:
     return JobRecord(**_values(row))
 
 
+def job_standing(row: RowMapping) -> JobStanding:
+    """The record of a row with the columns of `STANDING`."""
+    return JobStanding(**{**row, "status": _status(row)})
+
+
+def transition_record(row: RowMapping) -> TransitionRecord:
+    """The record of a move.
+
+    Raises:
+        RowDamaged: it has no such states, or lacks its time or a text.
+    """
+    move = TransitionRecord(**row)
+    is_known = move.to_status in _STATUSES and (move.from_status is None or move.from_status in _STATUSES)
+    if is_known and move.at is not None and isinstance(move.reason, str) and isinstance(move.actor, str):
+        return move
+    raise RowDamaged("a move of a job is not as it was stored")
+
+
 def _values(row: RowMapping) -> dict[str, Any]:
+    return {**row, "status": _status(row), "metadata": row["metadata"] or {}}
+
+
+def _status(row: RowMapping) -> JobStatus:
     try:
-        status = JobStatus(row["status"])
+        return JobStatus(row["status"])
     except ValueError as error:
-        raise RowDamaged(f"job {row['id']}: {error}") from error
-    return {**row, "status": status, "metadata": row["metadata"] or {}}
+        raise RowDamaged(f"the status of job {row['id']} is none of those there are") from error
 
 
 def new_job_row(
@@ -112,6 +142,11 @@ def new_job_row(
         "request_id": request_id,
         "version": 1,
         "num_wake_ups": 0,
+        "device": CPU,
+        "memory_bytes": spec.execution.memory_bytes,
+        "labels": sorted(set(spec.execution.labels)),
+        "priority": spec.execution.priority,
+        "slot": spec.slot.value,
         "created_at": now,
         "updated_at": now,
     }

@@ -1,4 +1,4 @@
-"""Jobs: their life, their progress and their wake-ups."""
+"""Jobs: their life and their progress."""
 
 from __future__ import annotations
 
@@ -8,32 +8,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, select, update
 
-from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound
+from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound, RowDamaged
 from ewc_core.specs import JobSpec
-from store.base import UtcTime, db_now
+from store.driver_errors import driver_errors_translated
 from store.ids import new_id
 from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
-from store.records import JobOrders, JobRecord, JobSummary, Page, TransitionRecord
+from store.records import JobOrders, JobRecord, JobStanding, JobSummary, Page, TransitionRecord
 from store.repositories import job_rows
 from store.repositories.repository import Repository
 from store.tables import JobRow, TransitionRow
 
-FIRST_WAKE_UP_SECONDS = 10
-MAX_WAKE_UP_SECONDS = 300
 _RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
 
 # What every submission or every look at a job asks is made once; see `job_rows`.
 _INSERT = insert(JobRow)
 _INSERT_TRANSITION = insert(TransitionRow)
-_MARK_WOKEN = (
-    update(JobRow).where(JobRow.id == bindparam("job_id")).values(woken_at=db_now(), num_wake_ups=JobRow.num_wake_ups + 1)
-)
 
 
 class Jobs(Repository):
-    """The queue of record: a job is due when its row says so, whatever became of its message."""
+    """What is known of each job. Which of them are due is the `Queue`'s matter."""
 
     def create(self, spec: JobSpec, *, owner: str, request_id: str | None = None) -> JobRecord:
         """A new queued job with its tasks, a switch per visit that its spec plans, and its first event.
@@ -69,6 +64,18 @@ class Jobs(Repository):
     def summary(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobSummary:
         """As `get`, without the spec, which may be large."""
         return job_rows.job_summary(self._one(job_id, with_spec=False, owner=owner, lock=lock))
+
+    def standing(self, job_id: str, *, lock: bool = False) -> JobStanding:
+        """What the job's moves depend on; with `lock` nobody else can change it until this transaction ends.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        query = job_rows.STANDING.with_for_update() if lock else job_rows.STANDING
+        row = self._connection.execute(query, {"job_id": job_id}).mappings().one_or_none()
+        if row is None:
+            raise NotFound("job", job_id)
+        return job_rows.job_standing(row)
 
     def require(self, job_id: str, *, owner: str) -> None:
         """Raises NotFound when the owner has no such job."""
@@ -169,7 +176,7 @@ class Jobs(Repository):
         actor: str,
         epoch: int | None = None,
         error: Mapping[str, Any] | None = None,
-    ) -> JobSummary:
+    ) -> None:
         """Move a job to another state, with its history and its event.
 
         Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
@@ -181,7 +188,7 @@ class Jobs(Repository):
             NotFound: there is no such job.
         """
         requested = JobStatus(to)
-        job = self.summary(job_id, lock=True)
+        job = self.standing(job_id, lock=True)
         if not is_allowed(job.status, requested):
             raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
         changes = self._changes_of_move(job, requested, reason, error)
@@ -196,12 +203,24 @@ class Jobs(Repository):
             message=f"{job.status.value} -> {requested.value}: {reason}",
             data={"from": job.status.value, "to": requested.value, "reason": reason},
         )
-        return self.summary(job_id)
 
-    def transitions(self, job_id: str) -> builtins.list[TransitionRecord]:
-        """The history of the job's states, oldest first."""
-        rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
-        return [TransitionRecord(**row) for row in rows]
+    def transitions(self, job_id: str) -> builtins.list[TransitionRecord | None]:
+        """The history of the job's states, oldest first; None stands for a move that cannot be read."""
+        try:
+            with driver_errors_translated():
+                rows = self._connection.execute(job_rows.TRANSITIONS, {"job_id": job_id}).mappings()
+                return [job_rows.transition_record(row) for row in rows]
+        except RowDamaged:
+            ids = self._connection.execute(job_rows.TRANSITION_IDS, {"job_id": job_id}).scalars().all()
+            return [self._transition(transition_id) for transition_id in ids]
+
+    def _transition(self, transition_id: int) -> TransitionRecord | None:
+        try:
+            with driver_errors_translated():
+                row = self._connection.execute(job_rows.TRANSITION, {"id": transition_id}).mappings().one()
+                return job_rows.transition_record(row)
+        except RowDamaged:
+            return None
 
     def set_desired_state(self, job_id: str, desired: DesiredState | str) -> JobSummary:
         """What the job's holder is to do; it learns of it with its next heartbeat."""
@@ -220,48 +239,13 @@ class Jobs(Repository):
         """The hash of the method's final weights."""
         self._update(job_id, weights_sha256=weights_sha256)
 
+    def set_priority(self, job_id: str, priority: int) -> None:
+        """Jobs of a higher priority are claimed first."""
+        self._update(job_id, priority=priority)
+
     def close_stream(self, job_id: str) -> None:
         """No task will be announced any more."""
         self._update(job_id, stream="closed")
-
-    def due_for_wake_up(self, *, limit: int = 100) -> builtins.list[str]:
-        """Queued jobs that should run and whose last wake-up, if any, has had its time: 10 s, doubling up to 300 s."""
-        waits = {num: min(FIRST_WAKE_UP_SECONDS * 2**num, MAX_WAKE_UP_SECONDS) for num in range(6)}
-        patience = case(waits, value=JobRow.num_wake_ups, else_=MAX_WAKE_UP_SECONDS)
-        query = (
-            select(JobRow.id)
-            .where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
-            .where(or_(JobRow.woken_at.is_(None), JobRow.woken_at < db_now(-patience)))
-            .order_by(JobRow.created_at, JobRow.id)
-            .limit(limit)
-        )
-        return builtins.list(self._connection.execute(query).scalars())
-
-    def queue_position(self, job: JobSummary) -> int | None:
-        """1 for the queued job that came first, counted over all owners; None for a job that is not queued."""
-        if job.status is not JobStatus.QUEUED:
-            return None
-        up_to_here = tuple_(JobRow.created_at, JobRow.id) <= tuple_(literal(job.created_at, UtcTime()), job.id)
-        query = select(func.count()).where(JobRow.status == JobStatus.QUEUED.value, up_to_here)
-        return int(self._connection.execute(query).scalar_one())
-
-    def num_queued(self) -> int:
-        """How many jobs wait for a worker."""
-        query = select(func.count()).select_from(JobRow)
-        query = query.where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
-        return self._connection.execute(query).scalar_one()
-
-    def mark_woken(self, job_id: str) -> None:
-        """A wake-up for the job was published just now."""
-        self._connection.execute(_MARK_WOKEN, {"job_id": job_id})
-
-    def reset_wake_ups(self) -> int:
-        """Make all queued jobs due again (a worker has come, or the broker has lost its messages); how many there are."""
-        queued = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED.value).order_by(JobRow.id).with_for_update()
-        ids = builtins.list(self._connection.execute(queued).scalars())
-        again = update(JobRow).where(JobRow.status == JobStatus.QUEUED.value).values(woken_at=None, num_wake_ups=0)
-        self._connection.execute(again)
-        return len(ids)
 
     def counts_by_status(self) -> dict[str, int]:
         """How many jobs are in each state; every state is named."""
@@ -269,14 +253,14 @@ class Jobs(Repository):
         counted = {row.status: row.num_jobs for row in self._connection.execute(query)}
         return {status.value: counted.get(status.value, 0) for status in JobStatus}
 
-    def _changes_of_move(self, job: JobSummary, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _changes_of_move(self, job: JobStanding, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
         changes: dict[str, Any] = {
             "status": to.value,
             "status_reason": reason,
             "error": None if error is None else dict(error),
             "finished_at": self._now if to in FINISHED else None,
         }
-        if to is JobStatus.RUNNING and job.started_at is None:
+        if to is JobStatus.RUNNING and not job.is_started:
             changes["started_at"] = self._now
         if to is JobStatus.QUEUED:
             changes.update(woken_at=None, num_wake_ups=0)

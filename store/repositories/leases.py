@@ -6,7 +6,7 @@ that lost its job (it was stopped, or cut off) can wake up and write nothing. Al
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 
 from ewc_core.errors import Fenced
 from store.base import db_now
@@ -29,7 +29,6 @@ class Leases(Repository):
         due = select(JobRow.id).where(
             JobRow.id == job_id, JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value
         )
-        # Waiting for the lock, not skipping a locked row: a wake-up that meets a busy row should not be lost.
         if self._connection.execute(due.with_for_update()).one_or_none() is None:
             return None
         attempts = {"attempt": JobRow.attempt + 1, "attempts_since_progress": JobRow.attempts_since_progress + 1}
@@ -79,11 +78,6 @@ class Leases(Repository):
             .order_by(JobRow.id)
         )
         return [ExpiredLease(**{**row, "status": JobStatus(row["status"])}) for row in self._connection.execute(query).mappings()]
-
-    def num_held_by(self, worker_id: str) -> int:
-        """How many leases this worker holds."""
-        query = select(func.count()).select_from(LeaseRow).where(LeaseRow.worker_id == worker_id)
-        return self._connection.execute(query).scalar_one()
 
     def revoke(self, lease: ExpiredLease) -> bool:
         """Take an expired lease from its holder, unless it was extended or claimed meanwhile; whether it was taken."""

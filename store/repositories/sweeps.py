@@ -17,13 +17,15 @@ from store.ids import new_id
 from store.job_states import JobStatus
 from store.records import Page
 from store.repositories.repository import Repository
+from store.repositories.tasks import stored_digests
 from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
 from store.tables import JobRow, SweepRow, TaskRow, TrialRow
 from store.tables.sweeps import TRIAL_STATUSES
 
 
 class Sweeps(Repository):
-    """A sweep is running until nothing is left to try and its last trial has ended, or until it is cancelled."""
+    """A sweep is running until nothing is left to try and its last trial has ended, or until it is cancelled; and again while the
+    job of a failed trial is retried."""
 
     def create(self, spec: SweepSpec, *, owner: str, request_id: str | None = None) -> SweepRecord:
         """A new running sweep without trials."""
@@ -102,12 +104,16 @@ class Sweeps(Repository):
 
     def digests(self, job_id: str) -> dict[str, str]:
         """SHA-256 by name of all data that the trials of the job's sweep have read, as the earliest trial read them; nothing for
-        a job that is no trial."""
+        a job that is no trial.
+
+        Raises:
+            RowDamaged: what was noted is of another shape.
+        """
         own = aliased(TrialRow)
-        query = select(TaskRow.data["digests"]).join(TrialRow, TrialRow.job_id == TaskRow.job_id)
+        query = select(TaskRow.data).join(TrialRow, TrialRow.job_id == TaskRow.job_id)
         query = query.join(own, own.sweep_id == TrialRow.sweep_id).where(own.job_id == job_id, TaskRow.data.is_not(None))
         rows = self._connection.execute(query.order_by(TrialRow.number.desc())).scalars()
-        return {digest["name"]: digest["sha256"] for digests in rows for digest in digests}
+        return stored_digests(rows)
 
     def add_trial(self, sweep_id: str, *, number: int, job_id: str, parameters: Mapping[str, Scalar]) -> None:
         """A setting is being tried, as this job."""
@@ -126,6 +132,21 @@ class Sweeps(Repository):
         where = (TrialRow.sweep_id == sweep_id, TrialRow.number == number, TrialRow.status == "running")
         if self._connection.execute(update(TrialRow).where(*where).values(**changes)).rowcount == 0:
             raise NotFound("running trial", f"{sweep_id}/{number}")
+
+    def take_up_again(self, job_id: str) -> None:
+        """The job of a failed trial is about to be retried: the trial runs again, and so does its sweep, if that ended by itself.
+        A cancelled sweep stays as it is, and a job of no sweep changes nothing.
+
+        Whoever locks a sweep and its jobs locks the sweep first, so this comes before the job is moved. The version changes also
+        where the trial is not settled yet: who has seen the job's failure, and is about to settle it, looks again.
+        """
+        query = select(TrialRow.sweep_id).where(TrialRow.job_id == job_id, TrialRow.status != "completed")
+        sweep_id = self._connection.execute(query).scalar_one_or_none()
+        if sweep_id is None or self.get(sweep_id, lock=True).status == "cancelled":
+            return
+        again = update(TrialRow).where(TrialRow.job_id == job_id).values(status="running", finished_at=None)
+        self._connection.execute(again)
+        self._touch(sweep_id, status="running", error=None, finished_at=None)
 
     def finish(self, sweep_id: str, status: str, *, error: Mapping[str, Any] | None = None) -> SweepRecord:
         """The sweep is over: succeeded, failed (then `error` says why) or cancelled."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from ewc_core.errors import InvalidCursor, NotFound
+from ewc_core.errors import InvalidCursor, NotFound, RowDamaged
 from ewc_core.specs import AnyTaskSpec
 from store.ids import new_id
 from store.records import Page, TaskRecord
@@ -123,13 +123,29 @@ class Tasks(Repository):
         return {row.task_index: row.data for row in self._connection.execute(query)}
 
     def digests(self, job_id: str) -> dict[str, str]:
-        """SHA-256 by name of all data that the job's tasks were first read from."""
-        return {digest["name"]: digest["sha256"] for data in self.noted_data(job_id).values() for digest in data["digests"]}
+        """SHA-256 by name of all data that the job's tasks were first read from.
+
+        Raises:
+            RowDamaged: what was noted is of another shape.
+        """
+        return stored_digests(self.noted_data(job_id).values())
 
     def _update(self, job_id: str, task_index: int, **changes: Any) -> None:
         statement = update(TaskRow).where(TaskRow.job_id == job_id, TaskRow.task_index == task_index).values(**changes)
         if self._connection.execute(statement).rowcount == 0:
             raise _no_task(job_id, task_index)
+
+
+def stored_digests(noted: Iterable[Any]) -> dict[str, str]:
+    """SHA-256 by name in what was noted of tasks' data; of two with one name the later.
+
+    Raises:
+        RowDamaged: it is of another shape.
+    """
+    try:
+        return {str(digest["name"]): str(digest["sha256"]) for data in noted for digest in data["digests"]}
+    except (KeyError, TypeError) as error:
+        raise RowDamaged("what was noted of a task's data is of another shape than was stored") from error
 
 
 def _new_row(job_id: str, task_index: int, spec: AnyTaskSpec, now: datetime) -> dict[str, Any]:

@@ -309,3 +309,20 @@ def _num_rows(database) -> dict[str, int]:
         return {
             name: work.connection.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()
         }
+
+
+def test_data_that_are_not_there_are_all_named_with_their_tasks(client):
+    own = {"kind": "plain", "dataset": {"kind": "arrays", "path": "mine/a.npz"}}
+    lost = {"kind": "plain", "dataset": {"kind": "arrays", "path": "b.npz"}}
+    problem = client.post("/v1/jobs", json={**SPEC, "tasks": [*SPEC["tasks"][:1], own, lost, own]}).json()
+    assert problem["code"] == "dataset_unavailable"
+    assert "tasks 1, 3: data set 'a' needs the file mine/a.npz; task 2: data set 'b' needs the file b.npz" in problem["detail"]
+    assert [item["pointer"] for item in problem["errors"]] == ["/tasks/1/dataset"]
+
+
+def test_images_of_another_size_are_not_answered_with_a_hint_about_classes(client, submit):
+    job_id = submit(stream="open")
+    switch = {"action": "append", "task": {"dataset": "mnist"}}
+    problem = client.post(f"/v1/jobs/{job_id}/task-switches", json=switch).json()
+    assert problem["code"] == "invalid_spec"
+    assert problem["detail"].endswith("one network learns them all")

@@ -242,3 +242,37 @@ def test_more_silent_sockets_than_descriptors_do_not_keep_others_out_and_fill_no
         for path in ("healthz", "readyz"):
             assert httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=10).status_code == 200
     assert len(log.read_text().splitlines()) == 3, "one line for each answer, and that it listens"
+
+
+def _answers_to(port: int, sent: bytes) -> bytes:
+    """Everything that comes until the service ends the connection, of which the client has ended its own half."""
+    with _connect(port, sent) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    return received
+
+
+def test_a_client_that_sends_no_more_gets_the_answer_to_what_it_has_sent(world):
+    _, _, port, key = world
+    head = f"Host: x\r\nAuthorization: Bearer {key}\r\n"
+    listed = f"GET /v1/jobs HTTP/1.1\r\n{head}\r\n".encode()
+    assert _answers_to(port, listed).startswith(b"HTTP/1.1 200 OK")
+    assert _answers_to(port, 3 * listed).count(b"HTTP/1.1 200 OK") == 3
+    posted = f"POST /v1/jobs HTTP/1.1\r\n{head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n".encode()
+    assert _answers_to(port, posted + b"{}").startswith(b"HTTP/1.1 422 ")
+    assert _answers_to(port, posted + b"{") == b""
+    assert _answers_to(port, listed[:20]) == b""
+
+
+@pytest.mark.parametrize("target", ["http://any.host:1/v1/jobs?limit=1", "HTTP://any.host/v1%2Fjobs", "/v1/jobs"])
+def test_a_target_may_be_a_whole_url(world, target):
+    _, _, port, key = world
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    assert _answers_to(port, request).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_whole_url_without_a_path_is_the_root(world):
+    _, _, port, _ = world
+    assert b'"instance":"/"' in _answers_to(port, b"GET http://any.host HTTP/1.1\r\nHost: x\r\n\r\n")

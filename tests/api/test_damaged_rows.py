@@ -70,3 +70,58 @@ def test_a_spec_that_is_no_json_hides_no_analyses_of_other_jobs(client, database
         with database.write() as work:
             work.connection.execute(text("UPDATE jobs SET spec = '{' WHERE id = :id"), {"id": broken})
         assert client.get(f"/v1/jobs/{analysed}/analyses").json()["data"] == []
+
+
+DAMAGED_EVENTS = ["data = '12'"]
+DAMAGED_EVENTS_OF_SQLITE = ["data = '{\"code\": '", "message = CAST(x'ff' AS TEXT)", "at = 'zzz'", "level = 'loud'"]
+
+
+def damage(database, *changes):
+    """Change rows as no repository would."""
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    with database.write() as work:
+        if is_sqlite:
+            work.connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
+        for table, change, where in changes:
+            work.connection.execute(text(f"UPDATE {table} SET {change} WHERE {where}"))
+        if is_sqlite:
+            work.connection.exec_driver_sql("PRAGMA ignore_check_constraints=OFF")
+
+
+def test_a_damaged_event_is_shown_as_such_and_hides_no_other(client, database, submit):
+    job_id = submit()
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    changes = DAMAGED_EVENTS + (DAMAGED_EVENTS_OF_SQLITE if is_sqlite else [])
+    with database.write() as work:
+        for number in range(len(changes)):
+            warning = {"type": "job.warning", "level": "warn", "message": f"the {number}th", "data": {"code": f"code_{number}"}}
+            work.events.append_all(job_id, [warning, {"type": "test", "level": "info", "message": "whole", "data": {}}])
+    assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    damage(
+        database,
+        *(("job_events", change, f"job_id = '{job_id}' AND seq = {2 + 2 * number}") for number, change in enumerate(changes)),
+    )
+    events = client.get(f"/v1/jobs/{job_id}/events").json()["data"]
+    assert [event["seq"] for event in events] == list(range(1, 3 + 2 * len(changes)))
+    broken = [event for event in events if event["type"] == "event.damaged"]
+    assert [event["seq"] for event in broken] == [2 + 2 * number for number in range(len(changes))]
+    assert {event["data"]["code"] for event in broken} == {"row_damaged"}
+    with client.stream("GET", f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream"}) as stream:
+        followed = stream.read().decode()
+    assert followed.count("\nid: ") == len(events)
+    assert "event: done" in followed
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert [warning["code"] for warning in job["warnings"]] == ["row_damaged"]
+
+
+def test_a_damaged_move_is_left_out_of_a_job_with_a_warning(client, database, submit):
+    job_id = submit()
+    client.post(f"/v1/jobs/{job_id}/pause")
+    client.post(f"/v1/jobs/{job_id}/resume")
+    on_sqlite = ["at = 'zzz'", "reason = CAST(x'ff' AS TEXT)"] if database.engine.dialect.name == "sqlite" else []
+    for change in ["to_status = 'runninh'", *on_sqlite]:
+        damage(database, ("job_transitions", change, f"job_id = '{job_id}' AND from_status = 'queued'"))
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        assert [move["to_status"] for move in job["transitions"]] == ["queued", "queued"]
+        (warning,) = job["warnings"]
+        assert (warning["code"], warning["message"][:22]) == ("row_damaged", "1 of the job's moves c")

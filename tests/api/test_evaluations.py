@@ -172,7 +172,30 @@ def test_each_game_has_the_unit_of_its_own_scores(client, owner, database):
         job_id = work.jobs.create(_games({"kind": "gymnasium", "id": "CartPole-v1"}, CARTPOLE), owner=owner).id
     matrix = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()
     assert [(task["metric"], task["has_ratios"]) for task in matrix["tasks"]] == [("normalised", False), ("return", True)]
-    assert matrix["metric"] == "return"
+    assert matrix["metric"] is None
+
+
+def test_there_is_no_average_over_unlike_scores(client, owner, database):
+    tasks = {"kind": "gymnasium", "id": "CartPole-v1"}, CARTPOLE
+    with database.write() as work:
+        job_id = work.jobs.create(_games(*tasks), owner=owner).id
+        for visit in (0, 1):
+            work.switches.start_visit(job_id, visit)
+            work.switches.finish_visit(job_id, visit, num_steps=100)
+            scores = {0: 0.5 - visit / 4, 1: 20.0}
+            work.evaluations.put_row(job_id, method="naive", after_visit=visit, scores=scores, num_examples={0: 4, 1: 4})
+    method = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["methods"]["naive"]
+    summary = method["summary"]
+    assert (summary["forgetting"][0], method["clipped_total"]) == (0.25, None)
+    for name in ("average", "average_forgetting", "backward_transfer", "forward_transfer"):
+        assert summary[name] is None
+
+
+def test_lines_of_csv_end_as_programs_expect_that_read_line_by_line(client, submit, database):
+    job_id = submit()
+    text = client.get(f"/v1/jobs/{job_id}/evaluations/matrix?format=csv").text
+    assert text.endswith("\n")
+    assert "\r" not in text
 
 
 def test_own_arrays_say_themselves_that_their_targets_are_real_numbers(client, owner, database):

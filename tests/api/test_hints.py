@@ -42,7 +42,7 @@ def _messages(document: dict, body: object, *, adapter: TypeAdapter = JOB_SPEC, 
         ({"method": {"kind": "ewc", "lambda": 1.0}}, "did you mean `ewc_lambda`?"),
         ({"method": {"kind": "online_ewc", "ewc_lambda": 1.0, "gamma": 0.9}}, "did you mean `fisher_decay`?"),
         ({"method": {"kind": "si", "lambda": 1.0}}, "did you mean `strength`?"),
-        ({"method": {"kind": "naive", "lambda": 1.0}}, "there is no field 'lambda' here; there are kind"),
+        ({"method": {"kind": "naive", "lambda": 1.0}}, "there is no field 'lambda' here; there is kind"),
         ({"method": {"kind": "EWC", "ewc_lambda": 1.0}}, "did you mean `ewc`?"),
         ({"method": {"kind": "oewc", "ewc_lambda": 1.0}}, "did you mean `online_ewc`?"),
         ({"training": {"lr": 0.1}}, "did you mean `learning_rate`?"),
@@ -69,6 +69,15 @@ def _messages(document: dict, body: object, *, adapter: TypeAdapter = JOB_SPEC, 
         ({"method": {"lambda": 1.0}}, "expected an object with a 'kind': 'naive', 'l2', 'dropout', 'ewc'"),
         ({"method": "EWC"}, """did you mean `{"kind": "ewc"}`?"""),
         ({"network": "mlp"}, """did you mean `{"kind": "mlp"}`?"""),
+        ({"heads": "task_incremental"}, """expected an object; did you mean `{"kind": "multi"}`?"""),
+        ({"training": 3}, "expected an object with the fields optimiser, learning_rate, "),
+        ({"tasks": ["digits"]}, """expected an object; a task's 'kind' is"""),
+        ({"tasks": ["digits"]}, """did you mean `{"dataset": "digits"}`?"""),
+        ({"tasks": ["rotate"]}, """did you mean `{"kind": "rotated"}`?"""),
+        ({"dataset": "digits"}, "there is no field 'dataset' here; did you mean `tasks.0.dataset`?"),
+        ({"name": 1.1}, "expected a text, not 1.1; write it in quotation marks"),
+        ({"name": True}, "expected a text, not true; write it in quotation marks"),
+        ({"metadata": {"version": 2}}, "expected a text, not 2; write it in quotation marks"),
     ],
 )
 def test_a_name_that_is_not_known_is_answered_with_the_one_that_is_near(document, change, hint):
@@ -84,6 +93,8 @@ def test_a_name_that_is_not_known_is_answered_with_the_one_that_is_near(document
         ({"tasks": [{"kind": "gymnasium", "env_id": "CartPole-v1"}]}, "did you mean `id`?"),
         ({"tasks": [{"kind": "atari", "game": "pongg"}]}, "did you mean pong?"),
         ({"schedule": {"kind": "rounds", "num_steps": 10, "rounds": 2}}, "did you mean `num_rounds`?"),
+        ({"schedule": {"num_steps": 10}}, "expected an object with a 'kind': 'rounds' or 'explicit'"),
+        ({"schedule": {"kind": "round", "num_steps": 10}}, "expected 'rounds' or 'explicit'; did you mean `rounds`?"),
     ],
 )
 def test_games_too(document, change, hint):
@@ -103,7 +114,10 @@ def test_sweeps_and_task_switches_too(document):
     assert "did you mean `learning_rate`?" in of_sweep({**sweep, "job": {**job, "training": {"lr": 1}}})
     switch = {"action": "append", "task": {"dataset": "digits", "perm": 1}}
     path = "/v1/jobs/{job_id}/task-switches"
-    assert "`permutation`?" in _messages(document, switch, adapter=TypeAdapter(TaskSwitchRequest), path=path)
+    of_switch = TypeAdapter(TaskSwitchRequest)
+    assert "`permutation`?" in _messages(document, switch, adapter=of_switch, path=path)
+    no_action = _messages(document, {"task": {"dataset": "digits"}}, adapter=of_switch, path=path)
+    assert no_action == "expected an object with an 'action': 'append', 'revisit', 'switch_now' or 'close'"
 
 
 def test_what_data_sets_can_be_named_is_said(document):
@@ -125,3 +139,10 @@ def test_the_api_answers_with_hints_also_about_its_query(client):
     details = {item["pointer"]: item["detail"] for item in refused.json()["errors"]}
     assert details["/method/lambda"] == "there is no field 'lambda' here; did you mean `ewc_lambda`?"
     assert "did you mean `running`?" in client.get("/v1/jobs?status=runing").json()["errors"][0]["detail"]
+
+
+def test_a_long_explanation_stands_at_the_first_of_its_places_only(client):
+    refused = client.post("/v1/jobs", json={"method": EWC, "tasks": [{"dataset": "cifar10"}] * 3})
+    first, *others = [item["detail"] for item in refused.json()["errors"]]
+    assert first.startswith("there is no built-in data set 'cifar10'")
+    assert others == ["as at /tasks/0/dataset"] * 2

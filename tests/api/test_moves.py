@@ -44,7 +44,15 @@ def test_a_move_leads_where_the_table_says_or_is_refused_with_the_moves_that_are
     assert (response.status_code, problem["code"]) == (409, "illegal_transition")
     assert problem["allowed_actions"] == list(LEADS_TO[status])
     assert problem["allowed"] == sorted(LEADS_TO[status].values())
+    assert f"is {status} and cannot be " in problem["detail"]
     assert client.get(f"/v1/jobs/{job_id}").json() == before
+
+
+def test_a_refused_move_is_told_in_the_words_of_who_asked(client, submit):
+    job_id = submit()
+    detail = client.post(f"/v1/jobs/{job_id}/resume").json()["detail"]
+    said = f"job {job_id} is queued and cannot be resumed; that takes a job that is 'paused'. What this one allows: cancel, pause"
+    assert detail == said
 
 
 @pytest.mark.parametrize(("move", "desired"), [("cancel", "cancel"), ("pause", "pause")])

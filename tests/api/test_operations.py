@@ -75,6 +75,17 @@ def test_a_broker_that_cannot_be_reached_is_not_ready_and_hides_where_it_is(data
     assert "password" not in response.text
 
 
+def test_a_broker_whose_folder_is_a_file_is_not_ready_and_hides_where_it_is(own, tmp_path):
+    client, _ = own
+    messages = tmp_path / "broker" / "messages"
+    messages.rmdir()
+    messages.write_text("")
+    response = client.get("/readyz")
+    broker = "cannot be written: the service's log says why"
+    assert (response.status_code, response.json()["checks"]) == (503, {"database": "ok", "broker": broker})
+    assert str(tmp_path) not in response.text
+
+
 def test_every_problem_has_a_page(anonymous):
     for code, problem in BY_CODE.items():
         page = anonymous.get(f"/problems/{code}")

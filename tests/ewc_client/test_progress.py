@@ -47,7 +47,9 @@ def test_the_state_of_the_visit_follows_the_events() -> None:
 
 def test_a_resumed_visit_goes_on_at_its_step() -> None:
     narrator = Narrator()
-    said = narrator.take(event(1, "visit.resumed", "goes on at step 40", visit_index=2, task="t", step=40, num_steps=90))
+    said = narrator.take(
+        event(1, "visit.resumed", "goes on at step 40", visit_index=2, task_index=1, task="t", step=40, num_steps=90)
+    )
     assert said == ["goes on at step 40"]
     assert narrator.visit is not None
     assert (narrator.visit.index, narrator.visit.step) == (2, 40)
@@ -74,6 +76,35 @@ def test_an_event_of_a_later_version_is_passed_over() -> None:
 def test_a_warning_is_told_with_its_code() -> None:
     said = Narrator().take(event(1, "job.warning", "lr·P is 3.1", code="explicit_step_unstable", method="ewc", visit_index=0))
     assert said == ["warning: lr·P is 3.1 (explicit_step_unstable)"]
+
+
+def test_a_warning_that_comes_again_with_other_numbers_is_not_told_in_full_again() -> None:
+    narrator, said = Narrator(), []
+    for visit, largest in enumerate((3.1, 3.2e4, 7)):
+        data = {"code": "explicit_step_unstable", "visit_index": visit}
+        said += narrator.take(event(visit, "job.warning", f"lr·P is {largest}", **data))
+    said += narrator.take(event(9, "job.warning", "torch '1', now '2'", code="environment_changed", visit_index=None))
+    said += narrator.take(event(9, "job.warning", "torch '2', now '3'", code="environment_changed", visit_index=None))
+    assert said == [
+        "warning: lr·P is 3.1 (explicit_step_unstable)",
+        "warning: the same of visit 1 as of visit 0 (explicit_step_unstable)",
+        "warning: the same of visit 2 as of visit 0 (explicit_step_unstable)",
+        "warning: torch '1', now '2' (environment_changed)",
+        "warning: torch '2', now '3' (environment_changed)",
+    ]
+
+
+def test_a_game_that_has_not_been_played_is_no_part_of_the_mean() -> None:
+    narrator = Narrator("score")
+    narrator.take(event(1, "visit.started", visit_index=0, task_index=1, task="pong", num_steps=9))
+    narrator.take(event(2, "evaluation.completed", after_visit=0, method="ewc", scores={"0": -1.0, "1": 0.5}))
+    assert narrator.take(event(3, "visit.finished", visit_index=0, num_steps=9)) == [
+        "visit 0  pong  mean score over 1 task: ewc 50.0 %"
+    ]
+
+
+def test_why_a_job_failed_is_left_to_who_tells_of_its_end() -> None:
+    assert Narrator().take(event(1, "job.failed", "the file 'a.npz' is gone", code="dataset_unavailable")) == []
 
 
 def test_the_units_of_a_job_without_visits_are_followed() -> None:
@@ -173,6 +204,5 @@ def test_a_queued_job_says_its_place_once_until_it_changes(
     lines = file.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(said)
-    assert asked[:5] == [f"/v1/jobs/{job.id}", "/v1/workers"] * 2 + [f"/v1/jobs/{job.id}"], "two requests for a silence"
-    assert asked.count("/v1/workers") == 2
+    assert asked[:3] == [f"/v1/jobs/{job.id}"] * 3, "one request for a silence"
     assert [other.refresh().queue_position for other in (*before, job)] == [*range(1, num_before + 1), None]

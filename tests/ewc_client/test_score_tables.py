@@ -154,3 +154,15 @@ def test_no_number_is_cut_at_any_width(width: int, num_tasks: int, controls: lis
     assert not [word for line in lines for word in line.split() if word.endswith("…")]
     for method in controls:
         assert method in file.getvalue()
+
+
+def test_unlike_scores_are_printed_each_in_its_own_unit() -> None:
+    body = matrix_body(2, {"naive": 0.2})
+    body["metric"] = None
+    for task, metric in zip(body["tasks"], ("normalised", "return"), strict=True):
+        task["metric"] = metric
+    body["methods"]["naive"]["summary"] |= dict.fromkeys(("average", "average_forgetting", "backward_transfer"))
+    text = printed(Matrix.from_body(body))
+    assert text.startswith("Mean return of tasks 1, of the others in % (random play is 0, the reference player 100); there is no")
+    row = next(line for line in text.splitlines() if line.startswith("1 t1"))
+    assert row.split()[-2:] == ["80.0", "1.0"]

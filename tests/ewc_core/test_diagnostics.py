@@ -1,4 +1,4 @@
-"""A diagnostic that cannot be made is said once in a visit."""
+"""A diagnostic that cannot be made is said once in a visit, and the same reason once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ def test_a_failure_is_named_with_its_reason_once_a_visit() -> None:
     diagnostics.start_visit()
     assert diagnostics.make("the capacity", partial(_raise, KeyError())) is None
     assert _messages(diagnostics) == ["the capacity could not be made, and training goes on without it: KeyError: "]
+
+
+def test_the_same_reason_is_said_once_in_a_job_and_another_one_once_a_visit() -> None:
+    diagnostics, said = Diagnostics(), []
+    for reason in ("first", "first", "second", "first"):
+        diagnostics.start_visit()
+        for number in range(3):
+            diagnostics.make("the capacity", partial(_raise, RuntimeError(reason if number == 0 else f"{reason} {number}")))
+        said.append([message.rpartition(": ")[2] for message in _messages(diagnostics)])
+    assert said == [["first"], [], ["second"], []]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

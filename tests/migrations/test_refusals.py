@@ -90,6 +90,21 @@ def test_settings_that_are_refused_are_named_together(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "EWC_LEASE_SECONDS is 'soon'" in said
-    assert "EWC_SWEEP_SECONDS is '-1'" in said
+    assert "EWC_REAP_SECONDS (or its old name EWC_SWEEP_SECONDS) is '-1'" in said
     assert "EWC_BROKER_URL is not usable: expected filesystem:// or something like redis://host:6379/0" in said
     assert "secret" not in said
+
+
+def test_what_is_made_is_for_its_user_alone_and_what_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    url = f"sqlite:///{folder / 'ewc.db'}"
+    run.upgrade(url)
+    database = Database(url)
+    database.ping()
+    modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert modes == dict.fromkeys(["ewc.db", "ewc.db-wal", "ewc.db-shm", "ewc.db.migrating"], 0o600)
+    database.close()
+    (folder / "ewc.db").chmod(0o640)
+    run.upgrade(url)
+    assert (folder / "ewc.db").stat().st_mode & 0o777 == 0o640

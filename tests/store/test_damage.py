@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
+from store import sqlite_file
 from store.queue import WakeUps
+from store.reaper import reap
 from store.settings import StoreSettings
-from store.sweep import sweep
 from store.unit_of_work import Database
 from tests.store.conftest import claim, execute, expire_lease, make_job
 
@@ -45,6 +46,12 @@ def test_a_file_that_is_cut_in_half_is_damaged(opened, file):
         opened.ping()
 
 
+def test_a_file_that_is_cut_to_nothing_is_damaged(opened, file):
+    os.truncate(file, 0)
+    with pytest.raises(StoreDamaged, match="empty"):
+        opened.ping()
+
+
 def test_a_file_that_is_overwritten_is_damaged(opened, file):
     file.write_bytes(b"garbage " * 100_000)
     with pytest.raises(StoreDamaged, match="overwritten"):
@@ -68,7 +75,7 @@ def test_a_file_that_is_deleted_is_not_written_to_any_more_and_a_restored_one_is
         assert work.jobs.counts_by_status()["queued"] == before
 
 
-def test_a_damaged_row_is_named_and_the_others_are_settled(sqlite_url, tmp_path):
+def test_a_job_with_a_spec_that_is_no_json_is_settled_like_the_others(sqlite_url, tmp_path):
     database = Database(sqlite_url)
     broken, whole = make_job(database).id, make_job(database).id
     for job_id in (broken, whole):
@@ -79,7 +86,7 @@ def test_a_damaged_row_is_named_and_the_others_are_settled(sqlite_url, tmp_path)
         with pytest.raises(RowDamaged, match="no JSON"), database.read() as work:
             work.jobs.get(broken)
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    assert set(reap(database, wake_ups, settings=StoreSettings()).requeued) == {broken, whole}
     wake_ups.close()
     database.close()
 
@@ -102,15 +109,17 @@ def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_
     with database.write() as work:
         work.connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
         work.connection.execute(text(f"UPDATE jobs SET {change} WHERE id = :id"), {"id": broken})
-    with pytest.raises(RowDamaged), database.read() as work:
+    with pytest.raises(RowDamaged) as found, database.read() as work:
         work.jobs.get(broken)
+    assert not [stored for stored in ("zzz", "12", "runninh") if stored in str(found.value).replace(broken, "")]
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    assert sweep(database, wake_ups, settings=StoreSettings()).requeued == (whole,)
+    requeued = reap(database, wake_ups, settings=StoreSettings()).requeued
+    assert set(requeued) == ({whole} if "status" in change else {broken, whole})
     wake_ups.close()
     database.close()
 
 
-def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, file, tmp_path):
+def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored_and_read_once(opened, file, tmp_path, monkeypatch):
     whole = file.read_bytes()
     with opened.engine.connect() as connection:
         root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'").scalar_one()
@@ -119,11 +128,16 @@ def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored(opened, 
         pages.seek((root - 1) * 4096)
         pages.write(bytes(4096))
     opened.ping()
+    reads = []
+    read_through = sqlite_file._read_through
+    monkeypatch.setattr(sqlite_file, "_read_through", lambda file: reads.append(file) or read_through(file))
     with pytest.raises(StoreDamaged), opened.read() as work:
         work.jobs.list(owner="alice", limit=5)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(StoreDamaged):
             opened.ping()
+    assert len(reads) == 1
     (tmp_path / "restored").write_bytes(whole)
     (tmp_path / "restored").replace(file)
     opened.ping()
+    assert len(reads) == 2

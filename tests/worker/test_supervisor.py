@@ -33,11 +33,19 @@ def attend(database, settings, job_id, monkeypatch):
 
             monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
         chosen = settings.model_copy(update=changes)
-        Supervisor(database, chosen, worker_id="worker-1", stopping=lambda: False).attend(job_id)
+        with database.write() as work:
+            fence = work.leases.claim(job_id, worker_id="worker-1", ttl_seconds=60)
+        assert fence is not None
+        Supervisor(database, chosen, worker_id="worker-1", stopping=lambda: False).attend(fence)
         with database.read() as work:
             return work.jobs.get(job_id)
 
     return _attend
+
+
+def _leave(status: int) -> str:
+    """Code that leaves as a trainer does of its own accord."""
+    return f"import os; from worker.exit_codes import as_said; os.write(0, as_said({status})); os._exit({status})"
 
 
 def test_a_real_trainer_finishes_the_job_and_its_lease_is_released(database, attend, job_id):
@@ -47,9 +55,7 @@ def test_a_real_trainer_finishes_the_job_and_its_lease_is_released(database, att
 
 
 def test_a_trainer_that_crashes_at_the_same_place_twice_fails_the_job_for_good_and_its_last_words_stay_in_the_log(attend, caplog):
-    job = attend(
-        f"import sys; print('ValueError: the cat sat on /srv/keyboard', file=sys.stderr); sys.exit({exit_codes.CRASHED})"
-    )
+    job = attend("import sys; print('ValueError: the cat sat on /srv/keyboard', file=sys.stderr);" + _leave(exit_codes.CRASHED))
     assert (job.status, job.attempt) == (JobStatus.FAILED, 2)
     assert (job.error["code"], job.error["retryable"]) == ("trainer_crashed", False)
     assert "(ValueError)" in job.error["message"]
@@ -68,8 +74,17 @@ def test_a_trainer_that_claims_to_have_settled_a_running_job_has_not(attend):
     assert (job.status, job.attempt, job.error["code"]) == (JobStatus.FAILED, 2, "trainer_crashed")
 
 
+@pytest.mark.parametrize("status", [1, exit_codes.NO_RECORD_OR_ROOM, exit_codes.FENCED, exit_codes.STOPPED, exit_codes.ORPHANED])
+def test_code_of_a_user_that_leaves_with_any_status_is_a_crash_and_said_to_be_its_doing(database, attend, job_id, status):
+    job = attend(f"import os; os._exit({status})")
+    assert (job.status, job.attempt, job.error["code"]) == (JobStatus.FAILED, 2, "trainer_crashed")
+    assert f"(the job's own code ended its process with exit status {status})" in job.error["message"]
+    with database.read() as work:
+        assert work.leases.get(job_id).worker_id is None
+
+
 def test_a_fenced_trainer_leaves_the_job_alone(attend):
-    job = attend(f"import sys; sys.exit({exit_codes.FENCED})")
+    job = attend(_leave(exit_codes.FENCED))
     assert (job.status, job.attempt) == (JobStatus.STARTING, 1)
 
 
@@ -87,20 +102,13 @@ def test_a_trainer_that_ignores_a_cancel_is_killed_after_the_grace(database, att
     assert job.status is JobStatus.CANCELLED
 
 
-def test_a_job_that_is_not_there_or_not_queued_is_left_alone(database, settings, attend, job_id):
-    with database.write() as work:
-        work.jobs.transition(job_id, JobStatus.PAUSED, reason="paused", actor="tests")
-    assert attend().status is JobStatus.PAUSED
-    Supervisor(database, settings, worker_id="worker-1", stopping=lambda: False).attend("job_does_not_exist")
-
-
 def test_a_trainer_that_writes_nothing_is_killed_and_replaced(attend):
     job = attend("import time; time.sleep(600)", heartbeat_seconds=0.05, stall_seconds=0.2, max_attempts_without_progress=2)
     assert (job.attempt, job.error["code"]) == (2, "worker_lost")
 
 
 def test_an_unreachable_record_is_not_the_jobs_fault(attend):
-    job = attend(f"import sys; sys.exit({exit_codes.NO_RECORD_OR_ROOM})", max_attempts_without_progress=1)
+    job = attend(_leave(exit_codes.NO_RECORD_OR_ROOM), max_attempts_without_progress=1)
     assert (job.status, job.status_reason, job.attempts_since_progress) == (JobStatus.QUEUED, "record_unavailable", 0)
 
 

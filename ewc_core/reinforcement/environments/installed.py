@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import gymnasium
 
 from ewc_core.errors import EnvironmentFailed
 from ewc_core.random_states import random_states_kept
 from ewc_core.specs.environments import ENVIRONMENT_PLUGINS
+from ewc_core.specs.plugins import offered
 from ewc_core.user_code import users_code
 
 _loaded: dict[EntryPoint, EnvironmentFailed | None] = {}
@@ -40,7 +41,7 @@ def registered_id(name: str) -> tuple[str, list[EnvironmentFailed]]:
             failures.append(failed)
     if name in gymnasium.registry:
         return name, failures
-    for entry_point in entry_points(group=ENVIRONMENT_PLUGINS):
+    for entry_point in offered(ENVIRONMENT_PLUGINS):
         if entry_point not in _loaded:
             _loaded[entry_point] = _load(entry_point)
         failure = _loaded[entry_point]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import numpy as np
 
 from ewc_core.random_states import random_states_kept
+from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.specs.environments import EnvironmentSpec
 
@@ -20,7 +21,7 @@ def is_repeatable(task: EnvironmentSpec) -> bool:
         EnvironmentFailed: the environment's code raised, or gave what it must not give.
     """
     with random_states_kept(), ExitStack() as stack:
-        played, again = (stack.enter_context(closing(make_environments(task, num_envs=1, seed=0))) for _ in range(2))
+        played, again = (stack.enter_context(held(make_environments(task, num_envs=1, seed=0))) for _ in range(2))
         played.reset()  # an episode before the one that counts, which may leave something behind
         now = played.reset()
         for number in range(_NUM_STEPS):

@@ -92,7 +92,7 @@ def test_ls_is_a_table_or_json(ewc: Ewc, here: Service, client: EWCClient) -> No
 
 def test_show_prints_the_job_and_its_tasks(ewc: Ewc, here: Service, client: EWCClient) -> None:
     run = ewc("show", client.jobs.create(SPEC).id)
-    assert "ewc (ewc_lambda 100.0" in run.out
+    assert "ewc (ewc_lambda 100," in run.out
     assert "digits-permutation-1" in run.out
 
 
@@ -352,3 +352,26 @@ def test_show_task_prints_what_was_read(ewc: Ewc, here: Service, client: EWCClie
     assert json.loads(ewc("show", job.id, "--task", "1", "-o", "json").out)["data"] == data
     refused = ewc("show", job.id, "--task", "7")
     assert (refused.status, "has 2 tasks, and no task 7" in refused.err) == (2, True)
+
+
+def test_ls_lists_everywhere_and_list_means_the_same(ewc: Ewc, here) -> None:
+    for group in ([], ["sweeps"], ["keys"]):
+        runs = [ewc(*group, word, "-o", "json") for word in ("ls", "list")]
+        assert runs[0] == runs[1]
+        assert runs[0].status == 0
+
+
+def test_a_method_is_shown_in_words(ewc: Ewc, here, client: EWCClient, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    game = {
+        "kind": "reinforcement",
+        "network": {"kind": "mlp"},
+        "agent": {"preset": "small"},
+        "method": {"kind": "ewc", "ewc_lambda": 1e12, "fisher": {"kind": "policy", "temperature": 0.1}},
+        "tasks": [{"kind": "gymnasium", "id": "ewc/Catch-v0"}],
+        "schedule": {"kind": "rounds", "num_steps": 10},
+    }
+    shown = ewc("show", client.jobs.create(game).id).out
+    assert "ewc (ewc_lambda 1e+12, fisher policy (" in shown
+    assert "temperature 0.1), " in shown
+    assert "{" not in shown

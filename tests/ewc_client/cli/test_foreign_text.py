@@ -39,7 +39,7 @@ def test_names_are_shown_escaped(ewc: Ewc, here: Service, client: EWCClient) -> 
     }
     client.sweeps.create(sweep)
     client.create_api_key(NASTY)
-    for command in (("ls",), ("show", job.id), ("sweeps", "list"), ("keys", "ls"), ("keys", "create", NASTY)):
+    for command in (("ls",), ("show", job.id), ("sweeps", "ls"), ("keys", "ls"), ("keys", "create", NASTY)):
         shown = _seen(ewc(*command))
         assert SHOWN in shown, command
 

@@ -76,6 +76,13 @@ def test_what_is_not_there_is_answered_with_what_is(ewc: Ewc, field: str, said: 
     assert said in run.err
 
 
+def test_a_choice_that_is_not_there_is_answered_without_words_of_the_library(ewc: Ewc) -> None:
+    run = ewc("spec", "--kind", "foo")
+    assert run.status == 2
+    assert "Invalid value for --kind: 'foo' is no kind of spec; there are supervised, " in run.err
+    assert "Value error" not in run.err
+
+
 def test_examples_of_fields_make_a_job(ewc: Ewc) -> None:
     spec = {name: example("supervised", (name,), find("supervised", (name,))[0].schema) for name in ("method", "tasks", "seed")}
     assert JOB_SPEC.validate_python(spec).tasks

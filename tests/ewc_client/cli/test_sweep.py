@@ -140,13 +140,13 @@ def test_without_a_score_nothing_is_saved(ewc: Ewc, here: Service, client: EWCCl
 
 
 def test_list_shows_how_far_each_sweep_is(ewc: Ewc, here: Service, client: EWCClient) -> None:
-    assert ewc("sweeps", "list").err.startswith("No sweeps.")
+    assert ewc("sweeps", "ls").err.startswith("No sweeps.")
     sweep = client.sweeps.create(SWEEP)
     make_trials(here, sweep.id, [0.5, None], status=None)
-    table = ewc("sweeps", "list").out
+    table = ewc("sweeps", "ls").out
     assert sweep.id in table
     assert "1 of 4 trials completed, 1 running, 1 failed" in table
-    assert [item["id"] for item in json.loads(ewc("sweeps", "list", "-o", "json").out)] == [sweep.id]
+    assert [item["id"] for item in json.loads(ewc("sweeps", "ls", "-o", "json").out)] == [sweep.id]
 
 
 def test_cancel_ends_the_sweep_and_its_jobs(ewc: Ewc, here: Service, client: EWCClient) -> None:

@@ -58,3 +58,12 @@ def test_a_pipe_gets_one_line_for_each_row_however_long(ewc: Ewc, here: Service,
     assert len(lines) == 3
     assert job.id in lines[2]
     assert "n" * 128 in lines[2]
+
+
+def test_what_goes_to_a_pipe_has_no_spaces_at_the_ends_of_lines(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    client.jobs.create({**SPEC, "name": "short"})
+    for command in (("ls",), ("show", job.id), ("spec", "method"), ("keys", "ls"), ("matrix", job.id)):
+        lines = ewc(*command).out.splitlines()
+        assert lines
+        assert [line for line in lines if line != line.rstrip()] == []

@@ -30,8 +30,7 @@ MERGE_BOMB = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{
         ("1:30", "1:30"),
         ("1_000", "1_000"),
         ("2026-01-01", "2026-01-01"),
-        (".inf", ".inf"),
-        (".nan", ".nan"),
+        ("'.inf'", ".inf"),
         ("'1'", "1"),
         ("[a, 1, -2.5e+2]", ["a", 1, -250.0]),
         ("!!str 1", "1"),
@@ -60,6 +59,9 @@ def test_keys_are_texts_and_fields_can_be_merged():
         ("a: !!binary aGk=\n", "line 1, column 4: ", "is no value of a spec"),
         ("a: !!float .inf\n", "line 1, column 4: ", "is no value of a spec"),
         ("a: 1e999\n", "line 1, column 4: ", "is no value of a spec"),
+        ("a: .inf\n", "line 1, column 4: ", "'.inf' of the type 'float' is no value of a spec"),
+        ("a: -.Inf\n", "line 1, column 4: ", "is no value of a spec"),
+        ("a: .nan\n", "line 1, column 4: ", "is no value of a spec"),
         ("a: *b\n", "line 1, column 4: ", "undefined alias"),
         ("a: &a [*a]\n", "line 1, column 4: ", "never ends"),
         ("[1]: 2\n", "line 1, column 1: ", "a key must be a text"),
@@ -70,7 +72,7 @@ def test_keys_are_texts_and_fields_can_be_merged():
         (BOMB, "line 6, column 5: ", "more than 200000 values"),
         (MERGE_BOMB, "line 6, column ", "more than 200000 values"),
     ],
-    ids=range(17),
+    ids=range(20),
 )
 def test_what_is_no_plain_data_is_refused_in_one_line_with_its_place(text, place, why):
     with pytest.raises(ValueError, match=re.escape(why)) as refused:

@@ -11,13 +11,16 @@ import pytest
 from ewc_client.embedded.state_directory import AlreadyRunningError, EmbeddedError, StateDirectory
 
 
-def test_the_directory_belongs_to_its_user_alone(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "state"
-    path.mkdir(parents=True, mode=0o755)
-    state = StateDirectory(path)
-    state.acquire()
-    assert path.stat().st_mode & 0o777 == 0o700
-    state.release()
+def test_the_directory_belongs_to_its_user_alone_unless_the_user_made_it_otherwise(tmp_path: Path) -> None:
+    made, found = tmp_path / "deep" / "state", tmp_path / "found"
+    found.mkdir()
+    found.chmod(0o750)
+    for path, mode in ((made, 0o700), (found, 0o750)):
+        state = StateDirectory(path)
+        state.acquire()
+        assert path.stat().st_mode & 0o777 == mode
+        assert state.logs.stat().st_mode & 0o777 == 0o700
+        state.release()
 
 
 def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:

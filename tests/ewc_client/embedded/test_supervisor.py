@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ewc_client.embedded import keeper
 from ewc_client.embedded.state_directory import StateDirectory
 from ewc_client.embedded.supervisor import Supervisor, describe_status
 
@@ -119,6 +120,27 @@ def test_a_killed_child_is_started_again_and_the_user_is_told(
     child.send_signal(signal.SIGKILL)
     wait_for(lambda: starts(state, "one") == 2)
     assert said == [f"one died (SIGKILL); starting it again in 0.5 s. Log: {state.logs / 'one.log'}"]
+
+
+def keepers() -> list[psutil.Process]:
+    living = [process for process in psutil.Process().children() if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in living if keeper.__file__ in process.cmdline()]
+
+
+def test_a_killed_keeper_is_started_again_knows_the_children_and_is_told_of_once(
+    supervisor: Supervisor, state: StateDirectory, said: list[str], tmp_path: Path
+) -> None:
+    supervisor.start("one", SLEEPER)
+    wait_for(lambda: starts(state, "one") == 1)
+    (first,) = keepers()
+    first.kill()
+    wait_for(lambda: said and [process.pid for process in keepers()] not in ([], [first.pid]))
+    (line,) = said
+    assert line.startswith("the keeper, which stops the service should `ewc up` itself be killed, died (SIGKILL)")
+    pipe, supervisor._keeper.stdin = supervisor._keeper.stdin, (tmp_path / "nothing").open("wb")
+    assert pipe is not None
+    pipe.close()  # what it sees when this process dies
+    wait_for(lambda: starts(state, "one") == 2)
 
 
 def test_a_child_that_dies_at_once_waits_longer_each_time(supervisor: Supervisor, said: list[str]) -> None:

@@ -42,7 +42,7 @@ class _Largest(TorchDispatchMode):
 
 @pytest.mark.parametrize(("num_examples", "most", "expected"), [(10, 4, [3, 3, 4]), (8, 4, [4, 4]), (3, 5, [3]), (2, 1, [1, 1])])
 def test_chunks_are_few_and_nearly_equal(num_examples: int, most: int, expected: list[int]) -> None:
-    bounds = list(ChunkSize(most, num_outputs=1, forward_bytes=0, chunk_bytes=0).chunks(num_examples))
+    bounds = list(ChunkSize(most, num_outputs=1, general_bytes=0, chunk_bytes=0).chunks(num_examples))
     assert [stop - start for start, stop in bounds] == expected
     assert [start for start, _ in bounds] == [0] + [stop for _, stop in bounds[:-1]]
     assert bounds[-1][1] == num_examples
@@ -79,6 +79,28 @@ def test_no_intermediate_is_larger_than_the_chunk_and_smaller_chunks_mean_more_o
             num_chunks.append(sum(1 for _ in steps))
         assert seen.nbytes <= chunk_bytes
     assert num_chunks[0] > num_chunks[1] >= 1
+
+
+class _Attentive(nn.Module):
+    """Little width, and many positions: scores of 64 KiB for each example, which the fused kernel never has in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention, self.head = nn.MultiheadAttention(8, 4, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        positions = inputs.view(-1, 64, 8)
+        logits: Tensor = self.head(self.attention(positions, positions, positions, need_weights=False)[0].mean(1))
+        return logits
+
+
+@pytest.mark.parametrize("steps_of", [memory_aware_steps, fisher_steps])
+def test_the_scores_of_attention_in_plain_operations_are_counted(steps_of: Callable[..., Iterator[int]]) -> None:
+    inputs = torch.rand(60, 512)
+    with _largest() as seen:
+        for _ in steps_of(_Attentive(), lambda start, stop: (inputs[start:stop], inputs), 60, chunk_bytes=2**21):
+            pass
+    assert seen.nbytes <= 2**20
 
 
 class _Wide(nn.Module):

@@ -97,6 +97,20 @@ def test_a_negative_score_or_one_of_0_to_divide_by_has_no_ratio_and_points_all_t
     assert (summary.forgetting[0], summary.backward_transfer) == (pytest.approx(then - now), pytest.approx(now - then))
 
 
+def test_what_is_too_large_for_a_float_is_undefined() -> None:
+    tiny = ScoreMatrix({(0, 0): 5e-324, (1, 0): 1.0, (1, 1): 1.0}, [0, 1], with_ratios=TASKS).summary()
+    assert (tiny.retention[0], tiny.mean_retention, tiny.average) == (None, None, 1.0)
+    huge = ScoreMatrix({(0, 0): 1.7e308, (1, 0): -1.7e308, (1, 1): -1.7e308}, [0, 1], with_ratios=TASKS).summary()
+    assert (huge.forgetting[0], huge.mean_forgetting, huge.backward_transfer, huge.average) == (None, None, None, None)
+
+
+def test_unlike_scores_have_no_mean_and_each_task_what_is_its_own() -> None:
+    scores = {(0, 0): 0.5, (1, 0): 0.25, (1, 1): 20.0}
+    summary = ScoreMatrix(scores, [0, 1], with_ratios=[0], are_alike=False).summary()
+    assert (summary.forgetting[0], summary.retention[0], summary.mean_retention) == (0.25, 0.5, 0.5)
+    assert (summary.average, summary.mean_forgetting, summary.backward_transfer) == (None, None, None)
+
+
 def test_only_scores_that_may_be_divided_have_a_ratio() -> None:
     scores = {(0, 0): 0.8, (1, 0): 0.4, (1, 1): 1.0, (2, 0): 0.4, (2, 1): 0.5, (2, 2): 1.0}
     assert ScoreMatrix(scores, [0, 1, 2], with_ratios=[1]).summary().retention == {0: None, 1: 0.5, 2: None}

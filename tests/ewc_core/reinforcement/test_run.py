@@ -61,7 +61,7 @@ def _order(events: list[Event]) -> list[str]:
 
 def _precision(reinforcement_run: VisitRun, kind: str, playing: int) -> Tensor | None:
     agent = problem_of(reinforcement_run)._players[kind].agents[0]
-    quadratic = agent.consolidated.quadratic(agent.learner.parameters.layout, playing=playing)
+    quadratic = agent.consolidated.quadratic(agent.learner.parameters.layout, visiting=playing)
     return None if quadratic is None else quadratic.precision
 
 

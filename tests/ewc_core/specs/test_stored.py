@@ -45,6 +45,26 @@ def test_bounds_unknown_fields_and_rules_over_several_fields_refuse_nothing_that
     assert task_spec_from_stored(task) == spec.tasks[0]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": {"kind": "ewc", "ewc_lambda": -1.0}},
+        {"method": {"kind": "ewc", "ewc_lambda": 1.0, "colour": "red"}},
+        {"training": {"learning_rate": 1e9}},
+        {"network": {"kind": "mlp", "hidden_sizes": [10**9]}},
+        {"tasks": [{"kind": "rotated", "dataset": "digits", "degrees": 999.0}]},
+        {"tasks": [{"kind": "plain", "dataset": {"kind": "openml", "name": "no such name!", "version": 0}}]},
+    ],
+    ids=str,
+)
+def test_rules_of_every_part_refuse_nothing_that_was_stored(changes):
+    read = job_spec_from_stored(broken(JOB, **changes)).model_dump(mode="json")
+    [(name, value)] = changes.items()
+    [part], [given] = (read[name], value) if name == "tasks" else ([read[name]], [value])
+    known = {field: inner for field, inner in given.items() if field in part and field != "dataset"}
+    assert part.items() >= known.items()
+
+
 def test_a_game_schedule_longer_than_is_allowed_today_still_has_its_visits():
     document = {
         "kind": "reinforcement",

@@ -72,6 +72,11 @@ def _noisy_on_whole_minibatches(network: nn.Module, outputs: Tensor) -> Tensor:
     return outputs
 
 
+def _rescaled(_: nn.Module, outputs: Tensor) -> Tensor:
+    """Never negative, and no probabilities."""
+    return 2.0 * outputs.softmax(1)
+
+
 _GENERATOR = torch.Generator().manual_seed(0)
 _AFTER = {
     "noisy_on_whole_minibatches": _noisy_on_whole_minibatches,
@@ -81,6 +86,9 @@ _AFTER = {
     "late_backward": lambda _, outputs: BackwardFails.apply(outputs),
     "two_sizes": _two_sizes,
     "branching": _branches,
+    "softmax": lambda _, outputs: outputs.softmax(1),
+    "log_softmax": lambda _, outputs: outputs.log_softmax(1),
+    "rescaled": _rescaled,
     "good": None,
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from ewc_core.consolidation import weights_sha256
 from ewc_core.errors import PluginFailed
+from ewc_core.events import Warned
 from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import run
 from tests.ewc_core.supervised import plugins
@@ -71,7 +72,7 @@ def test_trying_the_network_out_changes_no_bit_of_the_job(method: str, monkeypat
     extra = {"ewc_lambda": 5.0} if method in ("ewc", "online_ewc", "l2") else {}
     spec = _job("good", 20, 10, method={"kind": method, **extra}, training={"batch_size": 16})
     tried = weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method))
-    monkeypatch.setattr("ewc_core.supervised.problem.rehearse", lambda *_: None)
+    monkeypatch.setattr("ewc_core.supervised.problem.rehearse", lambda *_: [])
     assert weights_sha256(learn_all(spec, (0, 1, 0))[0].weights(method)) == tried
 
 
@@ -98,6 +99,22 @@ def test_an_error_of_the_network_in_the_middle_of_training_is_the_plug_ins(which
     with pytest.raises(PluginFailed, match=f"plug-in network 'own': .*{said}"):
         list(job.learn(visit_of(spec, 0, 0)))
     assert job.step > 3
+
+
+@pytest.mark.parametrize(
+    ("which", "task", "codes"),
+    [
+        ("softmax", {"kind": "permuted", "dataset": "digits"}, ["outputs_are_probabilities"]),
+        ("log_softmax", {"kind": "permuted", "dataset": "digits"}, []),
+        ("rescaled", {"kind": "permuted", "dataset": "digits"}, []),
+        ("good", {"kind": "permuted", "dataset": "digits"}, []),
+        ("softmax", {"kind": "plain", "dataset": {"kind": "plugin", "name": "rows", "options": {"n": 40}}}, []),
+    ],
+)
+def test_a_network_that_ends_in_a_softmax_is_warned_of_once(which: str, task: dict[str, Any], codes: list[str]) -> None:
+    spec = _job(which, tasks=[task, task], method={"kind": "naive"}, training={"batch_size": 800})
+    _, events = learn_all(spec, order=(0, 1))
+    assert [event.code for event in events if isinstance(event, Warned)] == codes
 
 
 def test_an_error_of_ours_is_not_blamed_on_the_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from ewc_core.errors import EnvironmentFailed, SpecError
-from ewc_core.events import Warned
+from ewc_core.events import Evaluated, Event, Warned
 from ewc_core.reinforcement.environments import installed
 from ewc_core.reinforcement.environments.repeatable import is_repeatable
 from ewc_core.reinforcement.games import frames_of
@@ -127,7 +128,6 @@ def test_an_environment_whose_code_is_not_there_is_named(environment_id: str, sa
         ("a_text", r"its step\(\) returned as observation str, expected numbers of shape \[3\]"),
         ("observation_nan", r"the observation of its step\(\) holds nan, expected finite numbers$"),
         ("fewer_actions", r"after reset\(\) its actions are Discrete\(1\), and were 2 before$"),
-        ("close", r"its close\(\) raised OSError: cannot close \(offered\.py, line \d+\)$"),
     ],
 )
 def test_what_an_environment_does_wrong_is_found_when_a_job_is_taken_up_and_is_its_own(what: str, said: str) -> None:
@@ -180,3 +180,18 @@ def test_an_environment_is_repeatable_if_its_episodes_follow_from_seeds_and_acti
 def test_a_job_says_once_that_its_environment_is_not_repeatable(what: str, codes: list[str]) -> None:
     spec = job(tasks=[_broken(what).model_dump()], visits=(0, 0), num_steps=8, controls=[])
     assert [event.code for event in run(spec) if isinstance(event, Warned)] == codes
+
+
+def test_an_environment_that_cannot_be_closed_fails_no_job_and_is_said_once() -> None:
+    def told(what: str) -> tuple[list[Event], list[Warned]]:
+        events = list(run(job(tasks=[_broken(what).model_dump()], visits=(0, 0), num_steps=8, controls=["naive"])))
+        return [it for it in events if isinstance(it, Evaluated)], [it for it in events if isinstance(it, Warned)]
+
+    (expected, _), (played, (warning,)) = told("nothing"), told("close")
+    assert [event.scores for event in played] == [event.scores for event in expected]
+    assert warning.code == "environment_not_closed"
+    assert re.match(
+        r"environment 'grid/Broken-v0': its close\(\) raised OSError: cannot close \(offered\.py, line \d+\); nothing that was "
+        "played is lost",
+        warning.message,
+    )
