@@ -50,6 +50,11 @@ JOBS = {
     },
 }
 REVISITS = [0, 1]
+TWO_GAMES = {
+    **JOBS["games"],
+    "controls": [],
+    "schedule": {"kind": "explicit", "num_steps": 240, "visits": [{"task": 0}, {"task": 1}]},
+}
 
 
 @pytest.fixture
@@ -104,7 +109,7 @@ def snapshot_at(database, job, visit_index, folder):
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"), [*(("sqlite", name) for name in JOBS), ("postgresql", "games")], indirect=["settings"]
+    ("settings", "name"), [*(("sqlite", name) for name in JOBS), ("postgresql", "ewc")], indirect=["settings"]
 )
 def test_every_visit_evaluates_to_its_row_and_goes_on_with_the_same_bits(database, settings, tmp_path, name):
     job = go_on(database, settings, begin(database, JOBS[name]))
@@ -134,7 +139,7 @@ def test_every_visit_evaluates_to_its_row_and_goes_on_with_the_same_bits(databas
 
 
 def test_a_job_goes_on_elsewhere_between_two_visits_with_the_replays_of_its_snapshot(database, settings, monkeypatch):
-    undisturbed = go_on(database, settings, begin(database, JOBS["games"]))
+    undisturbed = go_on(database, settings, begin(database, TWO_GAMES))
     elsewhere = settings.model_copy(update={"state_dir": settings.state_dir / "elsewhere"})
     assert die_after_first_visit_then_go_on(database, settings, elsewhere, monkeypatch).weights_sha256 == (
         undisturbed.weights_sha256
@@ -162,7 +167,7 @@ def die_after_first_visit_then_go_on(database, settings, elsewhere, monkeypatch)
             raise Died
         return visit
 
-    job_id = begin(database, JOBS["games"])
+    job_id = begin(database, TWO_GAMES)
     monkeypatch.setattr(JobRunner, "_next_visit", die_before_the_second)
     with pytest.raises(Died):
         go_on(database, settings, job_id)
