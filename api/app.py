@@ -32,6 +32,7 @@ from api.request_context import RequestContext
 from api.results.routes import router as results
 from api.services import Services
 from api.settings import ApiSettings
+from api.snapshots.routes import router as snapshots
 from api.sweeps.routes import router as sweeps
 from api.task_switches.routes import router as task_switches
 from api.tasks.routes import router as tasks
@@ -48,6 +49,7 @@ _ROUTERS = (
     metrics,
     evaluations,
     checkpoints,
+    snapshots,
     results,
     analyses,
     sweeps,

@@ -22,7 +22,10 @@ TAGS = [
     {"name": "events", "description": "What happens to a job, as it happens."},
     {"name": "metrics", "description": "Training curves."},
     {"name": "evaluations", "description": "How well each task seen so far is retained."},
-    {"name": "checkpoints", "description": "The anchor and the Fisher of every consolidated task."},
+    {
+        "name": "checkpoints",
+        "description": "What every visit left: anchor and Fisher to download, and the snapshot from which the job can go on.",
+    },
     {"name": "results", "description": "What association and analysis jobs have found."},
     {"name": "analyses", "description": "Questions about what a job has learned."},
     {"name": "sweeps", "description": "Search for the best values of a job's fields, without looking at test data."},

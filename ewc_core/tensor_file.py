@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,40 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
-        head = json.dumps([name, _dtype_name(name, tensor), list(tensor.shape)])
+        head = json.dumps([name, dtype_name(name, tensor), list(tensor.shape)])
         digest.update(head.encode() + b"\n")
         digest.update(_array(tensor).reshape(-1).view(np.uint8).data)  # not copied: it may be a whole data set
     return digest.hexdigest()
+
+
+def raw_bytes(tensor: Tensor) -> memoryview:
+    """The little-endian bytes of a tensor of a stored dtype, in place where they are contiguous."""
+    return _array(tensor).reshape(-1).view(np.uint8).data
+
+
+def raw_tensor(data: bytes, *, dtype: str, shape: Sequence[int]) -> Tensor:
+    """A tensor of its own with the bytes that `raw_bytes` gave; `dtype` as `dtype_name` says it.
+
+    Raises:
+        StateFormatError: the dtype is unknown, or the number of bytes is not that of the shape.
+    """
+    known = {name: kind for kind, name in _DTYPES.items()}
+    if dtype not in known:
+        raise StateFormatError(f"a tensor has dtype {dtype!r}, expected one of {sorted(known)}")
+    if len(data) != math.prod(shape) * known[dtype].itemsize:
+        raise StateFormatError(f"a tensor of dtype {dtype} and shape {list(shape)} has {len(data)} bytes")
+    return torch.frombuffer(bytearray(data), dtype=known[dtype]).reshape(list(shape))
+
+
+def dtype_name(name: str, tensor: Tensor) -> str:
+    """The stored name of a tensor's dtype; `name` is the tensor's own, for the error.
+
+    Raises:
+        StateFormatError: tensors of this dtype are not stored.
+    """
+    if tensor.dtype not in _DTYPES:
+        raise StateFormatError(f"tensor {name!r} has dtype {tensor.dtype}, which is not stored; expected one of {list(_DTYPES)}")
+    return _DTYPES[tensor.dtype]
 
 
 def encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, kind: str) -> bytes:
@@ -48,7 +79,7 @@ def encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, kind: 
     for name in sorted(tensors):
         body = _raw(tensors[name])
         header[name] = {
-            "dtype": _dtype_name(name, tensors[name]),
+            "dtype": dtype_name(name, tensors[name]),
             "shape": list(tensors[name].shape),
             "data_offsets": [position, position + len(body)],
         }
@@ -93,12 +124,6 @@ def _metadata(data: bytes) -> dict[str, str]:
 def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     text = json.dumps(dict(metadata), sort_keys=True) + tensors_sha256(tensors)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _dtype_name(name: str, tensor: Tensor) -> str:
-    if tensor.dtype not in _DTYPES:
-        raise StateFormatError(f"tensor {name!r} has dtype {tensor.dtype}, which is not stored; expected one of {list(_DTYPES)}")
-    return _DTYPES[tensor.dtype]
 
 
 def _raw(tensor: Tensor) -> bytes:

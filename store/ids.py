@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Literal
 
-IdPrefix = Literal["job", "task", "sw", "ckpt", "blob", "key", "req", "sweep", "wrk"]
+IdPrefix = Literal["job", "task", "sw", "ckpt", "blob", "chunk", "snap", "key", "req", "sweep", "wrk"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NUM_CHARACTERS = 26

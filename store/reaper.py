@@ -10,6 +10,7 @@ from ewc_core.errors import RowDamaged, StoreUnavailable
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.records import ExpiredLease
+from store.repositories.blobs import COLLECTED_CHUNKS
 from store.repositories.idempotency import COLLECTED_KEYS
 from store.settings import StoreSettings
 from store.trouble import Trouble
@@ -43,7 +44,8 @@ def reap(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> R
 
     Jobs with an expired lease go back to the queue, or fail as `worker_lost` after too many attempts without progress;
     those that were being cancelled or paused are cancelled or paused. While jobs wait for a worker too long, the workers
-    are woken again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
+    are woken again. Staged blobs over an hour old, shared chunks that no blob uses, and idempotency
+    keys over a day old are deleted.
 
     Raises:
         StoreUnavailable: the database cannot be used. A broker that cannot be reached is reported instead.
@@ -134,9 +136,10 @@ def _collect_blobs(database: Database) -> int:
     while True:
         with database.write() as work:
             num = work.blobs.collect_staged(older_than_seconds=STAGED_BLOB_SECONDS)
-        if num is None:
+            num_chunks = work.blobs.collect_unused_chunks() if num is None else 0
+        if num is None and num_chunks < COLLECTED_CHUNKS:
             return num_collected
-        num_collected += num
+        num_collected += num or 0
 
 
 def _collect_idempotency_keys(database: Database) -> int:

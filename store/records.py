@@ -236,6 +236,19 @@ class ResumePointRecord:
 
 
 @dataclass(frozen=True)
+class SnapshotRecord:
+    """What a committed visit left. `manifest` names what its parts hold; `num_bytes` is the size of all parts, shared or not."""
+
+    id: str
+    job_id: str
+    visit_index: int
+    task_index: int
+    manifest: Mapping[str, Any]
+    num_bytes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class EvaluationRecord:
     method: str
     after_visit: int

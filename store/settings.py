@@ -18,7 +18,8 @@ class StoreSettings(BaseSettings):
 
     `state_dir` holds everything of an embedded service: the SQLite file, the broker's folders, the service's address.
     `data_dir` is the folder of data sets, if there is one. Leases last `lease_seconds` and are extended every
-    `heartbeat_seconds`; a resume point is written about every `resume_seconds`.
+    `heartbeat_seconds`; a resume point is written about every `resume_seconds`. A job keeps its newest `snapshots_per_job`
+    snapshots; agents' replays are in them where they take at most `snapshot_replay_bytes` together (0: never).
 
     Raises:
         pydantic.ValidationError: a value is out of range, or the heartbeat leaves less than two tries per lease.
@@ -36,6 +37,8 @@ class StoreSettings(BaseSettings):
         default=5.0, gt=0, le=3600, validation_alias=AliasChoices("EWC_REAP_SECONDS", "EWC_SWEEP_SECONDS")
     )
     resume_seconds: float = Field(default=60.0, ge=0, le=86400)
+    snapshots_per_job: int = Field(default=100, ge=1, le=100_000)
+    snapshot_replay_bytes: int = Field(default=64 * 2**20, ge=0)
     max_attempts_without_progress: int = Field(default=10, ge=1, le=1000)
 
     @field_validator("state_dir", "data_dir", mode="after")

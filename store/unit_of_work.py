@@ -45,6 +45,7 @@ from store.repositories.metrics import Metrics
 from store.repositories.queue import Queue
 from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
+from store.repositories.snapshots import Snapshots
 from store.repositories.sweeps import Sweeps
 from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
@@ -97,6 +98,10 @@ class Work:
     @cached_property
     def resume_points(self) -> ResumePoints:
         return ResumePoints(self)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self)
 
     @cached_property
     def results(self) -> Results:

@@ -26,6 +26,7 @@ from worker.announced_data import lines_of
 from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE
 from worker.left_by_visit import LeftByVisit
+from worker.snapshot import StagedSnapshot
 
 
 @dataclass(frozen=True)
@@ -230,22 +231,25 @@ class Recorder:
         """Replace the job's resume point."""
         blob_id = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
-            self._put_resume_point(work, point, blob_id)
+            work.blobs.finish(blob_id)
+            work.resume_points.put(self._fence.job_id, visit_index=point.visit_index, step=point.step, blob_id=blob_id)
+            work.jobs.note_progress_made(self._fence.job_id)
 
     def mark_cut(self, visit: Visit, *, step: int) -> None:
         """Record at which step task switches ended the visit, before the visit ends there."""
         with self._database.fenced(self._fence) as work:
             self._use_up_cuts(work, visit, step)
 
-    def commit_visit(self, left: LeftByVisit, point: ResumePoint) -> None:
-        """Write everything that a finished visit leaves, in one transaction: checkpoints, constraints, scores, resume point."""
+    def commit_visit(self, left: LeftByVisit, snapshot: StagedSnapshot) -> None:
+        """Write everything that a finished visit leaves, in one transaction: checkpoints, constraints, scores, snapshot."""
         staged = left.stage(self._database, self._fence)
-        point_blob = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)
             checkpoint_id = staged.write(work, self._fence.job_id)
             self._write_end_of_visit(work, left.finished, checkpoint_id)
-            self._put_resume_point(work, point, point_blob)
+            task_index = left.finished.visit.task_index
+            snapshot.write(work, self._fence.job_id, task_index=task_index, checkpoint_id=checkpoint_id)
+            work.jobs.note_progress_made(self._fence.job_id)
         self._metrics.clear()
 
     def _write_end_of_visit(self, work: Work, finished: VisitFinished, checkpoint_id: str) -> None:
@@ -268,11 +272,6 @@ class Recorder:
                 "checkpoint_id": checkpoint_id,
             },
         )
-
-    def _put_resume_point(self, work: Work, point: ResumePoint, blob_id: str) -> None:
-        work.blobs.finish(blob_id)
-        work.resume_points.put(self._fence.job_id, visit_index=point.visit_index, step=point.step, blob_id=blob_id)
-        work.jobs.note_progress_made(self._fence.job_id)
 
     def _write_metrics(self, work: Work) -> None:
         if self._metrics:

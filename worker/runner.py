@@ -36,6 +36,7 @@ from worker.left_by_visit import LeftByVisit
 from worker.moves import Moves
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
+from worker.snapshot import SnapshotContent
 from worker.stored_job import RecordedJob, remove_replays
 
 SHARE_OF_POINTS = 20  # at least so many times as long as a resume point takes lies between two
@@ -189,7 +190,8 @@ class JobRunner:
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
         left = LeftByVisit(finished, method, run.weights(method), rows, consolidated)
-        self._recorder.commit_visit(left, run.capture())
+        content = SnapshotContent(run.methods, run.capture(), run.files())
+        self._recorder.commit_visit(left, content.stage(self._database, self._fence, self._settings))
         self._note_point(run)
 
     def _constraint_weights(self) -> dict[int, float]:

@@ -1,27 +1,27 @@
-"""A job as the record has it, for whoever takes it up: its point, tasks, digests and constraints, read when asked for."""
+"""A job as the record has it now, for whoever takes it up: its last snapshot, and what was under way since."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
-from torch import Tensor
-
 from ewc_core.consolidation import Constraint
-from ewc_core.errors import NotFound, SpecError
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnyTaskSpec
 from ewc_core.training.stored import Subject
 from store.records import Fence, JobRecord
 from store.unit_of_work import Database
+from worker.restored_job import RestoredJob
 from worker.settings import WorkerSettings
-from worker.stored_state import stored_constraint, stored_point, stored_weights
+from worker.stored_state import stored_constraint, stored_point
+from worker.stored_subject import load_subject
 
 
 class RecordedJob:
-    """A `StoredJob`: the job that a fence holds."""
+    """A `StoredJob`: the job that a fence holds. A resume point holds what is under way since the last snapshot; a job of
+    version 0.2.0 has no snapshot of the visits of then, and a resume point between visits, too."""
 
     def __init__(self, database: Database, settings: WorkerSettings, fence: Fence, job: JobRecord) -> None:
         self.data_dir = settings.data_dir
@@ -31,14 +31,14 @@ class RecordedJob:
 
     @cached_property
     def point(self) -> ResumePoint | None:
-        """The resume point; None for a job that begins.
+        """The point to go on from; None for a job that begins.
 
         Raises:
             ResumePointDamaged: its bytes are not those that were stored.
         """
-        with self._database.read() as work:
-            saved = work.resume_points.get(self._job.id)
-        return None if saved is None else stored_point(self._database, saved)
+        if self._under_way is not None:
+            return self._under_way
+        return None if self._latest is None else self._latest.point
 
     @property
     def tasks(self) -> Sequence[AnyTaskSpec]:
@@ -68,57 +68,50 @@ class RecordedJob:
         Raises:
             CheckpointDamaged: the stored bytes of one of them are not those that were written.
         """
+        if self._latest is not None:
+            return self._latest.constraints
         with self._database.read() as work:
             checkpoints = work.checkpoints.of_constraints(self._job.id)
         return [stored_constraint(self._database, checkpoint) for checkpoint in checkpoints]
 
-    def subject(self, job_id: str, *, at_visit: int | None) -> Subject:
-        """Another job of the same owner, after its visit `at_visit` or after its last one.
+    def put_files(self, folder: Path) -> bool:
+        """Write the replays that the last snapshot keeps into `folder`. What was under way since has replays of its own, which
+        are nowhere else than beside the record: False.
 
         Raises:
-            CheckpointDamaged: the stored bytes of a checkpoint are not those that were written.
-            SpecError: the owner has no such job, or it has no such visit.
+            ResumePointDamaged: their bytes are not those that were stored.
         """
-        try:
-            return load_subject(self._database, job_id, owner=self._job.owner, at_visit=at_visit, data_dir=self.data_dir)
-        except NotFound as error:
-            raise SpecError(str(error), field="job_id") from error
+        return self._under_way is None and self._latest is not None and self._latest.put_files(folder)
 
+    def subject(self, job_id: str, *, at_visit: int | None) -> Subject:
+        """Another job of the same owner, after its visit `at_visit` or after its last one; see `load_subject`."""
+        return load_subject(self._database, job_id, owner=self._job.owner, at_visit=at_visit, data_dir=self.data_dir)
 
-def load_subject(database: Database, job_id: str, *, owner: str, at_visit: int | None, data_dir: Path | None) -> Subject:
-    """A job as an analysis looks at it; see `RecordedJob.subject`."""
-    with database.read() as work:
-        job = work.jobs.get(job_id, owner=owner)
-        method = job.learning.method.kind
-        checkpoint = work.checkpoints.latest(job.id, visit_index=at_visit, method=method)
-        weights_by_task = {record.task_index: record.weight for record in work.constraints.list(job.id)}
-        consolidated = work.checkpoints.of_constraints(job.id)
-        tasks = [task.spec for task in work.tasks.list(job.id)]
-        digests = work.tasks.digests(job.id)
-    if checkpoint is None:
-        which = "no visit" if at_visit is None else f"visit {at_visit} not"
-        raise SpecError(f"job {job.id} has {which} finished, so there are no parameters to analyse", field="question.at_visit")
-    return Subject(
-        spec=job.learning,
-        tasks=tasks,
-        constraints=[stored_constraint(database, one) for one in consolidated],
-        weights=stored_weights(database, checkpoint),
-        own=partial(_own, database, job.id, method, checkpoint.visit_index),
-        data_dir=data_dir,
-        constraint_weights={task: weight for task, weight in weights_by_task.items() if weight != 1.0},
-        digests=digests,
-    )
+    @cached_property
+    def _under_way(self) -> ResumePoint | None:
+        with self._database.read() as work:
+            saved = work.resume_points.get(self._job.id)
+        return None if saved is None else stored_point(self._database, saved)
+
+    @cached_property
+    def _latest(self) -> RestoredJob | None:
+        with self._database.read() as work:
+            snapshot = work.snapshots.latest(self._job.id)
+        if snapshot is None:
+            return None
+        return RestoredJob(
+            self._database,
+            self._job,
+            snapshot,
+            data_dir=self.data_dir,
+            replay_folder=self.replay_folder,
+            generation=self.generation,
+        )
 
 
 def remove_replays(settings: WorkerSettings, job_id: str) -> None:
-    """Delete the replays of a job that will not go on, if it has any."""
+    """Delete the replays that lie beside the record of a job that will not go on, if it has any."""
     shutil.rmtree(_replay_folder(settings, job_id), ignore_errors=True)
-
-
-def _own(database: Database, job_id: str, method: str, visit_index: int, task: int) -> Mapping[str, Tensor] | None:
-    with database.read() as work:
-        latest = work.checkpoints.latest_of_tasks(job_id, method=method, up_to_visit=visit_index).get(task)
-    return None if latest is None else stored_weights(database, latest)
 
 
 def _replay_folder(settings: WorkerSettings, job_id: str) -> Path:

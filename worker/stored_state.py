@@ -1,9 +1,10 @@
-"""Reading back what training has stored: resume points and checkpoints, with damage told in the user's words."""
+"""Reading back what training has stored: resume points, snapshots and checkpoints, with damage told in the user's words."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from torch import Tensor
@@ -21,7 +22,7 @@ from ewc_core.errors import (
 )
 from ewc_core.resume import ResumePoint
 from store.blobs import read_blob
-from store.records import CheckpointRecord, ResumePointRecord
+from store.records import CheckpointRecord, ResumePointRecord, SnapshotRecord
 from store.unit_of_work import Database
 from worker.checkpoint import tensor_index
 
@@ -43,6 +44,40 @@ def stored_point(database: Database, saved: ResumePointRecord) -> ResumePoint:
         log.error("job %s: its resume point is damaged: %s", saved.job_id, error)
         where = f"visit {saved.visit_index}, step {saved.step}"
         raise ResumePointDamaged(f"its stored state (at {where}) is damaged") from error
+
+
+@contextmanager
+def restoring(snapshot: SnapshotRecord) -> Iterator[None]:
+    """Damage met in here is damage of the snapshot.
+
+    Raises:
+        ResumePointDamaged: something of it is not what was stored.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        log.error("job %s: snapshot %s is damaged: %s", snapshot.job_id, snapshot.id, error)
+        raise ResumePointDamaged(f"its stored state (after visit {snapshot.visit_index}) is damaged") from error
+
+
+def constraints_in(database: Database, snapshot: SnapshotRecord) -> list[Constraint]:
+    """The constraints in force when a snapshot was taken: a task that was visited again since has another one now.
+
+    Raises:
+        CheckpointDamaged: the stored bytes of one of them are not those that were written.
+    """
+    ids = [constraint["checkpoint_id"] for constraint in snapshot.manifest["constraints"]]
+    with database.read() as work:
+        checkpoints = work.checkpoints.by_ids(ids)
+    for checkpoint_id in ids:
+        if checkpoint_id not in checkpoints:
+            raise CheckpointDamaged(checkpoint_id)
+    return [stored_constraint(database, checkpoints[checkpoint_id]) for checkpoint_id in ids]
+
+
+def constraint_weights_in(snapshot: SnapshotRecord) -> dict[int, float]:
+    """How often those constraints counted, by task, where their owner had changed it."""
+    return {it["task_index"]: it["weight"] for it in snapshot.manifest["constraints"] if it["weight"] != 1.0}
 
 
 def stored_constraint(database: Database, checkpoint: CheckpointRecord) -> Constraint:

@@ -28,6 +28,7 @@ _PARTS_OF_LEARNING = {
     "task_switches": "task-switches",
     "matrix": "evaluations/matrix",
     "checkpoints": "checkpoints",
+    "snapshots": "snapshots",
     "analyses": "analyses",
 }
 _PARTS_OF_OTHERS = {**_PARTS, "result": "result"}

@@ -133,6 +133,11 @@ class Player:
             state |= named(_STACK, self._stack.state())
         return state
 
+    def files(self) -> dict[str, Path]:
+        """The files of the agents' replays, by their paths below the player's folder."""
+        named_files = {key: agent.replays.files() for key, agent in sorted(self._agents.items())}
+        return {f"agent-{key}/{name}": file for key, files in named_files.items() for name, file in files.items()}
+
     def restore(self, state: Mapping[str, Tensor], *, environment: EnvironmentGroup | None, source: Path | None) -> None:
         """Go on from what `capture` gave, in a fresh `environment` of the same task (None between visits).
 

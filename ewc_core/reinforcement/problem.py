@@ -59,10 +59,13 @@ class GameProblem:
     digests: Mapping[str, str] = {}
     is_over = False
 
-    def __init__(self, spec: ReinforcementSpec, *, replay_folder: Path | None = None, generation: int = 0) -> None:
+    def __init__(
+        self, spec: ReinforcementSpec, *, replay_folder: Path | None = None, generation: int = 0, source: Path | None = None
+    ) -> None:
         """Make the agents. Replays are files below `replay_folder` (None: in memory, and nothing played can be captured), in
         a folder of their own for each `generation`: a run that goes on from a resume point is of another generation than the
-        one that made it, which may still be writing.
+        one that made it, which may still be writing. `source` holds the files of a state to go on from, where they do not
+        lie in the folder of the generation that made it.
 
         Raises:
             SpecError: an environment is unknown, tasks do not fit together, or their replays not into the bound; `field` says
@@ -70,7 +73,7 @@ class GameProblem:
         """
         self._spec = spec
         self.methods = spec.methods
-        self._base, self._generation = replay_folder, generation
+        self._base, self._generation, self._source = replay_folder, generation, source
         folder = None if replay_folder is None else generation_folder(replay_folder, generation)
         self._visited: Sequence[int] = ()
         self._seen: Sequence[int] = ()
@@ -209,13 +212,13 @@ class GameProblem:
         if _GENERATION not in rest:
             raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, expected {_GENERATION!r} in it")
         made_by = int(rest.pop(_GENERATION))
-        if made_by == self._generation:
-            raise StateFormatError(f"the resume point is of generation {made_by}; a run that goes on needs another one")
         if self._base is None:
             raise SpecError("agents go on with the files of their replays only; there is no folder")
-        source = generation_folder(self._base, made_by)
+        source = self._source or generation_folder(self._base, made_by)
+        if source == generation_folder(self._base, self._generation):
+            raise StateFormatError(f"the resume point is of generation {made_by}; a run that goes on needs another one")
         known = [*place.visited, *([] if place.visiting is None else [place.visiting])]
-        self._visited, self._task = place.visited, known[-1] if known else 0
+        self._visited, self._seen, self._task = place.visited, sorted(place.visited), known[-1] if known else 0
         self._games.know(tasks[: max(len(self._spec.tasks), *(task + 1 for task in known), 0)])
         for kind, player in self._players.items():
             environment = (
@@ -227,10 +230,26 @@ class GameProblem:
         if rest:
             raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, which no method of {self.methods} has")
 
+    def files(self) -> Mapping[str, Path]:
+        """The files of the replays that the state has cursors in."""
+        players = self._players.items()
+        return {f"{kind}/{name}": file for kind, player in players for name, file in player.files().items()}
+
     def point_kept(self) -> None:
         """Delete the replay files of other generations: a resume point of this one is stored."""
         if self._base is not None:
             keep_generation(self._base, self._generation)
+
+    @staticmethod
+    def files_of(state: Mapping[str, Tensor], replay_folder: Path) -> Path:
+        """The folder with the files of a state, where the run that made it has left them.
+
+        Raises:
+            StateFormatError: the state is not one of such a job.
+        """
+        if _GENERATION not in state:
+            raise StateFormatError(f"the resume point holds {sorted(state)[:8]}, expected {_GENERATION!r} in it")
+        return generation_folder(replay_folder, int(state[_GENERATION]))
 
     def blamed(self, error: BaseException) -> EwcError | None:
         """Environments blame their own errors."""

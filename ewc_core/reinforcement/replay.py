@@ -182,6 +182,10 @@ class Replay:
             cursor[_CHECKSUM] = torch.tensor(self._checksum_of_all(), dtype=torch.int64)
         return cursor
 
+    def files(self) -> list[Path]:
+        """Where the arrays lie; no files in memory."""
+        return [] if self._folder is None else [self._folder / f"{name}.bin" for name in _FILES]
+
     def delete(self) -> None:
         """Remove the files. The replay cannot be used any more."""
         self._arrays.clear()

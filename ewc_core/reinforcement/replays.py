@@ -95,6 +95,13 @@ class Replays:
             cursors |= {f"{label}.{name}": tensor for name, tensor in replay.cursor().items()}
         return cursors
 
+    def files(self) -> dict[str, Path]:
+        """The files of all replays, by their paths below the folder; none in memory."""
+        if self._folder is None:
+            return {}
+        files = (file for replay in self.by_label.values() for file in replay.files())
+        return {file.relative_to(self._folder).as_posix(): file for file in files}
+
     def reopen(self, cursors: Mapping[str, Tensor], *, source: Path | None) -> None:
         """Go on from `cursors`, with the files as they are below `source`, which are copied.
 

@@ -26,12 +26,17 @@ def take_up(spec: ReinforcementSpec, stored: StoredJob) -> VisitRun:
     """The run of a job as its record has it; see `ewc_core.training.take_up`.
 
     Replays lie in one folder per lease: a holder that has lost its lease and does not know it yet writes into its own, never
-    into its successor's.
+    into its successor's. Where those of the point are not to be found there (on another host, or in a new job), the record's
+    own copy is taken, if it has one.
     """
     point = stored.point
     if point is None:
         shutil.rmtree(stored.replay_folder, ignore_errors=True)
-    problem = GameProblem(spec, replay_folder=stored.replay_folder, generation=stored.generation)
-    if point is None:
-        return VisitRun(problem)
+        return VisitRun(GameProblem(spec, replay_folder=stored.replay_folder, generation=stored.generation))
+    source = GameProblem.files_of(point.tensors, stored.replay_folder)
+    if not source.is_dir():
+        unpacked = stored.replay_folder / f"unpacked-{stored.generation}"
+        shutil.rmtree(unpacked, ignore_errors=True)
+        source = unpacked if stored.put_files(unpacked) else source
+    problem = GameProblem(spec, replay_folder=stored.replay_folder, generation=stored.generation, source=source)
     return VisitRun.restore(problem, point, tasks=stored.tasks, visiting=stored.visiting)

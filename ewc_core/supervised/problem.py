@@ -223,7 +223,7 @@ class SupervisedProblem:
             self._tasks.require(index, task)
         state = RunState.from_tensors(tensors, methods=self.methods)
         self._untold = [] if place.digests else list(range(max(len(self._spec.tasks), *(task + 1 for task in known), 0)))
-        self._visited = place.visited
+        self._visited, self._seen = place.visited, sorted(place.visited)
         self._constraints.latest_task, self._constraints.weights = state.latest_task, state.weights
         self._largest_share = state.largest_share
         for kind, learner in self._learners.items():
@@ -232,6 +232,10 @@ class SupervisedProblem:
             self._stopping = new_stopping(self._spec.method)
         if self._stopping is not None:
             self._stopping.load_state(state.stopping)
+
+    def files(self) -> Mapping[str, Path]:
+        """Nothing lies beside the state."""
+        return {}
 
     def point_kept(self) -> None:
         """Nothing lies beside the point."""

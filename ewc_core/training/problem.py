@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -93,6 +94,9 @@ class Problem(Protocol):
             ParameterMismatch: its tensors do not fit the network.
             SpecError, DataChanged: a task can no longer be learned.
         """
+
+    def files(self) -> Mapping[str, Path]:
+        """Files that belong to the state, by a name that another run of the same spec has for them, too."""
 
     def point_kept(self) -> None:
         """A resume point of the present state is stored: what only earlier ones needed may go."""

@@ -47,7 +47,7 @@ class StoredJob(Protocol):
 
     @property
     def point(self) -> ResumePoint | None:
-        """The resume point; None for a job that begins. Raises ResumePointDamaged."""
+        """The point to go on from; None for a job that begins. Raises ResumePointDamaged."""
 
     @property
     def tasks(self) -> Sequence[AnyTaskSpec]:
@@ -64,6 +64,10 @@ class StoredJob(Protocol):
     @property
     def constraints(self) -> Sequence[Constraint]:
         """As they were consolidated. Raises CheckpointDamaged."""
+
+    def put_files(self, folder: Path) -> bool:
+        """Write the files that belong to the point, as `VisitRun.files` named them, into `folder`. False where the record has
+        none of them. Raises ResumePointDamaged."""
 
     def subject(self, job_id: str, *, at_visit: int | None) -> Subject:
         """Another job of the same owner, after its visit `at_visit` or after its last one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -65,6 +66,10 @@ class VisitRun:
         """The point captured last is stored: what only earlier ones needed may go."""
         self._problem.point_kept()
 
+    def files(self) -> Mapping[str, Path]:
+        """Files that belong to the state captured last, until the run goes on."""
+        return self._problem.files()
+
     @property
     def methods(self) -> Sequence[str]:
         """What is trained: the method first, then the controls."""
@@ -109,6 +114,16 @@ class VisitRun:
             if blamed is None:
                 raise
             raise blamed from error
+
+    def evaluate(self, visit: Visit) -> Iterator[Event]:
+        """The row of the score matrix after `visit`, the last one, once more: nothing is learned, nothing changes.
+
+        Raises:
+            SpecError: another visit was the last one, or a visit is under way.
+        """
+        if self.step > 0 or visit.index != self.visit_index - 1:
+            raise SpecError(f"visit {visit.index} is not the last one: visit {self.visit_index}, step {self.step} is due")
+        yield from self._problem.evaluate(visit)
 
     def _learn(self, visit: Visit) -> Iterator[Event]:
         problem, task = self._problem, visit.task_index

@@ -65,6 +65,11 @@ class Checkpoints(Repository):
             raise NotFound("checkpoint", checkpoint_id)
         return CheckpointRecord(**row)
 
+    def by_ids(self, ids: Sequence[str]) -> dict[str, CheckpointRecord]:
+        """Those of these checkpoints that are there, by their ids."""
+        rows = self._connection.execute(_select().where(CheckpointRow.id.in_(ids))).mappings()
+        return {row["id"]: CheckpointRecord(**row) for row in rows}
+
     def list(self, job_id: str, *, limit: int = 100, after: str | None = None) -> Page[CheckpointRecord]:
         """Checkpoints in the order of visits, then of ids; `after` is the id of the last one seen.
 

@@ -129,7 +129,7 @@ def test_a_job_without_tasks_is_a_job_like_any_other(client, database):
     assert (job["name"], job["status"], job["stream"], job["spec"]["kind"]) == ("patterns", "queued", "closed", "association")
     assert job["progress"] == {"visit_index": None, "task_index": None, "step": None, "num_steps": None, "num_visits": 0}
     assert sorted(job["links"]) == ["attempts", "events", "metrics", "result", "self"]
-    for part in ("tasks", "task-switches", "checkpoints", "analyses"):
+    for part in ("tasks", "task-switches", "checkpoints", "snapshots", "analyses"):
         listed = client.get(f"/v1/jobs/{job['id']}/{part}")
         assert (listed.status_code, listed.json()["data"]) == (200, []), part
     assert [one["id"] for one in client.get("/v1/jobs").json()["data"]] == [job["id"]]

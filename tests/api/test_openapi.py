@@ -15,7 +15,7 @@ from ewc_core.specs import JOB_SPEC, SweepSpec
 OPERATIONS = {
     "create_job", "list_jobs", "get_job", "change_job", "cancel_job", "pause_job", "resume_job", "retry_job",
     "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
-    "list_checkpoints", "get_checkpoint", "download_checkpoint", "get_catalogue", "list_workers",
+    "list_checkpoints", "get_checkpoint", "download_checkpoint", "list_snapshots", "get_catalogue", "list_workers",
     "get_result", "create_analysis", "list_analyses", "list_attempts", "reweight_task", "forget_task",
     "create_sweep", "list_sweeps", "get_sweep", "cancel_sweep",
     "create_api_key", "list_api_keys", "revoke_api_key", "get_health", "get_readiness", "get_version", "get_problem_type",

@@ -19,6 +19,7 @@ import migrations
 from ewc_core.errors import StoreUnavailable
 from migrations import run
 from migrations.__main__ import main
+from store.blobs import stage_blob
 from store.engine import make_engine
 from store.tables import Base
 from store.unit_of_work import Database
@@ -67,6 +68,16 @@ def test_up_down_and_up_again(bare_database_url):
     assert run.upgrade(bare_database_url) == migrations.HEAD
     assert tables_of(bare_database_url) == expected
     assert run.current(bare_database_url) == migrations.HEAD
+
+
+def test_going_back_behind_snapshots_leaves_none_of_their_bytes(bare_database_url):
+    run.upgrade(bare_database_url)
+    database = Database(bare_database_url)
+    blobs = [stage_blob(database, b"bytes", fence=None, media_type="test", shared_by=owner) for owner in ("alice", None)]
+    run.downgrade(bare_database_url, "0005")
+    with database.read() as work:
+        assert work.connection.execute(text("SELECT id FROM blobs")).scalars().all() == blobs[1:]
+    database.close()
 
 
 def test_upgrading_again_changes_nothing(database_url):

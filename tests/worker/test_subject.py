@@ -10,7 +10,7 @@ from ewc_core.training.stored import Subject
 from store.job_states import JobStatus
 from store.records import Fence
 from worker.runner import JobRunner
-from worker.stored_job import load_subject
+from worker.stored_subject import load_subject
 
 GAMES = {
     "kind": "reinforcement",
