@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ewc_core.diagnostics import Diagnostics
 from ewc_core.errors import EwcError, NonFiniteError, SpecError, StateFormatError
 from ewc_core.events import (
     Consolidated,
@@ -18,10 +17,8 @@ from ewc_core.events import (
     Evaluated,
     Event,
     FisherProgress,
-    StepLogged,
     TaskRecognised,
     Visit,
-    Warned,
 )
 from ewc_core.reinforcement.agent import Belief
 from ewc_core.reinforcement.environments.repeatable import is_repeatable
@@ -33,6 +30,7 @@ from ewc_core.reinforcement.replay_generations import generation_folder, keep_ge
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.informing import Informing
 from ewc_core.training.named_state import named, taken
 from ewc_core.training.problem import Place
 
@@ -75,7 +73,7 @@ class GameProblem:
         self._visited: Sequence[int] = ()
         self._seen: Sequence[int] = ()
         self._task = 0
-        self._diagnostics = Diagnostics()
+        self._informing = Informing(spec.method.kind)
         self._games = GameBook(spec)
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
@@ -109,12 +107,12 @@ class GameProblem:
     def enter(self, visit: Visit, *, step: int, seen: Sequence[int]) -> Iterator[Event]:
         """Begin to play the game of the visit; one that goes on is in it already."""
         self._task, self._seen = visit.task_index, seen
-        self._diagnostics.start_visit()
+        self._informing.start_visit()
         if step > 0:
             return
         task = self._games.tasks[visit.task_index]
         if visit.task_index not in self._visited and isinstance(task, GymnasiumTask) and not is_repeatable(task):
-            yield Warned(visit, self._spec.method.kind, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
+            yield self._informing.warned(visit, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
         for player in self._players.values():
             player.enter(self._games.training_environment(visit.task_index, visit_index=visit.index))
 
@@ -176,7 +174,7 @@ class GameProblem:
         """Close the environments; one that cannot be closed is said at the first visit to its game."""
         failures = [failed for player in self._players.values() if (failed := player.leave()) is not None]
         if failures and visit.task_index not in self._visited:
-            yield Warned(visit, self._spec.method.kind, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
+            yield self._informing.warned(visit, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
         self._visited = self._seen
 
     def weights(self, method: str) -> dict[str, Tensor]:
@@ -260,8 +258,8 @@ class GameProblem:
             penalties[kind] = player.agent(visit.task_index).learner.penalty
             player.losses.clear()
             player.finished_returns.clear()
-        yield StepLogged(visit, step, losses, self._diagnostics.numbers("the penalty's curve", penalties))
-        numbers = self._diagnostics.numbers("the curve of returns", returns)
+        yield from self._informing.step(visit, step, losses, self._informing.penalties(penalties))
+        numbers = self._informing.numbers("the curve of returns", returns)
         if numbers:
             yield EpisodesLogged(visit, step, numbers)
-        yield from self._diagnostics.warnings(visit, self._spec.method.kind)
+        yield from self._informing.failures(visit)

@@ -20,6 +20,8 @@ class JobKind(Spec):
     """Where its implementation is, as "module:function": what `ewc_core.training.take_up` calls."""
     has_tasks: ClassVar[bool] = False
     """Whether it learns tasks, visit after visit, and leaves scores and checkpoints; any other kind has a result."""
+    target: ClassVar[str | None] = None
+    """Where what analyses of such a job look at is made, as "module:class": an `ewc_core.analysis.target.Target`."""
     answers: ClassVar[frozenset[str]] = frozenset()
     """The kinds of analyses that can be asked about such a job."""
     plugin_groups: ClassVar[tuple[str, ...]] = ()

@@ -15,8 +15,8 @@ from ewc_core.errors import DataChanged, DatasetUnavailable
 from ewc_core.events import Evaluated
 from ewc_core.specs import SweepSpec
 from ewc_core.supervised import run
-from ewc_core.sweep.proposer import Trial
 from ewc_core.sweep.run import SweepFinished, TrialFinished, TrialStarted, run_sweep, validation_score
+from ewc_core.sweep.trials import Trial
 from tests.ewc_core.sweep.specs import JOB, LAMBDA, choices, sweep
 
 FEW = {LAMBDA: choices(0.0, 100.0, 1e4)}
