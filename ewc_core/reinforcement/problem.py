@@ -20,6 +20,8 @@ from ewc_core.events import (
     TaskRecognised,
     Visit,
 )
+from ewc_core.implementations import implementation
+from ewc_core.metrics import SCORES, Measured
 from ewc_core.reinforcement.agent import Belief
 from ewc_core.reinforcement.environments.repeatable import is_repeatable
 from ewc_core.reinforcement.evaluate import details_of, play_task
@@ -27,6 +29,8 @@ from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
+from ewc_core.scoring import measured
+from ewc_core.seeding import generator
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
@@ -164,9 +168,7 @@ class GameProblem:
             yield Evaluated(
                 visit,
                 kind,
-                {task: score_of(self._games.tasks[task], scores[0].mean) for task, scores in results.items()},
-                dict.fromkeys(results, evaluation.num_episodes),
-                {task: self._games.tasks[task].score_name for task in results},
+                {task: self._measured(visit, kind, task, scores[0].returns) for task, scores in results.items()},
                 {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
 
@@ -233,6 +235,12 @@ class GameProblem:
     def blamed(self, error: BaseException) -> EwcError | None:
         """Environments blame their own errors."""
         return None
+
+    def _measured(self, visit: Visit, kind: str, task: int, returns: Sequence[float]) -> Measured:
+        name = self._games.tasks[task].score_name
+        terms = implementation(SCORES[name].measure)(returns, partial(score_of, self._games.tasks[task]))
+        random = generator(self._spec.seed, "interval", kind, visit.index, task)
+        return measured(name, terms, num_choices=None, random=random)
 
     def _event(self, visit: Visit, kind: str, step: int, told: tuple[int, int] | Belief) -> Event:
         if not isinstance(told, Belief):

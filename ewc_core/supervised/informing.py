@@ -10,11 +10,12 @@ from torch import nn
 from ewc_core.consolidation import ConstraintBook, Quadratic
 from ewc_core.data.as_read import TaskRead
 from ewc_core.events import Event, ScoresLogged, Visit, ZeroShot
+from ewc_core.metrics import Measured
+from ewc_core.seeding import PathPart
 from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit
-from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.heads import HeadView
 from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.learners import fresh_network
@@ -34,12 +35,10 @@ class SupervisedInforming(Informing):
         """The score of every network on a task that none has seen, beside that of an untrained one."""
         name, task = "the score before a task is trained", visit.task_index
         fresh = self.make(name, partial(fresh_network, self._spec, self._tasks))
-        untrained = {} if fresh is None else self._scores(name, fresh, [task])
-        data = self._tasks.data(task)
+        path = ("zero-shot", visit.index)  # one for all: networks that are the same have the same intervals
+        untrained = None if fresh is None else self._measured(name, fresh, task, path)
         for kind, learner in self._learners.items():
-            current = self._scores(name, learner.network, [task])
-            num_examples = data.num_examples(self._split)
-            yield ZeroShot(visit, kind, current.get(task), untrained.get(task), num_examples, metric_of(data))
+            yield ZeroShot(visit, kind, self._measured(name, learner.network, task, path), untrained)
         yield from self.failures(visit)
 
     def about_data(self, visit: Visit, reads: Mapping[int, TaskRead]) -> Iterator[Event]:
@@ -90,6 +89,13 @@ class SupervisedInforming(Informing):
         if guard is not None:
             yield self.warned(visit, guard.code, guard.message)
         yield from self.failures(visit)
+
+    def _measured(self, name: str, network: nn.Module, task: int, path: Sequence[PathPart]) -> Measured | None:
+        """The cell of one task; None where it cannot be measured, or is not finite."""
+        found = self.make(name, partial(self._tasks.measured, network, [task], split=self._split, path=path))
+        if found is None or found[task].score is None:
+            return None if found is None else found[task]
+        return found[task] if self.numbers(name, {task: partial(float, found[task].score or 0.0)}) else None
 
     def _scores(self, name: str, network: nn.Module, tasks: Sequence[int]) -> dict[int, float]:
         found = self.make(name, partial(self._tasks.scores, network, tasks, split=self._split))

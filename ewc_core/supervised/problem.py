@@ -19,7 +19,6 @@ from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
 from ewc_core.supervised.early_stopping import EarlyStopping
-from ewc_core.supervised.evaluate import metric_of
 from ewc_core.supervised.informing import SupervisedInforming
 from ewc_core.supervised.learners import make_learner, new_stopping
 from ewc_core.supervised.rehearsal import rehearse
@@ -181,11 +180,8 @@ class SupervisedProblem:
     def evaluate(self, visit: Visit) -> Iterator[Event]:
         """The score of every network on every task seen."""
         split = self._spec.training.evaluate_on
-        sizes = {task: self._tasks.data(task).num_examples(split) for task in self._seen}
-        metrics = {task: metric_of(self._tasks.data(task)) for task in sizes}
         for kind, learner in self._learners.items():
-            scores = self._tasks.scores(learner.network, self._seen, split=split)
-            yield Evaluated(visit, kind, scores, sizes, metrics)
+            yield Evaluated(visit, kind, self._tasks.measured(learner.network, self._seen, split=split, path=(kind, visit.index)))
 
     def leave(self, visit: Visit) -> Iterator[Event]:
         """The visited task is no longer new."""

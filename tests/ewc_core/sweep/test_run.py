@@ -44,7 +44,7 @@ def test_a_score_is_the_mean_over_all_tasks_after_the_last_visit_on_the_examples
     rows = [event for event in run(job) if isinstance(event, Evaluated)]
     assert validation_score(job) == fmean(rows[-1].scores.values())
     assert set(rows[-1].scores) == {0, 1}
-    assert set(rows[-1].num_examples.values()) == {137}
+    assert {cell.num_examples for cell in rows[-1].measured.values()} == {137}
 
 
 def test_the_test_set_is_never_read(monkeypatch: pytest.MonkeyPatch):
