@@ -146,7 +146,7 @@ def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when
     assert seen[0] is None
     assert agent.consolidated.made_in == {0: 3, 1: 3}
     # Visits 1 and 3 are tied to task 0 alone: to what visit 0 and then what visit 2 left, not to the sum.
-    made = agent.consolidated.made[0].constraint
+    made = next(constraint for constraint in agent.consolidated.constraints if constraint.task_index == 0)
     expected = made.ewc_lambda * agent.learner.parameters.layout.join(made.fisher, dtype=torch.float64)
     assert seen[3] is not None
     torch.testing.assert_close(seen[3].double(), expected)
