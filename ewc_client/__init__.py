@@ -32,7 +32,8 @@ from ewc_client.errors import (
 )
 from ewc_client.findings import Analysis, Attempt, JobWarning, Result
 from ewc_client.jobs import Job
-from ewc_client.models import ApiKey, Event, Matrix, MethodScores, Metric, Summary, Task, TaskSwitch, TensorEntry, Worker
+from ewc_client.matrix import Matrix, MethodScores, Summary
+from ewc_client.models import ApiKey, Event, Metric, Task, TaskSwitch, TensorEntry, Worker
 from ewc_client.sweeps import Sweep, Trial
 
 __all__ = [

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from ewc_client.checkpoints import Checkpoint
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.findings import Analysis, Attempt, JobWarning, Result
-from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch
+from ewc_client.matrix import Matrix
+from ewc_client.models import Body, Event, Metric, Progress, Task, TaskSwitch
 from ewc_client.paging import fetch_all
 from ewc_client.sse import EventStream
 from ewc_client.transport import Transport

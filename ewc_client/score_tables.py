@@ -7,7 +7,6 @@ visits, columns tasks; a cell is the score in % (accuracy, or R²) on that task 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
@@ -15,22 +14,15 @@ from rich.console import Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 
-from ewc_client.models import Matrix, MethodScores
+from ewc_client.matrix import Matrix, MethodScores
+from ewc_client.score_intervals import PLUS_MINUS, chance_levels, half_width, have_intervals
+from ewc_client.score_units import in_hundredths, unit
 from ewc_client.terminal import Console, Text
 from ewc_client.visible_text import visible
 
 _NONE = "·"
 _NARROWEST_CELL = 4  # 100 and a space
 _STYLE = {"method": "bold cyan", "control": "yellow"}
-_UNITS = {
-    "accuracy": "Accuracy in %",
-    "r2": "R² in %",
-    "normalised": "Mean return in % (random play is 0, the reference player 100)",
-    "return": "Mean return",
-}
-_UNLIKE = (
-    "Mean return of tasks {plain}, of the others in % (random play is 0, the reference player 100); there is no average over both"
-)
 _CELLS = ": row = after this visit, column = on this task. forgotten = points lost since the task's best score"
 _RATIO_HEADINGS = ("retained", "kept")
 _RETAINED = "; retained = the score now in % of the score when it was learned"
@@ -38,58 +30,36 @@ _RETAINED = "; retained = the score now in % of the score when it was learned"
 
 def score_view(matrix: Matrix, console: Console) -> RenderableType:
     """The matrix and its summary, laid out for the console's width."""
-    unit = _unit(matrix)
-    matrix = _in_hundredths(matrix)
+    cells = unit(matrix) + _CELLS
+    matrix = in_hundredths(matrix)
     if not matrix.methods or not any(visit >= 0 for scores in matrix.methods.values() for visit in scores.rows):
         return Text("No visit has been evaluated yet.")
     body = next((layout for layout in _layouts(matrix, console.width) if _fits(layout, console)), None)
-    heading = Text(unit + _CELLS + (_RETAINED if any(matrix.has_ratios) else "") + ".")
+    retained, plus_minus = _RETAINED if any(matrix.has_ratios) else "", PLUS_MINUS if have_intervals(matrix) else ""
+    heading = Text(f"{cells}{retained}{plus_minus}.{_chance(matrix)}")
     return Group(heading, Text(), body or _last_rows(matrix, console), Text(), _summary(matrix, console), *_verdict(matrix))
 
 
-def _unit(matrix: Matrix) -> str:
-    if matrix.metric is None:
-        return _UNLIKE.format(plain=", ".join(str(task) for task, metric in enumerate(matrix.metrics) if metric == "return"))
-    return _UNITS.get(matrix.metric, matrix.metric)
-
-
-def _in_hundredths(matrix: Matrix) -> Matrix:
-    """Cells are printed times 100; a return is printed as it is."""
-    if "return" not in matrix.metrics:
-        return matrix
-
-    def less(value: float | None) -> float | None:
-        return None if value is None else value / 100.0
-
-    def less_each(values: Sequence[float | None]) -> tuple[float | None, ...]:
-        pairs = zip(values, matrix.metrics, strict=False)
-        return tuple(less(value) if metric == "return" else value for value, metric in pairs)
-
-    methods = {}
-    for kind, scores in matrix.methods.items():
-        # Of unlike scores there are no averages, so that all of these are returns.
-        summary = replace(
-            scores.summary,
-            average=less(scores.summary.average),
-            forgetting=less_each(scores.summary.forgetting),
-            average_forgetting=less(scores.summary.average_forgetting),
-            backward_transfer=less(scores.summary.backward_transfer),
-            forward_transfer=less(scores.summary.forward_transfer),
-        )
-        rows = {visit: less_each(row) for visit, row in scores.rows.items()}
-        methods[kind] = replace(scores, rows=rows, summary=summary)
-    return replace(matrix, methods=methods)
+def _chance(matrix: Matrix) -> str:
+    levels = chance_levels(matrix)
+    if levels is None:
+        return ""
+    low, high = map(percent, levels)
+    return f" Chance is {low}." if low == high else f" Chance is {low} to {high}, by task."
 
 
 def _layouts(matrix: Matrix, width: int) -> Iterator[Table]:
     """From the roomiest to the narrowest, without those that can be seen not to fit before they are made."""
     narrowest = len(matrix.task_names) * _NARROWEST_CELL
+    in_cells = (True, False) if have_intervals(matrix) else (False,)
     if narrowest * len(matrix.methods) <= width:
-        for gap, name_length in ((2, 24), (1, 16), (1, 10)):
-            yield _side_by_side(matrix, gap=gap, name_length=name_length)
+        for sure in in_cells:
+            for gap, name_length in ((2, 24), (1, 16), (1, 10)):
+                yield _side_by_side(matrix, gap=gap, name_length=name_length, sure=sure)
     if narrowest <= width:
-        for name_length in (24, 10):
-            yield _stacked(matrix, name_length=name_length)
+        for sure in in_cells:
+            for name_length in (24, 10):
+                yield _stacked(matrix, name_length=name_length, sure=sure)
 
 
 def _fits(layout: Table, console: Console) -> bool:
@@ -106,34 +76,37 @@ def percent(value: float | None, *, signed: bool = False) -> str:
     return "100" if text == "100.0" else text
 
 
-def _side_by_side(matrix: Matrix, *, gap: int, name_length: int) -> Table:
+def _side_by_side(matrix: Matrix, *, gap: int, name_length: int, sure: bool) -> Table:
+    """With `sure` every cell has its interval, else a row below has those of the last visit."""
     grid = Table.grid(padding=(0, gap))
-    labels = _visit_labels(matrix, name_length)
-    grid.add_row(labels, *(_method_table(matrix, scores) for scores in matrix.methods.values()))
+    labels = _visit_labels(matrix, name_length, sure=sure)
+    grid.add_row(labels, *(_method_table(matrix, scores, sure=sure) for scores in matrix.methods.values()))
     return grid
 
 
-def _stacked(matrix: Matrix, *, name_length: int) -> Table:
+def _stacked(matrix: Matrix, *, name_length: int, sure: bool) -> Table:
     grid = Table.grid(padding=(0, 1))
     for scores in matrix.methods.values():
-        grid.add_row(_visit_labels(matrix, name_length), _method_table(matrix, scores))
+        grid.add_row(_visit_labels(matrix, name_length, sure=sure), _method_table(matrix, scores, sure=sure))
         grid.add_row("")
     return grid
 
 
-def _visit_labels(matrix: Matrix, name_length: int) -> Table:
+def _visit_labels(matrix: Matrix, name_length: int, *, sure: bool) -> Table:
     table = _plain_table(Text(" "))
     table.add_column("after visit", no_wrap=True)
     for visit in _visits(matrix):
         table.add_row(_visit_label(matrix, visit, name_length))
     table.add_section()
+    if have_intervals(matrix) and not sure:
+        table.add_row("last row ±")
     table.add_row("forgotten")
     if any(matrix.has_ratios):
         table.add_row("retained")
     return table
 
 
-def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
+def _method_table(matrix: Matrix, scores: MethodScores, *, sure: bool) -> Table:
     style = _STYLE.get(scores.role, "")
     table = _plain_table(Text(_method_label(scores), style=style))
     table.min_width = len(_method_label(scores))
@@ -141,10 +114,12 @@ def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
         table.add_column(f"t{task}", justify="right", no_wrap=True)
     for visit in _visits(matrix):
         seen = {matrix.visits[earlier] for earlier in _visits(matrix) if earlier <= visit}
-        row = scores.rows.get(visit, ())
-        cells = (percent(_at(row, task)) if task in seen else _NONE for task in range(len(matrix.task_names)))
+        cells = (_score(scores, visit, task, sure=sure) if task in seen else _NONE for task in range(len(matrix.task_names)))
         table.add_row(*(_cell(cell) for cell in cells))
     table.add_section()
+    if have_intervals(matrix) and not sure:
+        last = max(_visits(matrix))
+        table.add_row(*(_cell(percent(half_width(scores, last, task))) for task in range(len(matrix.task_names))))
     summary = scores.summary
     table.add_row(*(_cell(percent(_at(summary.forgetting, task))) for task in range(len(matrix.task_names))))
     if any(matrix.has_ratios):
@@ -152,7 +127,13 @@ def _method_table(matrix: Matrix, scores: MethodScores) -> Table:
     return table
 
 
-def _by_task(matrix: Matrix, methods: Sequence[MethodScores], *, name_length: int = 24) -> Table:
+def _score(scores: MethodScores, visit: int, task: int, *, sure: bool) -> str:
+    """A cell: 94.1, or 94.1 ±0.6."""
+    text, half = percent(_at(scores.rows.get(visit, ()), task)), half_width(scores, visit, task)
+    return f"{text} ±{percent(half)}" if sure and half is not None else text
+
+
+def _by_task(matrix: Matrix, methods: Sequence[MethodScores], *, name_length: int = 24, sure: bool) -> Table:
     """For more tasks than fit beside each other: per method the last score, what was forgotten, and what is retained."""
     has_ratios = any(matrix.has_ratios)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
@@ -166,10 +147,9 @@ def _by_task(matrix: Matrix, methods: Sequence[MethodScores], *, name_length: in
     for task, name in enumerate(matrix.task_names):
         cells: list[str] = []
         for scores in methods:
-            last = scores.rows.get(last_visit, ())
             summary = scores.summary
-            columns = (last, summary.forgetting, *((summary.retention,) if has_ratios else ()))
-            cells += [percent(_at(values, task)) for values in columns]
+            columns = (summary.forgetting, *((summary.retention,) if has_ratios else ()))
+            cells += [_score(scores, last_visit, task, sure=sure), *(percent(_at(values, task)) for values in columns)]
         table.add_row(str(task), shorten(name, name_length), *cells)
     return table
 
@@ -179,11 +159,12 @@ def _last_rows(matrix: Matrix, console: Console) -> RenderableType:
     kept = ", kept = retained" if any(matrix.has_ratios) else ""
     caption = Text(f"Too many tasks for the whole matrix: its last row. lost = forgotten{kept}.", "dim italic")
     methods = list(matrix.methods.values())
-    for name_length in (24, 10):
-        together = _by_task(matrix, methods, name_length=name_length)
-        if _fits(together, console):
-            return Group(together, caption)
-    return Group(*(part for scores in methods for part in (_by_task(matrix, [scores]), Text())), caption)
+    for sure in (True, False):
+        for name_length in (24, 10):
+            together = _by_task(matrix, methods, name_length=name_length, sure=sure)
+            if _fits(together, console):
+                return Group(together, caption)
+    return Group(*(part for scores in methods for part in (_by_task(matrix, [scores], sure=True), Text())), caption)
 
 
 def _summary(matrix: Matrix, console: Console) -> RenderableType:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ewc_core.consolidation.constraint import Constraint
     from ewc_core.data.as_read import TaskRead
-    from ewc_core.metrics import ScoreName
+    from ewc_core.metrics import Measured
     from ewc_core.specs.any_task import AnyTaskSpec
 
 
@@ -53,15 +53,13 @@ class ZeroShot:
     """Score on a task before it is first trained.
 
     `current` is that of the network as it is (row `after_visit` = visit.index - 1 of the score matrix), `untrained`
-    that of the freshly initialised network (row -1). None where the score is undefined.
+    that of the freshly initialised network (row -1). None where it could not be measured.
     """
 
     visit: Visit
     method: str
-    current: float | None
-    untrained: float | None
-    num_examples: int
-    metric: ScoreName
+    current: Measured | None
+    untrained: Measured | None
 
 
 @dataclass(frozen=True)
@@ -155,16 +153,17 @@ class Consolidated:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Row `visit.index` of one method's score matrix: the score per task (see `supervised.evaluate` and
-    `reinforcement.games`), over so many examples or episodes, and what it is; `details` by task, as JSON, where there are
-    any. A task whose score is undefined is left out of `scores`."""
+    """Row `visit.index` of one method's score matrix, by task index; `details` by task, as JSON, where there are any."""
 
     visit: Visit
     method: str
-    scores: Mapping[int, float]
-    num_examples: Mapping[int, int]
-    metrics: Mapping[int, ScoreName]
+    measured: Mapping[int, Measured]
     details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """The scores that are defined, by task index."""
+        return {task: measured.score for task, measured in self.measured.items() if measured.score is not None}
 
 
 @dataclass(frozen=True)

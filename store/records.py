@@ -256,7 +256,17 @@ class EvaluationRecord:
     score: float
     num_examples: int
     metric: str | None
+    interval_low: float | None
+    interval_high: float | None
+    chance: float | None
     at: datetime
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends of the score's interval."""
+        if self.interval_low is None or self.interval_high is None:
+            return None
+        return self.interval_low, self.interval_high
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from ewc_core import specs
+from ewc_core.implementations import implementation
 from ewc_core.specs import JOB_KINDS, JobKind
 from ewc_core.specs.any_task import AnyTaskSpec
 
@@ -71,8 +72,18 @@ def test_the_questions_looked_for_are_found() -> None:
 
 @pytest.mark.parametrize("name", JOB_KINDS)
 def test_every_kind_names_an_implementation_that_is_there(name: str) -> None:
-    from importlib import import_module
-
     kind: type[JobKind] = JOB_KINDS[name]
-    module, _, function = kind.run.partition(":")
-    assert callable(getattr(import_module(module), function))
+    assert callable(implementation(kind.run))
+
+
+@pytest.mark.parametrize("name", JOB_KINDS)
+def test_every_kind_that_answers_questions_names_a_target_and_no_other_does(name: str) -> None:
+    kind: type[JobKind] = JOB_KINDS[name]
+    assert (kind.target is not None) == bool(kind.answers)
+    assert kind.target is None or callable(implementation(kind.target))
+
+
+def test_analyses_know_targets_only() -> None:
+    """Data and games bring theirs by the registry."""
+    names = {path.stem: path.read_text() for path in (ROOT / "ewc_core" / "analysis").glob("*.py")}
+    assert [name for name, text in names.items() if "ewc_core.supervised" in text or "ewc_core.reinforcement" in text] == []

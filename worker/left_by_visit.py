@@ -13,6 +13,7 @@ from store.blobs import stage_blob
 from store.records import Fence
 from store.unit_of_work import Database, Work
 from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
+from worker.matrix_row import write_matrix_row
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,10 @@ def _write_constraint(work: Work, job_id: str, consolidated: Consolidated, check
 
 def _write_row(work: Work, job_id: str, row: Evaluated) -> None:
     after = row.visit.index
-    work.evaluations.put_row(
-        job_id,
-        method=row.method,
-        after_visit=after,
-        scores=row.scores,
-        num_examples=row.num_examples,
-        metrics=row.metrics,
-    )
-    mean = f"mean score {sum(row.scores.values()) / len(row.scores):.4f}" if row.scores else "no task has a score"
+    write_matrix_row(work, job_id, method=row.method, after_visit=after, measured=row.measured)
+    scores = row.scores
+    mean = f"mean score {sum(scores.values()) / len(scores):.4f}" if scores else "no task has a score"
+    intervals = {str(task): list(cell.interval) for task, cell in row.measured.items() if cell.interval is not None}
     work.events.append(
         job_id,
         type="evaluation.completed",
@@ -123,7 +119,9 @@ def _write_row(work: Work, job_id: str, row: Evaluated) -> None:
         data={
             "after_visit": after,
             "method": row.method,
-            "scores": {str(task): score for task, score in row.scores.items()},
+            "scores": {str(task): score for task, score in scores.items()},
+            "num_examples": {str(task): row.measured[task].num_examples for task in scores},
+            "intervals": intervals,
             **({"details": dict(row.details)} if row.details else {}),
         },
     )

@@ -26,6 +26,7 @@ from worker.announced_data import lines_of
 from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE
 from worker.left_by_visit import LeftByVisit
+from worker.matrix_row import write_matrix_row
 from worker.snapshot import StagedSnapshot
 
 
@@ -92,15 +93,9 @@ class Recorder:
         with self._database.fenced(self._fence) as work:
             task, visit_index = event.visit.task_index, event.visit.index
             rows = {-1: event.untrained} if visit_index == 0 else {-1: event.untrained, visit_index - 1: event.current}
-            for after_visit, score in rows.items():
-                work.evaluations.put_row(
-                    self._fence.job_id,
-                    method=event.method,
-                    after_visit=after_visit,
-                    scores={} if score is None else {task: score},
-                    num_examples={task: event.num_examples},
-                    metrics={task: event.metric},
-                )
+            for after_visit, cell in rows.items():
+                measured = {} if cell is None else {task: cell}
+                write_matrix_row(work, self._fence.job_id, method=event.method, after_visit=after_visit, measured=measured)
 
     def log_step(self, event: StepLogged) -> None:
         """Keep losses and penalties for the next flush."""

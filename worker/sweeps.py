@@ -11,12 +11,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from statistics import fmean
 from typing import Any
 
 from ewc_core.errors import RowDamaged, SpecError, StoreUnavailable
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
-from ewc_core.sweep.proposer import Trial, next_number, propose
+from ewc_core.sweep.proposer import propose
+from ewc_core.sweep.trials import Trial, next_number, trial_score
 from store.job_states import FINISHED, JobStatus
 from store.queue import WakeUps
 from store.sweep_records import SweepRecord, TrialRecord
@@ -102,15 +102,13 @@ def _observe(work: Work, sweep_id: str) -> tuple[SweepRecord, list[TrialRecord],
     trials = {trial.number: trial for trial in work.sweeps.trials(sweep_id)}
     ended = {number: status for number, status in work.sweeps.statuses_of_running_trials(sweep_id).items() if status in FINISHED}
     succeeded = {number: trials[number].job_id for number, status in ended.items() if status is JobStatus.SUCCEEDED}
-    means = _mean_scores(work, list(succeeded.values()), sweep.spec.job)
-    return sweep, list(trials.values()), {number: means[succeeded[number]] if number in succeeded else None for number in ended}
-
-
-def _mean_scores(work: Work, job_ids: Sequence[str], job: SupervisedSpec) -> dict[str, float | None]:
-    """By job, the mean of the method's validation score after the last visit over all tasks where it is defined; None without
-    any."""
-    rows = work.evaluations.scores_after(job_ids, method=job.method.kind, after_visit=len(job.tasks) - 1)
-    return {job_id: fmean(row[task] for task in sorted(row)) if row else None for job_id, row in rows.items()}
+    job = sweep.spec.job
+    rows = work.evaluations.scores_after(list(succeeded.values()), method=job.method.kind, after_visit=len(job.tasks) - 1)
+    return (
+        sweep,
+        list(trials.values()),
+        {number: trial_score(rows[succeeded[number]]) if number in succeeded else None for number in ended},
+    )
 
 
 def _plan(spec: SweepSpec, trials: Sequence[TrialRecord], scores: Mapping[int, float | None]) -> _Plan:

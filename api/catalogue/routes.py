@@ -79,7 +79,7 @@ def get(_caller: Reader, services: ServicesDep) -> Catalogue:
         dataset_kinds=[_kind(spec) for spec in DATASET_KINDS],
         datasets=_datasets(services.settings.data_dir),
         analyses=[_kind(spec) for spec in ANALYSES],
-        scores=[ScoreKind(**vars(score)) for score in SCORES.values()],
+        scores=[ScoreKind(**{name: getattr(score, name) for name in ScoreKind.model_fields}) for score in SCORES.values()],
         plugins=Plugins(networks=installed_plugins(NETWORK_PLUGINS), task_sources=installed_plugins(TASK_SOURCE_PLUGINS)),
         job_states=[_state(status) for status in JobStatus],
     )

@@ -39,13 +39,15 @@ class Plugins(Resource):
 
 
 class ScoreKind(Resource):
-    """What the scores of a task can be. `ratios` says whether one may be divided by another; `undefined` when there is none."""
+    """What the scores of a task can be. `ratios` says whether one may be divided by another; `undefined` when there is none;
+    `chance` what who knows nothing scores: "1/K" with one choice of K, null where it is not known."""
 
     name: str
     better: Literal["higher", "lower"]
     description: str
     undefined: str | None
     ratios: Literal["always", "never", "where never negative"]
+    chance: float | Literal["1/K"] | None
 
 
 class JobState(Resource):

@@ -29,11 +29,16 @@ class MatrixVisit(Resource):
 class MatrixRow(Resource):
     """Scores after a visit (-1: the untrained network), one per task; null where nothing was measured.
 
-    A score before a task's first visit says how well the network does without having seen the task.
+    A score before a task's first visit says how well the network does without having seen the task. Beside each stands over
+    how many examples or episodes it was taken, its 95 % interval (bootstrap over them: what other examples would give, not
+    other seeds) as [low, high], and its chance level; null where there is none, as in jobs of before they were kept.
     """
 
     after_visit: int
     scores: list[float | None]
+    num_examples: list[int | None]
+    intervals: list[tuple[float, float] | None]
+    chances: list[float | None]
 
 
 class Summary(Resource):

@@ -13,8 +13,8 @@ from ewc_core.specs import LikelihoodName
 from store.records import ConstraintRecord, EvaluationRecord, JobRecord, TaskRecord
 from store.unit_of_work import Work
 
-Scores = Mapping[tuple[int, int], float]
-"""Score by (after_visit, task_index)."""
+Cells = Mapping[tuple[int, int], EvaluationRecord]
+"""What was measured, by (after_visit, task_index)."""
 
 
 def matrix_body(work: Work, job: JobRecord) -> Matrix:
@@ -26,10 +26,10 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     require_learning(job, "a score matrix")
     spec = job.learning
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
-    scores_of: dict[str, dict[tuple[int, int], float]] = {kind: {} for kind in spec.methods}
+    cells_of: dict[str, dict[tuple[int, int], EvaluationRecord]] = {kind: {} for kind in spec.methods}
     evaluations = work.evaluations.list(job.id)
     for entry in evaluations:
-        scores_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry.score
+        cells_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry
     visited = work.switches.tasks_of_done_visits(job.id)
     known = work.tasks.list(job.id)
     metrics = metrics_of(known, work.constraints.list(job.id), evaluations)
@@ -39,13 +39,18 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     ]
     metric = _common(list(metrics.values()))
     with_ratios = [task.index for task in tasks if task.has_ratios]
+    less_is_better = [task.index for task in tasks if SCORES[task.metric].better == "lower"]
     methods: dict[str, MethodMatrix] = {}
     for kind in spec.methods:
-        scores = scores_of[kind]
+        cells = cells_of[kind]
+        scores = {place: cell.score for place, cell in cells.items()}
+        score_matrix = ScoreMatrix(
+            scores, visited, with_ratios=with_ratios, less_is_better=less_is_better, are_alike=metric is not None
+        )
         methods[kind] = MethodMatrix(
             role="method" if kind == spec.method.kind else "control",
-            rows=_rows(scores, len(visited), len(tasks)),
-            summary=_summary(ScoreMatrix(scores, visited, with_ratios=with_ratios, are_alike=metric is not None), len(tasks)),
+            rows=_rows(cells, len(visited), len(tasks)),
+            summary=_summary(score_matrix, len(tasks)),
             clipped_total=_clipped_total(scores, len(visited), len(tasks)) if metric == "normalised" else None,
         )
     numbered = [MatrixVisit(index=index, task_index=task) for index, task in enumerate(visited)]
@@ -92,13 +97,21 @@ def matrix_csv(matrix: Matrix) -> str:
     return text.getvalue()
 
 
-def _rows(scores: Scores, num_visits: int, num_tasks: int) -> list[MatrixRow]:
+def _rows(cells: Cells, num_visits: int, num_tasks: int) -> list[MatrixRow]:
     """A row per finished visit; one of the untrained network when something is known of it."""
-    untrained = [-1] if any(after_visit == -1 for after_visit, _ in scores) else []
-    return [
-        MatrixRow(after_visit=after_visit, scores=[scores.get((after_visit, task)) for task in range(num_tasks)])
-        for after_visit in [*untrained, *range(num_visits)]
-    ]
+    untrained = [-1] if any(after_visit == -1 for after_visit, _ in cells) else []
+    visits = [*untrained, *range(num_visits)]
+    return [_row(visit, [cells.get((visit, task)) for task in range(num_tasks)]) for visit in visits]
+
+
+def _row(after_visit: int, cells: Sequence[EvaluationRecord | None]) -> MatrixRow:
+    return MatrixRow(
+        after_visit=after_visit,
+        scores=[None if cell is None else cell.score for cell in cells],
+        num_examples=[None if cell is None else cell.num_examples for cell in cells],
+        intervals=[None if cell is None else cell.interval for cell in cells],
+        chances=[None if cell is None else cell.chance for cell in cells],
+    )
 
 
 def _summary(matrix: ScoreMatrix, num_tasks: int) -> Summary:
@@ -114,7 +127,7 @@ def _summary(matrix: ScoreMatrix, num_tasks: int) -> Summary:
     )
 
 
-def _clipped_total(scores: Scores, num_visits: int, num_tasks: int) -> float | None:
+def _clipped_total(scores: Mapping[tuple[int, int], float], num_visits: int, num_tasks: int) -> float | None:
     last = [score for task in range(num_tasks) if (score := scores.get((num_visits - 1, task))) is not None]
     return sum(min(score, 1.0) for score in last) if last else None
 

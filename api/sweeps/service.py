@@ -18,7 +18,8 @@ from api.root_path import public_path
 from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
 from ewc_core.specs import Scalar, SweepSpec
-from store.sweep_records import SweepRecord, SweepSummary, TrialRecord
+from ewc_core.sweep.trials import best
+from store.sweep_records import SweepRecord, SweepSummary
 from store.unit_of_work import Work
 
 
@@ -66,13 +67,15 @@ def _summary_body(sweep: SweepSummary, num_trials: Mapping[str, int]) -> schemas
 def sweep_body(work: Work, sweep: SweepRecord) -> Sweep:
     """The sweep as the service shows it."""
     trials = work.sweeps.trials(sweep.id)
-    best = _best(trials)
+    winner = best(trials)
     return Sweep(
         **_common(sweep, Counter(trial.status for trial in trials)),
         spec=sweep.stored_spec,
         trials=[Trial.model_validate({name: getattr(trial, name) for name in Trial.model_fields}) for trial in trials],
-        best=best,
-        best_job_spec=None if best is None else _final_job(sweep.stored_spec["job"], best.parameters),
+        best=None
+        if winner is None
+        else BestTrial.model_validate({name: getattr(winner, name) for name in BestTrial.model_fields}),
+        best_job_spec=None if winner is None else _final_job(sweep.stored_spec["job"], winner.parameters),
     )
 
 
@@ -95,15 +98,6 @@ def _common(sweep: SweepSummary, num_trials: Mapping[str, int]) -> dict[str, Any
         "request_id": sweep.request_id,
         "links": {"self": path, "cancel": f"{path}/cancel"},
     }
-
-
-def _best(trials: Sequence[TrialRecord]) -> BestTrial | None:
-    scored = [
-        BestTrial(number=trial.number, job_id=trial.job_id, parameters=trial.parameters, score=trial.score)
-        for trial in trials
-        if trial.score is not None
-    ]
-    return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)
 
 
 def _final_job(stored_job: Mapping[str, Any], parameters: Mapping[str, Scalar]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ewc_client.models import Body, Matrix
+from ewc_client.matrix import Matrix
+from ewc_client.models import Body
 
 _NAMES = {
     "ewc": "EWC",

@@ -9,7 +9,7 @@ from ewc_client.errors import FigureError
 from ewc_client.figures.curves import Curve, Plot
 from ewc_client.figures.labels import colour, method_label, score_label, training_note
 from ewc_client.job import Job
-from ewc_client.models import Matrix, MethodScores
+from ewc_client.matrix import Matrix, MethodScores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,8 @@ from itertools import accumulate
 
 from ewc_client.errors import FigureError
 from ewc_client.job import Job
-from ewc_client.models import Body, Matrix, MethodScores
+from ewc_client.matrix import Matrix, MethodScores
+from ewc_client.models import Body
 
 _ORDER = ("independent", "oracle", "ewc", "l2", "shuffled_fisher", "naive")
 """From what should be best to what should be worst: so legends read like the curves."""

@@ -8,14 +8,12 @@ from typing import Protocol
 from torch import Tensor
 
 from ewc_core.analysis.capacity_run import CapacityRun
-from ewc_core.analysis.game_subject import OpenedGames
-from ewc_core.analysis.overlap_game_run import GameOverlapRun
 from ewc_core.analysis.overlap_run import OverlapRun
-from ewc_core.analysis.perturbation_game_run import GamePerturbationRun
 from ewc_core.analysis.perturbation_run import PerturbationRun
-from ewc_core.analysis.subject import OpenedSubject
+from ewc_core.analysis.target import HeldTarget, Target
 from ewc_core.errors import SpecError, StateFormatError
-from ewc_core.specs import AnalysisQuestion, AnalysisSpec, OverlapAnalysis, PerturbationAnalysis, ReinforcementSpec
+from ewc_core.implementations import implementation
+from ewc_core.specs import AnalysisQuestion, AnalysisSpec, OverlapAnalysis, PerturbationAnalysis
 from ewc_core.training.stored import Subject
 from ewc_core.training.units import Findings
 
@@ -42,10 +40,7 @@ class AnalysisComputation:
                 be asked of an agent; `field` is in the spec.
             ParameterMismatch: the weights do not fit the subject's network.
         """
-        if isinstance(subject.spec, ReinforcementSpec):
-            self._question = _answering_about_games(spec.question, spec.seed, OpenedGames(subject.spec, subject))
-        else:
-            self._question = _answering(spec.question, spec.seed, OpenedSubject(subject.spec, subject))
+        self._question = _answering(spec.question, spec.seed, opened(subject))
         self.num_steps = self._question.num_steps
 
     def do(self, step: int) -> None:
@@ -70,17 +65,20 @@ class AnalysisComputation:
         return self._question.findings()
 
 
-def _answering(question: AnalysisQuestion, seed: int, opened: OpenedSubject) -> _Question:
-    if isinstance(question, OverlapAnalysis):
-        return OverlapRun(question, seed, opened)
-    if isinstance(question, PerturbationAnalysis):
-        return PerturbationRun(question, seed, opened)
-    return CapacityRun(question, seed, opened)
+def opened(subject: Subject) -> Target:
+    """What the kind of the subject's job gives to look at. Raises as `Target` says."""
+    path = subject.spec.target
+    if path is None:
+        raise AssertionError(f"jobs of kind {subject.spec.kind!r} are no subjects: they name no target")
+    target: Target = implementation(path)(subject.spec, subject)
+    return target
 
 
-def _answering_about_games(question: AnalysisQuestion, seed: int, opened: OpenedGames) -> _Question:
+def _answering(question: AnalysisQuestion, seed: int, target: Target) -> _Question:
     if isinstance(question, OverlapAnalysis):
-        return GameOverlapRun(question, seed, opened)
+        return OverlapRun(question, seed, target)
     if isinstance(question, PerturbationAnalysis):
-        return GamePerturbationRun(question, seed, opened)
-    raise SpecError("how much of a network is frozen is measured for supervised jobs only", field="question.kind")
+        return PerturbationRun(question, seed, target)
+    if not isinstance(target, HeldTarget):
+        raise SpecError("how much of a network is frozen is measured for supervised jobs only", field="question.kind")
+    return CapacityRun(question, seed, target)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ewc_core.analysis.target import Sample
 from ewc_core.fisher import fisher_steps
 from ewc_core.generators import finished
 from ewc_core.params import ParameterLayout
-from ewc_core.specs import FisherEstimator, LikelihoodName
+from ewc_core.specs import FisherEstimator
 
 BLOCK = 256
-Read = Callable[[int, int], tuple[Tensor, Tensor]]
-Select = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Examples `indices` of a task, whose Fisher goes into the sum `into`."""
+    """The examples from `start` to `stop` of a sample, whose Fisher goes into the sum `into`."""
 
     into: str
-    task: int
-    indices: Tensor
+    sample: Sample
+    start: int
+    stop: int
 
 
 class FisherSums:
@@ -34,20 +33,21 @@ class FisherSums:
         self._network, self._layout = network, layout
         self.tensors = {key: torch.zeros(layout.num_parameters, dtype=torch.float64) for key in keys}
 
-    def add(self, block: Block, read: Read, *, likelihood: LikelihoodName, select: Select | None = None) -> None:
-        """Add the Fishers of a block's examples, which `read(start, stop)` gives by position in it."""
+    def add(self, block: Block) -> None:
+        """Add the Fishers of a block's examples."""
+        sample, size = block.sample, block.stop - block.start
         steps = fisher_steps(
             self._network,
-            read,
-            len(block.indices),
+            lambda start, stop: sample.read(block.start + start, block.start + stop),
+            size,
             estimator=FisherEstimator.EXACT,
-            likelihood=likelihood,
-            select=select,
+            likelihood=sample.likelihood,
+            select=sample.select,
             seed=0,
         )
-        self.tensors[block.into] += len(block.indices) * self._layout.join(finished(steps), dtype=torch.float64)
+        self.tensors[block.into] += size * self._layout.join(finished(steps), dtype=torch.float64)
 
 
-def blocks_of(into: str, task: int, indices: Tensor) -> list[Block]:
-    """The examples in blocks of at most `BLOCK`."""
-    return [Block(into, task, part) for part in torch.split(indices, BLOCK)]
+def blocks_of(into: str, sample: Sample) -> list[Block]:
+    """The sample in blocks of at most `BLOCK`."""
+    return [Block(into, sample, start, min(start + BLOCK, sample.size)) for start in range(0, sample.size, BLOCK)]

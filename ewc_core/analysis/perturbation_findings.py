@@ -15,7 +15,7 @@ SCALE = "sigma² is the mean variance over all parameters that are perturbed, fo
 _CURVES = {"mean_loss_increase": "loss_increase", "predicted_loss_increase": "predicted_loss_increase", "mean_score": "score"}
 
 
-def noise_row(kind: NoiseKind, sigma: float, increases: Tensor, *, predicted: float, mean_score: float | None) -> Row:
+def noise_row(kind: NoiseKind, sigma: float, increases: Tensor, *, predicted: float) -> Row:
     """Loss increases [num_draws] as mean and standard error, beside the predicted one. What is not finite is None, and
     `num_diverged` counts such draws."""
     finite = increases[increases.isfinite()]
@@ -26,7 +26,6 @@ def noise_row(kind: NoiseKind, sigma: float, increases: Tensor, *, predicted: fl
         "mean_loss_increase": finite_or_none(float(increases.mean())),
         "standard_error": float(increases.std()) / len(increases) ** 0.5 if whole else None,
         "predicted_loss_increase": predicted,
-        "mean_score": None if mean_score is None else finite_or_none(mean_score),
         "num_diverged": len(increases) - len(finite),
     }
 

@@ -1,6 +1,6 @@
 """How much of a network the precision has frozen."""
 
-from ewc_core.capacity.curvature import pull_and_power
+from ewc_core.capacity.curvature import mean_curvature, pull_and_power, random_pulls
 from ewc_core.capacity.frozen import NEARLY_USED, Capacity, capacity, capacity_of_precision, capacity_warning, frozen_share
 
 __all__ = [
@@ -10,5 +10,7 @@ __all__ = [
     "capacity_of_precision",
     "capacity_warning",
     "frozen_share",
+    "mean_curvature",
     "pull_and_power",
+    "random_pulls",
 ]

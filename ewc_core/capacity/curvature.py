@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ewc_core.errors import SpecError
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
 from ewc_core.fisher.outputs import Outputs, tensors_of
-from ewc_core.fisher.seeds import make_seeds
+from ewc_core.fisher.seeds import make_seeds, num_seeds
 from ewc_core.fisher.untouched import untouched
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -19,6 +19,34 @@ Draw = tuple[int, Tensor]
 """An example by its row, and signs [num_seeds] for its seeds."""
 _SHARES = 4
 """A pass that is differentiated twice keeps about so many times what one that is differentiated once does."""
+
+
+def random_pulls(
+    network: nn.Module,
+    inputs: Tensor,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    num_scores: int,
+    num_outputs: int,
+    random: torch.Generator,
+    likelihood: LikelihoodName,
+    select: Callable[[Tensor], Tensor] | None,
+    num_examples: int,
+) -> Tensor:
+    """`pull_and_power` of `num_scores` random scores: of which of `inputs`, and with which signs, `random` draws. The task has
+    `num_outputs` outputs. Raises the same."""
+    size = num_seeds(FisherEstimator.EXACT, likelihood, num_outputs)
+    draws = []
+    for _ in range(num_scores):
+        example = int(torch.randint(len(inputs), (), generator=random))
+        draws.append((example, 2.0 * torch.randint(2, (size,), generator=random) - 1.0))
+    return pull_and_power(network, inputs, draws, groups, likelihood=likelihood, select=select, num_examples=num_examples)
+
+
+def mean_curvature(groups: Iterable[str], sums: Tensor) -> dict[str, float]:
+    """h by group, from the sums [num_groups, 2] of `pull_and_power`; 0 where nothing pulls."""
+    pairs = zip(groups, sums.tolist(), strict=True)
+    return {group: pull / power if power > 0.0 else 0.0 for group, (pull, power) in pairs}
 
 
 def pull_and_power(

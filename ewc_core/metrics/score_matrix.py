@@ -20,11 +20,12 @@ class MatrixSummary:
     """Per task (by task index, tasks in order) and as means; None where undefined, or too large for a float.
 
     average: mean of R[L, j] over tasks seen.
-    forgetting[j]: max of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
+    forgetting[j]: the best of R[i, j] over rows i < L from the task's first visit on, minus R[L, j]; negative when better.
     retention[j]: R[L, j] / R[row of the task's latest visit, j]; its mean is over the tasks not visited last. Only where the
     task's scores have ratios, the divisor is positive, and neither is negative.
     backward_transfer: mean of R[L, j] − R[row of the task's latest visit, j] over tasks not visited last.
     forward_transfer: mean of R[f − 1, j] − R[−1, j] over tasks first visited at f > 0.
+    Differences of scores of which less is better have the other sign: forgotten is always what was lost, transfer what was won.
     """
 
     average: float | None
@@ -45,9 +46,11 @@ class ScoreMatrix:
         visited: Sequence[int],
         *,
         with_ratios: Collection[int],
+        less_is_better: Collection[int] = (),
         are_alike: bool = True,
     ) -> None:
-        """Build the matrix. `with_ratios`: the tasks whose scores may be divided by one another (see `Score.ratios`).
+        """Build the matrix. `with_ratios`: the tasks whose scores may be divided by one another (see `Score.ratios`);
+        `less_is_better`: those of whose scores the lower is the better (see `Score.better`).
 
         `are_alike`: whether the scores of all tasks have one unit. Of unlike scores there is no mean, and none of differences.
 
@@ -63,6 +66,7 @@ class ScoreMatrix:
         self._scores = dict(scores)
         self._visited = tuple(visited)
         self._with_ratios = frozenset(with_ratios)
+        self._less_is_better = frozenset(less_is_better)
         self._are_alike = are_alike
 
     @property
@@ -104,10 +108,10 @@ class ScoreMatrix:
             retention=retention,
             mean_retention=_mean([retention[task] for task in left]),
             backward_transfer=self._mean_score(
-                [_minus(self.score(last, task), self.score(self._latest_visit(task), task)) for task in left]
+                [self._gain(task, self.score(last, task), self.score(self._latest_visit(task), task)) for task in left]
             ),
             forward_transfer=self._mean_score(
-                [_minus(self.score(self._first_visit(task) - 1, task), self.score(UNTRAINED, task)) for task in later]
+                [self._gain(task, self.score(self._first_visit(task) - 1, task), self.score(UNTRAINED, task)) for task in later]
             ),
         )
 
@@ -115,13 +119,18 @@ class ScoreMatrix:
         """The mean of scores, or of differences of scores, of several tasks."""
         return _mean(values) if self._are_alike else None
 
+    def _gain(self, task: int, score: float | None, than: float | None) -> float | None:
+        """How much better the one score is than the other."""
+        return _minus(than, score) if task in self._less_is_better else _minus(score, than)
+
     def _forgetting(self, task: int) -> float | None:
         last = self.num_visits - 1
         earlier = [self.score(visit, task) for visit in range(self._first_visit(task), last)]
         known = [score for score in earlier if score is not None]
         if not known or len(known) != len(earlier):
             return None
-        return _minus(max(known), self.score(last, task))
+        best = min(known) if task in self._less_is_better else max(known)
+        return self._gain(task, best, self.score(last, task))
 
     def _retention(self, task: int) -> float | None:
         now, then = self.score(self.num_visits - 1, task), self.score(self._latest_visit(task), task)

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ewc_core.diagnostics import Diagnostics
 from ewc_core.errors import EwcError, NonFiniteError, SpecError, StateFormatError
 from ewc_core.events import (
     Consolidated,
@@ -18,11 +17,11 @@ from ewc_core.events import (
     Evaluated,
     Event,
     FisherProgress,
-    StepLogged,
     TaskRecognised,
     Visit,
-    Warned,
 )
+from ewc_core.implementations import implementation
+from ewc_core.metrics import SCORES, Measured
 from ewc_core.reinforcement.agent import Belief
 from ewc_core.reinforcement.environments.repeatable import is_repeatable
 from ewc_core.reinforcement.evaluate import details_of, play_task
@@ -30,9 +29,12 @@ from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
+from ewc_core.scoring import measured
+from ewc_core.seeding import generator
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
+from ewc_core.training.informing import Informing
 from ewc_core.training.named_state import named, taken
 from ewc_core.training.problem import Place
 
@@ -78,7 +80,7 @@ class GameProblem:
         self._visited: Sequence[int] = ()
         self._seen: Sequence[int] = ()
         self._task = 0
-        self._diagnostics = Diagnostics()
+        self._informing = Informing(spec.method.kind)
         self._games = GameBook(spec)
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
@@ -112,12 +114,12 @@ class GameProblem:
     def enter(self, visit: Visit, *, step: int, seen: Sequence[int]) -> Iterator[Event]:
         """Begin to play the game of the visit; one that goes on is in it already."""
         self._task, self._seen = visit.task_index, seen
-        self._diagnostics.start_visit()
+        self._informing.start_visit()
         if step > 0:
             return
         task = self._games.tasks[visit.task_index]
         if visit.task_index not in self._visited and isinstance(task, GymnasiumTask) and not is_repeatable(task):
-            yield Warned(visit, self._spec.method.kind, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
+            yield self._informing.warned(visit, "environment_not_repeatable", _NOT_REPEATABLE.format(visit.task.title))
         for player in self._players.values():
             player.enter(self._games.training_environment(visit.task_index, visit_index=visit.index))
 
@@ -169,9 +171,7 @@ class GameProblem:
             yield Evaluated(
                 visit,
                 kind,
-                {task: score_of(self._games.tasks[task], scores[0].mean) for task, scores in results.items()},
-                dict.fromkeys(results, evaluation.num_episodes),
-                {task: self._games.tasks[task].score_name for task in results},
+                {task: self._measured(visit, kind, task, scores[0].returns) for task, scores in results.items()},
                 {"metric": self._games.metric, "tasks": {str(task): details_of(scores) for task, scores in results.items()}},
             )
 
@@ -179,7 +179,7 @@ class GameProblem:
         """Close the environments; one that cannot be closed is said at the first visit to its game."""
         failures = [failed for player in self._players.values() if (failed := player.leave()) is not None]
         if failures and visit.task_index not in self._visited:
-            yield Warned(visit, self._spec.method.kind, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
+            yield self._informing.warned(visit, "environment_not_closed", _NOT_CLOSED.format(failures[0]))
         self._visited = self._seen
 
     def weights(self, method: str) -> dict[str, Tensor]:
@@ -255,6 +255,12 @@ class GameProblem:
         """Environments blame their own errors."""
         return None
 
+    def _measured(self, visit: Visit, kind: str, task: int, returns: Sequence[float]) -> Measured:
+        name = self._games.tasks[task].score_name
+        terms = implementation(SCORES[name].measure)(returns, partial(score_of, self._games.tasks[task]))
+        random = generator(self._spec.seed, "interval", kind, visit.index, task)
+        return measured(name, terms, num_choices=None, random=random)
+
     def _event(self, visit: Visit, kind: str, step: int, told: tuple[int, int] | Belief) -> Event:
         if not isinstance(told, Belief):
             return FisherProgress(visit, *told)
@@ -279,8 +285,8 @@ class GameProblem:
             penalties[kind] = player.agent(visit.task_index).learner.penalty
             player.losses.clear()
             player.finished_returns.clear()
-        yield StepLogged(visit, step, losses, self._diagnostics.numbers("the penalty's curve", penalties))
-        numbers = self._diagnostics.numbers("the curve of returns", returns)
+        yield from self._informing.step(visit, step, losses, self._informing.penalties(penalties))
+        numbers = self._informing.numbers("the curve of returns", returns)
         if numbers:
             yield EpisodesLogged(visit, step, numbers)
-        yield from self._diagnostics.warnings(visit, self._spec.method.kind)
+        yield from self._informing.failures(visit)

@@ -23,6 +23,8 @@ class JobKind(Spec):
     """Whether it learns tasks, visit after visit, and leaves scores and checkpoints; any other kind has a result."""
     slot: ClassVar[Slot] = Slot.TRAINING
     """What it takes of a worker while it runs."""
+    target: ClassVar[str | None] = None
+    """Where what analyses of such a job look at is made, as "module:class": an `ewc_core.analysis.target.Target`."""
     answers: ClassVar[frozenset[str]] = frozenset()
     """The kinds of analyses that can be asked about such a job."""
     plugin_groups: ClassVar[tuple[str, ...]] = ()

@@ -86,6 +86,7 @@ class ReinforcementSpec(JobKind):
 
     run: ClassVar[str] = "ewc_core.reinforcement.run:take_up"
     has_tasks: ClassVar[bool] = True
+    target: ClassVar[str | None] = "ewc_core.reinforcement.target:GameTarget"
     answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation"})
     plugin_groups: ClassVar[tuple[str, ...]] = (ENVIRONMENT_PLUGINS,)
 

@@ -44,6 +44,7 @@ class SupervisedSpec(JobKind):
 
     run: ClassVar[str] = "ewc_core.supervised.run:take_up"
     has_tasks: ClassVar[bool] = True
+    target: ClassVar[str | None] = "ewc_core.supervised.target:SupervisedTarget"
     answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation", "capacity"})
 
     kind: Literal["supervised"] = "supervised"

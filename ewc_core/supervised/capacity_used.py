@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
+from ewc_core.capacity import Capacity, capacity_of_precision, mean_curvature, random_pulls
 from ewc_core.consolidation import ConstraintBook, Quadratic
-from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
-from ewc_core.specs import EwcMethod, FisherEstimator, OnlineEwcMethod, SupervisedSpec
+from ewc_core.specs import EwcMethod, OnlineEwcMethod, SupervisedSpec
 from ewc_core.supervised.consolidate import EndOfVisit
 from ewc_core.supervised.guards import Guard, nearly_full
 
@@ -27,24 +26,19 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
     available = end.data.num_examples("train")
     chosen = torch.randperm(available, generator=random)[:NUM_EXAMPLES].sort().values
     inputs, _ = end.read(chosen)(0, len(chosen))
-    size = num_seeds(FisherEstimator.EXACT, end.data.likelihood, end.view.stop - end.view.start)
-    draws = []
-    for _ in range(NUM_SCORES):
-        example = int(torch.randint(len(chosen), (), generator=random))
-        draws.append((example, 2.0 * torch.randint(2, (size,), generator=random) - 1.0))
     groups = by_layer(layout.names)
-    sums = pull_and_power(
+    sums = random_pulls(
         end.network,
         inputs,
-        draws,
         groups,
+        num_scores=NUM_SCORES,
+        num_outputs=end.view.stop - end.view.start,
+        random=random,
         likelihood=end.data.likelihood,
         select=end.view.select,
         num_examples=available,
     )
-    pairs = zip(groups, sums.tolist(), strict=True)
-    curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
-    return capacity_of_precision(layout.split(quadratic.precision), curvature)
+    return capacity_of_precision(layout.split(quadratic.precision), mean_curvature(groups, sums))
 
 
 def capacity_guard(spec: SupervisedSpec, book: ConstraintBook, end: EndOfVisit, layout: ParameterLayout) -> Guard | None:

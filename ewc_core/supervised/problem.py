@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic
 from ewc_core.errors import EwcError, NonFiniteError
-from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit, Warned
+from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit
 from ewc_core.generators import passed_on
 from ewc_core.networks import reseed_dropout
 from ewc_core.networks.guarded import failed_in
@@ -19,8 +19,7 @@ from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
 from ewc_core.supervised.early_stopping import EarlyStopping
-from ewc_core.supervised.evaluate import metric_of
-from ewc_core.supervised.informing import Informing
+from ewc_core.supervised.informing import SupervisedInforming
 from ewc_core.supervised.learners import make_learner, new_stopping
 from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.run_state import RunState
@@ -66,7 +65,7 @@ class SupervisedProblem:
             for named in (constraint.fisher, constraint.anchor):
                 self._layout.check(named)
         self._constraints = constraint_book(spec.method, constraints)
-        self._informing = Informing(spec, self._tasks, self._learners)
+        self._informing = SupervisedInforming(spec, self._tasks, self._learners)
         self._stopping: EarlyStopping | None = None
         self._largest_share: float | None = None
         self._visited: Sequence[int] = ()
@@ -124,7 +123,7 @@ class SupervisedProblem:
                 yield from self._informing.one_output(visit, view)
             yield from self._informing.at_start(visit, len(seen), self._quadratic)
             if visit.index == 0:
-                yield from (Warned(visit, self._method, doubt.code, doubt.message) for doubt in self._doubts)
+                yield from (self._informing.warned(visit, doubt.code, doubt.message) for doubt in self._doubts)
 
     def advance(self, visit: Visit, *, step: int, num_steps: int) -> Generator[Event, None, int]:
         """One step of every network on one minibatch.
@@ -139,7 +138,8 @@ class SupervisedProblem:
         rate = spec.learning_rate_in(step // batches.steps_per_epoch)
         for learner in self._learners.values():
             learner.set_learning_rate(rate)
-        penalties = self._informing.penalties() if is_logged else {}
+        measured = {kind: learner.penalty for kind, learner in self._learners.items()} if is_logged else {}
+        penalties = self._informing.penalties(measured)
         losses = self._step(visit, step, measure=is_logged)
         self._note_epoch(done)
         if is_logged:
@@ -180,11 +180,8 @@ class SupervisedProblem:
     def evaluate(self, visit: Visit) -> Iterator[Event]:
         """The score of every network on every task seen."""
         split = self._spec.training.evaluate_on
-        sizes = {task: self._tasks.data(task).num_examples(split) for task in self._seen}
-        metrics = {task: metric_of(self._tasks.data(task)) for task in sizes}
         for kind, learner in self._learners.items():
-            scores = self._tasks.scores(learner.network, self._seen, split=split)
-            yield Evaluated(visit, kind, scores, sizes, metrics)
+            yield Evaluated(visit, kind, self._tasks.measured(learner.network, self._seen, split=split, path=(kind, visit.index)))
 
     def leave(self, visit: Visit) -> Iterator[Event]:
         """The visited task is no longer new."""

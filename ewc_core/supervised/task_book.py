@@ -12,11 +12,12 @@ from ewc_core.data import Sources, SplitName, TaskData
 from ewc_core.data.as_read import SPLITS, DataAsRead, DataWarning, TaskRead, data_as_read
 from ewc_core.data.data_warnings import data_warnings, scales_differ
 from ewc_core.errors import DataChanged, SpecError
-from ewc_core.seeding import PathPart
+from ewc_core.metrics import Measured
+from ewc_core.seeding import PathPart, generator
 from ewc_core.specs import AtariTask, GymnasiumTask, HeadKind, LikelihoodName, SupervisedSpec, TaskSpec
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
-from ewc_core.supervised.evaluate import score
+from ewc_core.supervised.evaluate import measure, score
 from ewc_core.supervised.heads import HeadPlan, HeadView, check_head
 from ewc_core.supervised.learner import Segment
 
@@ -100,6 +101,21 @@ class TaskBook:
         """The network's score on each of the tasks `seen` where it is defined, by index."""
         found = ((index, score(network, self._data[index], self.view(index, seen=seen), split=split)) for index in seen)
         return {index: value for index, value in found if value is not None}
+
+    def measured(
+        self, network: nn.Module, seen: Sequence[int], *, split: SplitName, path: Sequence[PathPart]
+    ) -> dict[int, Measured]:
+        """The network's cell of each of the tasks `seen`, by index; `path` and the task name the draw of its interval."""
+        return {
+            index: measure(
+                network,
+                self._data[index],
+                self.view(index, seen=seen),
+                split=split,
+                random=generator(self._spec.seed, "interval", *path, index),
+            )
+            for index in seen
+        }
 
     def batches(self, index: int, *path: PathPart) -> ShuffledBatches:
         """Minibatches of a task; `path` names the shuffle."""

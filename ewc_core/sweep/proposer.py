@@ -5,26 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ewc_core.derived_seed import derive_seed
 from ewc_core.specs import Choices, FloatRange, IntRange, Scalar, SearchRange, SweepSpec
+from ewc_core.sweep.trials import Trial, next_number
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 _MAX_DRAWS = 16
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One setting that was tried or is being tried. `score` None: it failed, or is not finished yet."""
-
-    number: int
-    parameters: Mapping[str, Scalar]
-    score: float | None = None
 
 
 def propose(spec: SweepSpec, finished: Sequence[Trial], pending: Sequence[Trial]) -> dict[str, Scalar] | None:
@@ -45,17 +36,6 @@ def propose(spec: SweepSpec, finished: Sequence[Trial], pending: Sequence[Trial]
             if setting not in tried:
                 return setting
     return next((setting for setting in _all_settings(search) if setting not in tried), None)
-
-
-def next_number(*trials: Sequence[Trial]) -> int:
-    """The number of the trial that follows these."""
-    return 1 + max((trial.number for part in trials for trial in part), default=-1)
-
-
-def best(trials: Sequence[Trial]) -> Trial | None:
-    """The trial with the highest score, of equal ones the first; None when none has a score."""
-    scored = [trial for trial in trials if trial.score is not None]
-    return max(scored, key=lambda trial: (trial.score, -trial.number), default=None)
 
 
 def _draw(

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from ewc_core.errors import NonFiniteError
 from ewc_core.events import DataRead, Evaluated
 from ewc_core.specs import Scalar, SupervisedSpec, SweepSpec
 from ewc_core.supervised import run
-from ewc_core.sweep.proposer import Trial, best, next_number, propose
+from ewc_core.sweep.proposer import propose
+from ewc_core.sweep.trials import Trial, best, next_number, trial_score
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run_sweep(spec: SweepSpec, *, data_dir: Path | None = None, finished: Sequen
 
 
 def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None, digests: dict[str, str] | None = None) -> float:
-    """Train a trial's job; the mean over its tasks of the method's score after the last visit, where it is defined.
+    """Train a trial's job; its `trial_score`.
 
     Data must be those of `digests`, by name; those of what is read for the first time are added.
 
@@ -77,13 +77,13 @@ def validation_score(job: SupervisedSpec, *, data_dir: Path | None = None, diges
         DataChanged: data are not those of `digests`.
         NonFiniteError: training diverged, or no task has a score (R² of constant targets).
     """
-    score = math.nan
+    score: float | None = None
     known = {} if digests is None else digests
     for event in run(job, data_dir=data_dir, digests=known):
         if isinstance(event, DataRead):
             known.update({digest.name: digest.sha256 for read in event.tasks.values() for digest in read.digests})
         if isinstance(event, Evaluated) and event.method == job.method.kind:
-            score = fmean(event.scores.values()) if event.scores else math.nan
-    if not math.isfinite(score):
-        raise NonFiniteError(f"the mean validation score is {score}; expected a finite number")
+            score = trial_score(event.scores)
+    if score is None or not math.isfinite(score):
+        raise NonFiniteError(f"the mean validation score is {'undefined' if score is None else score}; expected a finite number")
     return score

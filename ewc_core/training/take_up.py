@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
+from ewc_core.implementations import implementation
 from ewc_core.specs import JobSpec, LearningSpec
 from ewc_core.training.stored import StoredJob
 from ewc_core.training.units import UnitRun
@@ -20,16 +18,11 @@ def take_up_tasks(spec: LearningSpec, stored: StoredJob) -> VisitRun:
         ResumePointDamaged, CheckpointDamaged, StateFormatError: what is stored of it is not what was written.
         DataChanged: a task's data are not what they were when they were first read.
     """
-    run: VisitRun = _implementation(spec)(spec, stored)
+    run: VisitRun = implementation(spec.run)(spec, stored)
     return run
 
 
 def take_up_units(spec: JobSpec, stored: StoredJob) -> UnitRun:
     """The run of a job without tasks, fresh or at its resume point. Raises the same, and what its own subject raises."""
-    run: UnitRun = _implementation(spec)(spec, stored)
+    run: UnitRun = implementation(spec.run)(spec, stored)
     return run
-
-
-def _implementation(spec: JobSpec) -> Any:
-    module, _, function = spec.run.partition(":")
-    return getattr(import_module(module), function)

@@ -33,9 +33,11 @@ class Evaluations(Repository):
         scores: Mapping[int, float],
         num_examples: Mapping[int, int],
         metrics: Mapping[int, str] | None = None,
+        intervals: Mapping[int, tuple[float, float] | None] | None = None,
+        chances: Mapping[int, float | None] | None = None,
     ) -> None:
         """Store one row of a score matrix, by task index; writing it again replaces it. An undefined score has no entry;
-        `metrics` says what the scores are, as far as the caller knows.
+        `metrics` says what the scores are, `intervals` and `chances` how sure and how good, as far as the caller knows.
 
         Raises:
             NonFiniteError: a score is NaN or infinite.
@@ -45,6 +47,7 @@ class Evaluations(Repository):
                 raise NonFiniteError(
                     f"the score of {method} on task {task_index} after visit {after_visit} is {score}; expected a finite number"
                 )
+        ends = {task: ends for task, ends in (intervals or {}).items() if ends is not None}
         rows = [
             {
                 "job_id": job_id,
@@ -54,6 +57,9 @@ class Evaluations(Repository):
                 "score": float(score),
                 "num_examples": num_examples[task_index],
                 "metric": (metrics or {}).get(task_index),
+                "interval_low": ends[task_index][0] if task_index in ends else None,
+                "interval_high": ends[task_index][1] if task_index in ends else None,
+                "chance": (chances or {}).get(task_index),
                 "at": self._now,
             }
             for task_index, score in sorted(scores.items())

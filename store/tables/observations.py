@@ -44,7 +44,8 @@ class MetricRow(Base):
 class EvaluationRow(Base):
     """One entry of a method's score matrix: the score on a task after a visit (-1: the untrained network).
 
-    `metric` is a name of `ewc_core.metrics.SCORES`; NULL in rows of version 0.1.0, which did not keep it.
+    `metric` is a name of `ewc_core.metrics.SCORES`; NULL in rows of version 0.1.0, which did not keep it. The ends of the
+    interval and the chance level are NULL where there is none, and in rows of before they were kept.
     """
 
     __tablename__ = "evaluations"
@@ -57,3 +58,6 @@ class EvaluationRow(Base):
     num_examples: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)
     metric: Mapped[str | None] = mapped_column(Text)
+    interval_low: Mapped[float | None] = mapped_column(Float)
+    interval_high: Mapped[float | None] = mapped_column(Float)
+    chance: Mapped[float | None] = mapped_column(Float)

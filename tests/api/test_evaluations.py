@@ -44,11 +44,28 @@ def test_the_matrix_shows_the_method_beside_its_control(client, job_id):
     assert matrix["visits"] == [{"index": 0, "task_index": 0}, {"index": 1, "task_index": 1}], "the revisit is not finished"
     assert list(matrix["methods"]) == ["ewc", "naive"]
     assert [method["role"] for method in matrix["methods"].values()] == ["method", "control"]
-    assert matrix["methods"]["ewc"]["rows"] == [
-        {"after_visit": -1, "scores": [0.1, 0.12]},
-        {"after_visit": 0, "scores": [0.9, 0.2]},
-        {"after_visit": 1, "scores": [0.81, 0.88]},
+    assert [(row["after_visit"], row["scores"]) for row in matrix["methods"]["ewc"]["rows"]] == [
+        (-1, [0.1, 0.12]),
+        (0, [0.9, 0.2]),
+        (1, [0.81, 0.88]),
     ]
+
+
+def test_every_cell_has_its_number_of_examples_its_interval_and_its_chance_level(client, job_id, database):
+    """Rows that say nothing of an interval are those of before it was kept."""
+    with database.write() as work:
+        work.evaluations.put_row(
+            job_id,
+            method="ewc",
+            after_visit=1,
+            scores={0: 0.81},
+            num_examples={0: 360},
+            intervals={0: (0.77, 0.85)},
+            chances={0: 0.1},
+        )
+    *_, old, row = client.get(f"/v1/jobs/{job_id}/evaluations/matrix").json()["methods"]["ewc"]["rows"]
+    assert (row["num_examples"], row["intervals"], row["chances"]) == ([360, 360], [[0.77, 0.85], None], [0.1, None])
+    assert (old["num_examples"], old["intervals"], old["chances"]) == ([360, 360], [None, None], [None, None])
 
 
 def test_the_summary_says_what_was_forgotten_and_retained(client, job_id):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ewc_client.models import Event, Matrix
+from ewc_client.matrix import Matrix
+from ewc_client.models import Event
 
 
 def event(seq: int, type_: str, message: str = "", **data: object) -> Event:

@@ -8,10 +8,11 @@ import re
 import pytest
 from rich.console import Console
 
-from ewc_client.models import Matrix
+from ewc_client.matrix import Matrix
 from ewc_client.score_tables import percent, score_view, shorten
 from tests.ewc_client.bodies import matrix, matrix_body
 
+CELL = re.compile(r"98\.0 ±0\.6")
 LOST = {"naive": 0.2, "ewc": 0.01, "joint": 0.0}
 
 
@@ -166,3 +167,48 @@ def test_unlike_scores_are_printed_each_in_its_own_unit() -> None:
     assert text.startswith("Mean return of tasks 1, of the others in % (random play is 0, the reference player 100); there is no")
     row = next(line for line in text.splitlines() if line.startswith("1 t1"))
     assert row.split()[-2:] == ["80.0", "1.0"]
+
+
+def _with_intervals(num_tasks: int, lost: dict[str, float], chances: list[float] | None = None) -> Matrix:
+    body = matrix_body(num_tasks, lost)
+    for scores in body["methods"].values():
+        for row in scores["rows"]:
+            row["intervals"] = [[score - 0.006, score + 0.0065] for score in row["scores"]]
+            row["num_examples"] = [360] * num_tasks
+            row["chances"] = chances or [0.1] * num_tasks
+    return Matrix.from_body(body)
+
+
+def test_a_cell_shows_how_sure_its_score_is_where_the_width_allows_it() -> None:
+    text = printed(_with_intervals(3, LOST), 120)
+    row = next(line for line in text.splitlines() if line.startswith("2 t2"))
+    assert CELL.search(row)
+    assert "± = half of the 95 % interval" in text.replace("\n", " ")
+
+
+@pytest.mark.parametrize("num_tasks", [1, 3, 5, 9, 12, 30])
+@pytest.mark.parametrize("lost", [LOST, {"ewc": 0.01}])
+def test_at_sixty_columns_how_sure_the_last_scores_are_is_shown_and_no_number_is_cut(
+    num_tasks: int, lost: dict[str, float]
+) -> None:
+    lines = printed(_with_intervals(num_tasks, lost), 60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert not [line for line in lines if re.search(r"\d…|±…", line)]
+    below = [line for line in lines if line.startswith("last row ±")]
+    assert below or [line for line in lines if re.search(r"\d ±0\.6", line)]
+    for line in below:
+        assert set(line.split()[3:]) == {"0.6"}
+
+
+def test_the_heading_says_what_chance_gives() -> None:
+    assert "Chance is 10.0." in printed(_with_intervals(2, LOST), 200)
+    assert "Chance is 20.0 to 50.0, by task." in printed(_with_intervals(2, LOST, [0.5, 0.2]), 200)
+    assert "Chance" not in printed(matrix(2, LOST), 200)
+
+
+def test_the_interval_of_a_return_is_in_its_own_unit() -> None:
+    body = _with_intervals(1, {"ewc": 0.0}).raw
+    for task in body["tasks"]:
+        task["metric"] = "return"
+    body["methods"]["ewc"]["rows"][1] |= {"scores": [250.0], "intervals": [[225.0, 265.0]], "chances": [None]}
+    assert "250.0 ±20.0" in printed(Matrix.from_body({**body, "metric": "return"}))

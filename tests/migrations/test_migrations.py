@@ -17,6 +17,7 @@ from sqlalchemy import Connection, inspect, text
 
 import migrations
 from ewc_core.errors import StoreUnavailable
+from ewc_core.specs import SupervisedSpec
 from migrations import run
 from migrations.__main__ import main
 from store.blobs import stage_blob
@@ -26,6 +27,7 @@ from store.unit_of_work import Database
 from tests.backends.server_process import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+JOB = {"method": {"kind": "ewc", "ewc_lambda": 1.0}, "tasks": [{"dataset": "digits"}]}
 
 
 def tables_of(url: str) -> set[str]:
@@ -191,3 +193,27 @@ def test_jobs_of_before_claims_ask_for_nothing_and_stored_analyses_are_short_wor
         assert work.connection.execute(text("SELECT count(*) FROM jobs")).scalar_one() == len(specs)
     run.upgrade(bare_database_url)
     database.close()
+
+
+def test_scores_of_before_intervals_were_kept_have_none(bare_database_url):
+    run.upgrade(bare_database_url)
+    database = Database(bare_database_url)
+    with database.write() as work:
+        job_id = work.jobs.create(SupervisedSpec.model_validate(JOB), owner="team").id
+        work.evaluations.put_row(
+            job_id,
+            method="ewc",
+            after_visit=0,
+            scores={0: 0.75},
+            num_examples={0: 360},
+            intervals={0: (0.7, 0.8)},
+            chances={0: 0.1},
+        )
+    database.close()
+    run.downgrade(bare_database_url, "0004")
+    run.upgrade(bare_database_url)
+    database = Database(bare_database_url)
+    with database.read() as work:
+        (entry,) = work.evaluations.list(job_id)
+    database.close()
+    assert (entry.score, entry.num_examples, entry.interval, entry.chance) == (0.75, 360, None, None)

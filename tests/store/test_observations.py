@@ -89,6 +89,22 @@ def test_a_score_row_may_be_written_again(database, job):
     assert entries == [("ewc", -1, 0, 0.1), ("ewc", 1, 0, 0.75), ("ewc", 1, 1, 0.625), ("naive", 1, 0, 0.25)]
 
 
+def test_beside_a_score_stand_its_interval_and_its_chance_level_where_they_are_known(database, job):
+    with database.write() as work:
+        work.evaluations.put_row(
+            job.id,
+            method="ewc",
+            after_visit=0,
+            scores={0: 0.9, 1: 0.5, 2: 0.25},
+            num_examples={0: 360, 1: 1, 2: 9},
+            intervals={0: (0.875, 0.925), 1: None},
+            chances={0: 0.1, 1: None},
+        )
+    with database.read() as work:
+        entries = [(one.num_examples, one.interval, one.chance) for one in work.evaluations.list(job.id)]
+    assert entries == [(360, (0.875, 0.925), 0.1), (1, None, None), (9, None, None)]
+
+
 def test_a_score_that_is_no_number_is_refused(database, job):
     with database.write() as work, pytest.raises(NonFiniteError, match="ewc on task 1 after visit 0"):
         work.evaluations.put_row(job.id, method="ewc", after_visit=0, scores={1: math.nan}, num_examples={1: 1})

@@ -41,6 +41,8 @@ def test_a_finished_job_leaves_checkpoints_scores_and_a_hash_equal_to_the_core_a
     after_training = {("ewc", 0, 0), ("ewc", 1, 0), ("ewc", 1, 1), ("naive", 0, 0), ("naive", 1, 0), ("naive", 1, 1)}
     zero_shot = {(m, after, task) for m in ("ewc", "naive") for after, task in ((-1, 0), (-1, 1), (0, 1))}
     assert cells == after_training | zero_shot
+    assert {(e.metric, e.num_examples, e.chance) for e in evaluations} == {("accuracy", 360, 0.1)}
+    assert all(e.interval[0] <= e.score <= e.interval[1] for e in evaluations)
     assert [task.status for task in tasks] == ["completed", "completed"]
 
 

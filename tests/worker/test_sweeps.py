@@ -13,7 +13,8 @@ import pytest
 
 from ewc_core.errors import StoreUnavailable
 from ewc_core.specs import SweepSpec
-from ewc_core.sweep.proposer import Trial, propose
+from ewc_core.sweep.proposer import propose
+from ewc_core.sweep.trials import Trial
 from store.job_states import JobStatus
 from store.queue import WakeUps
 from store.sweep_records import SweepRecord, TrialRecord

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ewc_core.analysis import AnalysisComputation
-from ewc_core.analysis.subject import OpenedSubject
 from ewc_core.consolidation import Constraint
 from ewc_core.fisher import FisherInfo, fisher_steps
 from ewc_core.generators import finished
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnalysisSpec, DatasetName, EwcMethod, FisherEstimator, MLPSpec, PermutedTask, SupervisedSpec
+from ewc_core.supervised.target import SupervisedTarget
 from ewc_core.training.stored import Subject
 from ewc_core.training.units import Findings, UnitRun
 
@@ -29,17 +29,17 @@ def learned_subject() -> Subject:
     """Task 0, then task 1, without a penalty (λ = 100 in the constraints); the weights are those after task 1."""
     spec = SupervisedSpec(kind="supervised", network=MLPSpec(hidden_sizes=[16]), method=EwcMethod(ewc_lambda=100.0), tasks=TASKS)
     layout_only = replace(_blank(spec), constraints=[])
-    opened = open_supervised(layout_only)
+    target = open_supervised(layout_only)
     constraints = []
     for task in (0, 1):
-        optimiser = torch.optim.Adam(opened.network.parameters(), lr=0.01)
-        inputs, labels = opened.data(task, field="").read_range("train", 0, 1000)
+        optimiser = torch.optim.Adam(target.network.parameters(), lr=0.01)
+        inputs, labels = target.data(task).read_range("train", 0, 1000)
         for _ in range(60):
             optimiser.zero_grad()
-            functional.cross_entropy(opened.network(inputs), labels).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+            functional.cross_entropy(target.network(inputs), labels).backward()  # type: ignore[no-untyped-call]  # untyped in torch
             optimiser.step()
-        constraints.append(Constraint(task, exact_fisher_of(opened, task, 128), opened.parameters.named(), 100.0, INFO))
-    return replace(layout_only, constraints=constraints, weights=opened.parameters.named())
+        constraints.append(Constraint(task, exact_fisher_of(target, task, 128), target.parameters.named(), 100.0, INFO))
+    return replace(layout_only, constraints=constraints, weights=target.parameters.named())
 
 
 def _blank(spec: SupervisedSpec) -> Subject:
@@ -51,16 +51,16 @@ def _blank(spec: SupervisedSpec) -> Subject:
     return Subject(spec=spec, tasks=TASKS, constraints=[], weights=weights, own=lambda task: None, data_dir=None)
 
 
-def exact_fisher_of(opened: OpenedSubject, task: int, num_examples: int) -> dict[str, Tensor]:
+def exact_fisher_of(target: SupervisedTarget, task: int, num_examples: int) -> dict[str, Tensor]:
     """The exact Fisher on the first training examples of a task."""
-    data = opened.data(task, field="")
+    sample = target.sample_of(task, torch.arange(num_examples))
     return finished(
         fisher_steps(
-            opened.network,
-            opened.reader(task, data, torch.arange(num_examples)),
+            target.network,
+            sample.read,
             num_examples,
             estimator=FisherEstimator.EXACT,
-            likelihood=data.likelihood,
+            likelihood=sample.likelihood,
             select=None,
             seed=0,
         )
@@ -72,10 +72,10 @@ def analysis(**question: Any) -> AnalysisSpec:
     return AnalysisSpec.model_validate({"kind": "analysis", "job_id": "job_x", "question": question})
 
 
-def open_supervised(subject: Subject) -> OpenedSubject:
+def open_supervised(subject: Subject) -> SupervisedTarget:
     """The subject with its network built."""
     assert isinstance(subject.spec, SupervisedSpec)
-    return OpenedSubject(subject.spec, subject)
+    return SupervisedTarget(subject.spec, subject)
 
 
 def begin(subject: Subject, *, point: ResumePoint | None = None, **question: Any) -> UnitRun:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from ewc_core.analysis.game_subject import OpenedGames
 from ewc_core.analysis.overlap import overlap
 from ewc_core.errors import ParameterMismatch, SpecError
+from ewc_core.reinforcement.target import GameTarget
 from ewc_core.specs.environments import GymnasiumTask
 from tests.ewc_core.analysis.games import SPEC, learned_games
 from tests.ewc_core.analysis.subjects import answered, begin
@@ -131,12 +131,12 @@ def test_a_game_is_played_with_the_shared_weights_of_now_and_biases_and_gains_of
     subject = learned_games()
     own = subject.own(0)
     assert own is not None
-    opened = OpenedGames(SPEC, dataclasses.replace(subject, own={0: own}.get))
-    opened.select(0, field="")
-    for name, tensor in opened.parameters.named().items():
+    target = GameTarget(SPEC, dataclasses.replace(subject, own={0: own}.get))
+    target.select(0, field="")
+    for name, tensor in target.parameters.named().items():
         assert torch.equal(tensor, subject.weights[name] if name.endswith(".weight.weight") else own[name])
-    opened.select(1, field="")
-    never_played = opened.parameters.named()
+    target.select(1, field="")
+    never_played = target.parameters.named()
     assert float(never_played["layers.0.bias"].abs().max()) == 0.0
     assert torch.equal(never_played["layers.0.gain"], torch.ones(48))
     assert torch.equal(never_played["layers.1.weight.weight"], subject.weights["layers.1.weight.weight"])

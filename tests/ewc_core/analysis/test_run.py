@@ -59,10 +59,10 @@ def test_an_analysis_leaves_its_subject_as_it_was(kind: str) -> None:
 
 def test_overlap_is_that_of_both_tasks_fishers_at_the_same_parameters() -> None:
     subject = learned_subject()
-    opened = open_supervised(subject)
+    target = open_supervised(subject)
     groups = with_whole(by_layer(subject.weights))
-    num_examples = opened.data(0, field="").num_examples("train")
-    fishers = [exact_fisher_of(opened, task, num_examples) for task in (0, 1)]
+    num_examples = target.data(0).num_examples("train")
+    fishers = [exact_fisher_of(target, task, num_examples) for task in (0, 1)]
     expected = overlap(*fishers, groups)
     body = answered(subject, kind="overlap").body
     assert [row["overlap"] for row in [*body["layers"].values(), body["overall"]]] == pytest.approx(

@@ -143,3 +143,13 @@ def test_scores_of_visits_that_are_not_finished_are_refused() -> None:
 def test_metrics_load_neither_torch_nor_numpy() -> None:
     code = "import sys, ewc_core.metrics; sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pydantic')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_of_losses_what_grew_was_forgotten_and_what_fell_was_won() -> None:
+    scores = {(0, 0): 0.5, (1, 0): 0.75, (0, 1): 2.0, (-1, 1): 2.5, (1, 1): 0.25}
+    losses = ScoreMatrix(scores, [0, 1], with_ratios=(), less_is_better=range(2)).summary()
+    gains = ScoreMatrix({place: -score for place, score in scores.items()}, [0, 1], with_ratios=()).summary()
+    assert losses.forgetting == gains.forgetting == {0: 0.25, 1: None}
+    assert losses.mean_forgetting == 0.25
+    assert losses.backward_transfer == gains.backward_transfer == -0.25
+    assert losses.forward_transfer == gains.forward_transfer == 0.5

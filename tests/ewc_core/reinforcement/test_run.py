@@ -146,7 +146,7 @@ def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when
     assert seen[0] is None
     assert agent.consolidated.made_in == {0: 3, 1: 3}
     # Visits 1 and 3 are tied to task 0 alone: to what visit 0 and then what visit 2 left, not to the sum.
-    made = agent.consolidated.made[0].constraint
+    made = next(constraint for constraint in agent.consolidated.constraints if constraint.task_index == 0)
     expected = made.ewc_lambda * agent.learner.parameters.layout.join(made.fisher, dtype=torch.float64)
     assert seen[3] is not None
     torch.testing.assert_close(seen[3].double(), expected)
@@ -243,6 +243,11 @@ def test_evaluation_changes_nothing_and_scores_every_task_on_its_reference() -> 
         assert score == pytest.approx((mean + 0.6) / 1.6)
         assert set(details[str(task)]["returns"]) == {"0.05", "0.5"}
         assert details[str(task)]["label"] == task  # in the order of discovery
+    for cell in rows[1].measured.values():
+        assert (cell.name, cell.num_examples, cell.chance) == ("normalised", 9, 0.0)
+        assert cell.score is not None
+        assert cell.interval is not None
+        assert cell.interval[0] <= cell.score <= cell.interval[1]
 
 
 def _memory_state(whole: VisitRun) -> dict[str, Tensor]:

@@ -13,9 +13,11 @@ from ewc_core.data.as_stored import AsStored
 from ewc_core.data.source import DataSource
 from ewc_core.data.task_data import Part, TaskData
 from ewc_core.events import Evaluated, ZeroShot
+from ewc_core.metrics import Measured
+from ewc_core.seeding import generator
 from ewc_core.specs import LikelihoodName, SupervisedSpec
 from ewc_core.supervised import run
-from ewc_core.supervised.evaluate import metric_of, score
+from ewc_core.supervised.evaluate import measure, metric_of, score
 from ewc_core.supervised.heads import HeadView
 
 
@@ -69,6 +71,34 @@ def test_labels_and_signs_have_an_accuracy_also_where_all_are_the_same() -> None
     assert _score(torch.ones(4, 2), _data(torch.ones(4, 2), LikelihoodName.BERNOULLI)) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("targets", "likelihood", "chance"),
+    [
+        (torch.arange(40) % 2, LikelihoodName.CATEGORICAL, 0.25),
+        ((torch.arange(160).view(40, 4) % 3 == 0).float(), LikelihoodName.BERNOULLI, 0.5),
+        (torch.linspace(0, 1, 160).view(40, 4), LikelihoodName.GAUSSIAN, 0.0),
+    ],
+)
+def test_chance_is_that_of_the_outputs_in_use_and_the_interval_follows_from_the_seed(
+    targets: Tensor, likelihood: LikelihoodName, chance: float
+) -> None:
+    data = _data(targets, likelihood)
+    outputs = torch.randn(40, 6, generator=generator(0, "outputs"))
+    view = HeadView(1, 5, 6)
+
+    def measured(seed: int) -> Measured:
+        return measure(_Says(outputs), data, view, split="test", random=generator(seed, "interval"))
+
+    one = measured(0)
+    assert one == measured(0)
+    assert (one.score, one.num_examples) == (score(_Says(outputs), data, view, split="test"), 40)
+    assert one.chance == chance
+    assert one.interval is not None
+    assert one.score is not None
+    assert one.interval[0] < one.score < one.interval[1]
+    assert one.interval != measured(1).interval or likelihood is not LikelihoodName.GAUSSIAN
+
+
 @pytest.mark.parametrize("num_constant", [1, 2])
 def test_a_job_goes_on_without_the_scores_that_are_undefined(tmp_path: Path, num_constant: int) -> None:
     for index in range(2):
@@ -89,5 +119,5 @@ def test_a_job_goes_on_without_the_scores_that_are_undefined(tmp_path: Path, num
     events = list(run(spec, data_dir=tmp_path))
     rows = [sorted(event.scores) for event in events if isinstance(event, Evaluated)]
     assert rows == [[], [1] if num_constant == 1 else []]
-    at_first_sight = [event.current is None for event in events if isinstance(event, ZeroShot)]
+    at_first_sight = [event.current.score is None for event in events if isinstance(event, ZeroShot) and event.current]
     assert at_first_sight == [True, num_constant == 2]

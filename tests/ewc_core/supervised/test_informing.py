@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ewc_core.events import Evaluated, ScoresLogged, StepLogged, Warned, ZeroShot
+from ewc_core.metrics import Measured
 from ewc_core.supervised import informing
 from ewc_core.supervised.learner import Learner
 from ewc_core.supervised.task_book import TaskBook
@@ -55,15 +57,19 @@ def test_a_diagnostic_that_raises_is_an_event_and_the_job_ends_with_the_same_bit
 
 def test_curves_leave_out_what_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = job(controls=[], training={"learning_rate": 0.01, "batch_size": 400, "evaluate_every": 2})
-    real, monkeypatched = TaskBook.scores, iter((1.0, float("nan")))
+    real, monkeypatched = TaskBook.measured, iter((1.0, float("nan")))
 
-    def scores(book: TaskBook, *arguments: Any, **options: Any) -> dict[int, float]:
-        return {task: next(monkeypatched, score) for task, score in real(book, *arguments, **options).items()}
+    def measured(book: TaskBook, *arguments: Any, **options: Any) -> dict[int, Measured]:
+        cells = real(book, *arguments, **options)
+        return {task: replace(cell, score=next(monkeypatched, cell.score)) for task, cell in cells.items()}
 
-    monkeypatch.setattr(TaskBook, "scores", scores)
+    monkeypatch.setattr(TaskBook, "measured", measured)
     monkeypatch.setattr(Learner, "penalty", lambda learner: float("inf"))
     _, events = learn_all(spec, (0,))
-    assert [(event.current, event.untrained) for event in of_type(events, ZeroShot)] == [(None, 1.0)]
+    (zero_shot,) = of_type(events, ZeroShot)
+    assert zero_shot.current is None
+    assert zero_shot.untrained is not None
+    assert zero_shot.untrained.score == 1.0
     assert all(event.penalties == {} for event in of_type(events, StepLogged))
     assert all(event.scores["ewc"] for event in of_type(events, ScoresLogged))
     messages = {event.message.rpartition(": ")[2] for event in of_type(events, Warned)}

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from ewc_core.specs import SweepSpec
-from ewc_core.sweep.proposer import Trial, best, propose
+from ewc_core.sweep.proposer import propose
+from ewc_core.sweep.trials import Trial, best
 from tests.ewc_core.sweep.specs import LAMBDA, choices, sweep
 
 THREE_WAYS = {

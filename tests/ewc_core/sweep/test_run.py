@@ -15,8 +15,8 @@ from ewc_core.errors import DataChanged, DatasetUnavailable
 from ewc_core.events import Evaluated
 from ewc_core.specs import SweepSpec
 from ewc_core.supervised import run
-from ewc_core.sweep.proposer import Trial
 from ewc_core.sweep.run import SweepFinished, TrialFinished, TrialStarted, run_sweep, validation_score
+from ewc_core.sweep.trials import Trial
 from tests.ewc_core.sweep.specs import JOB, LAMBDA, choices, sweep
 
 FEW = {LAMBDA: choices(0.0, 100.0, 1e4)}
@@ -44,7 +44,7 @@ def test_a_score_is_the_mean_over_all_tasks_after_the_last_visit_on_the_examples
     rows = [event for event in run(job) if isinstance(event, Evaluated)]
     assert validation_score(job) == fmean(rows[-1].scores.values())
     assert set(rows[-1].scores) == {0, 1}
-    assert set(rows[-1].num_examples.values()) == {137}
+    assert {cell.num_examples for cell in rows[-1].measured.values()} == {137}
 
 
 def test_the_test_set_is_never_read(monkeypatch: pytest.MonkeyPatch):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.analysis.perturbation import draw_noise, predicted_increase
-from ewc_core.analysis.perturbation_game import change_of_values, noisy_return
 from ewc_core.params import FlatParameters
 from ewc_core.reinforcement.environments.open import make_environments
+from ewc_core.reinforcement.noisy_play import change_of_values, noisy_return
 from ewc_core.specs.environments import GymnasiumTask
 
 CATCH = GymnasiumTask(kind="gymnasium", id="ewc/Catch-v0")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ewc_core.analysis.game_subject import OpenedGames
-from ewc_core.analysis.visited_states import visited_states
 from ewc_core.reinforcement.environments.permuted import fixed_permutation
+from ewc_core.reinforcement.target import GameTarget
+from ewc_core.reinforcement.visited_states import visited_states
 from tests.ewc_core.analysis.games import SPEC, learned_games
 
 
 def _halves(num_states: int, *, task: int = 0, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    opened = OpenedGames(SPEC, learned_games())
-    opened.select(task, field="")
-    return visited_states(opened, task, num_states=num_states, seed=seed)
+    target = GameTarget(SPEC, learned_games())
+    target.select(task, field="")
+    return visited_states(target, task, num_states=num_states, seed=seed)
 
 
 def test_halves_have_as_many_states_as_were_wanted() -> None:

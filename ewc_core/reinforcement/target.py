@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
+from ewc_core.analysis.target import Sample
 from ewc_core.errors import SpecError
 from ewc_core.networks.q_network import QNetwork, build_q_network, shared_names
 from ewc_core.params import FlatParameters
+from ewc_core.reinforcement.damage import GameDamage
 from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.open import make_environments
 from ewc_core.reinforcement.games import frames_of
+from ewc_core.reinforcement.visited_states import NUM_STATES, visited_states
 from ewc_core.seeding import generator
-from ewc_core.specs import ReinforcementSpec
+from ewc_core.specs import LikelihoodName, PerturbationAnalysis, ReinforcementSpec
 from ewc_core.specs.environments import AtariTask, GymnasiumTask
 from ewc_core.training.stored import Subject
 
 _WEIGHT = ".weight.weight"
 
 
-class OpenedGames:
-    """A subject that plays games, with its network built. `network` plays the task selected last; noise and Fishers are about
-    `shared`, the weights that all tasks share: a task's biases and gains are touched by no other task. Those of a task that was
-    not played are 0 and 1."""
+class GameTarget:
+    """A `Target`. `network` plays the task selected last; noise and Fishers are about `shared`, the weights that all tasks
+    share: a task's biases and gains are touched by no other task. Those of a task that was not played are 0 and 1.
+
+    A sample is of states that the agent meets when it plays; its Fisher is that of N(Q, 1).
+    """
+
+    left_out = "biases and gains: every task has its own"
 
     def __init__(self, spec: ReinforcementSpec, subject: Subject) -> None:
         """Build the network, opening every game once; `spec` is the subject's.
@@ -31,7 +40,7 @@ class OpenedGames:
             SpecError: an environment is unavailable.
             ParameterMismatch: the weights do not fit the spec's network.
         """
-        self.spec, self.subject = spec, subject
+        self.subject, self.evaluation = subject, spec.evaluation
         self.tasks = [task for task in subject.tasks if isinstance(task, AtariTask | GymnasiumTask)]
         self.frames = frames_of(self.tasks)
         self.history = spec.agent.history
@@ -66,6 +75,25 @@ class OpenedGames:
         own = self._own[task]
         self.parameters.values.copy_(torch.where(self.shared, self._weights, own))
 
+    @property
+    def stored_fishers(self) -> Mapping[int, Mapping[str, Tensor]]:
+        """The constraints' own, by task: of replay, at the weights with which each game was left."""
+        return {constraint.task_index: constraint.fisher for constraint in self.subject.constraints}
+
+    def sample(self, task: int, wanted: int | None, *, seed: int, path: tuple[str | int, ...] = ()) -> Sample:
+        """States met, 1000 where `wanted` is None, and at least 2; see `Target.sample`."""
+        num_states = max(2, wanted or NUM_STATES)
+        return self._sample_of(task, torch.cat(visited_states(self, task, num_states=num_states, seed=seed)))
+
+    def halves(self, task: int, wanted: int | None, *, seed: int, which: str) -> tuple[Sample, Sample]:
+        """Those of other episodes in each half; see `Target.halves`."""
+        first, second = visited_states(self, task, num_states=wanted or NUM_STATES, seed=seed)
+        return self._sample_of(task, first), self._sample_of(task, second)
+
+    def damage(self, question: PerturbationAnalysis, sample: Sample, *, seed: int) -> GameDamage:
+        """The change of Q-values on the sample, and returns."""
+        return GameDamage(question, self, sample, seed=seed)
+
     def environments(self, task: int, *, num_envs: int, seed: int) -> EnvironmentGroup:
         """Copies of a task's game, as evaluations play it."""
         return make_environments(
@@ -77,3 +105,11 @@ class OpenedGames:
         """Q-values [n, num_actions] of stacks [n, history, *frame_shape], at the parameters as they are."""
         values: Tensor = self.network(states)
         return values
+
+    def _sample_of(self, task: int, states: Tensor) -> Sample:
+        """There are no targets: the Fisher's labels are the network's own."""
+
+        def read(start: int, stop: int) -> tuple[Tensor, Tensor]:
+            return states[start:stop], torch.empty(len(states[start:stop]))
+
+        return Sample(task, len(states), len(states), self.frames.num_actions, LikelihoodName.GAUSSIAN, read)
