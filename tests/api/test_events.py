@@ -15,6 +15,8 @@ from store.job_states import JobStatus
 from tests.api.conftest import listening, make_key, settings_for, speaking_to
 from tests.api.lives import add_events, bring_to
 
+pytestmark = pytest.mark.both_engines
+
 STREAM = {"Accept": "text/event-stream"}
 
 

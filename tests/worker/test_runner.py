@@ -16,6 +16,8 @@ from tests.worker.conftest import SPEC
 from worker.recorder import Recorder
 from worker.runner import JobRunner, Outcome
 
+pytestmark = pytest.mark.both_engines
+
 
 def _job(database, fence):
     with database.read() as work:

@@ -15,6 +15,8 @@ from tests.worker.conftest import SPEC
 from worker.checkpoint import MEDIA_TYPE
 from worker.runner import JobRunner
 
+pytestmark = pytest.mark.both_engines
+
 
 def flip(work, blob_id: str, position: int) -> None:
     row = work.connection.execute(BlobChunkRow.__table__.select().where(BlobChunkRow.blob_id == blob_id)).one()

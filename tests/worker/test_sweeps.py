@@ -24,6 +24,8 @@ from tests.ewc_core.sweep.test_proposer import run_through
 from worker import sweeps
 from worker.sweeps import advance, advance_one
 
+pytestmark = pytest.mark.both_engines
+
 OWNER = "alice"
 
 
