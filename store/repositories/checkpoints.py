@@ -11,6 +11,7 @@ from sqlalchemy import Select, insert, select, tuple_
 from ewc_core.errors import InvalidCursor, NotFound
 from store.ids import new_id
 from store.records import CheckpointRecord, Page
+from store.repositories.blobs import Blobs
 from store.repositories.repository import Repository
 from store.tables import BlobRow, CheckpointRow, ConstraintRow, JobRow
 
@@ -36,7 +37,7 @@ class Checkpoints(Repository):
         Raises:
             BlobIncomplete: the blob is not finished yet (`blobs.finish` comes first, in the same transaction).
         """
-        blob = self._work.blobs.require_ready(blob_id)
+        blob = Blobs(self._transaction).require_ready(blob_id)
         row: dict[str, Any] = {
             "id": new_id("ckpt"),
             "job_id": job_id,
