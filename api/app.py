@@ -27,11 +27,11 @@ from api.openapi_document import TAGS, document
 from api.operations.routes import router as operations
 from api.problem_handlers import install
 from api.readiness import require_schema
+from api.reaper import Reaper
 from api.request_context import RequestContext
 from api.results.routes import router as results
 from api.services import Services
 from api.settings import ApiSettings
-from api.sweeper import Sweeper
 from api.sweeps.routes import router as sweeps
 from api.task_switches.routes import router as task_switches
 from api.tasks.routes import router as tasks
@@ -95,8 +95,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = Services(settings, database, WakeUps(settings.broker_url, settings.broker_dir), EventFeed(database))
         app.state.services = services
         feed = asyncio.create_task(services.events.run())
-        sweeper = Sweeper(services)
-        sweeper.start()
+        reaper = Reaper(services)
+        reaper.start()
         try:
             yield
         finally:
@@ -104,7 +104,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             feed.cancel()
             with suppress(asyncio.CancelledError):
                 await feed
-            await run_in_threadpool(sweeper.stop)
+            await run_in_threadpool(reaper.stop)
             services.wake_ups.close()
     finally:
         database.close()

@@ -13,6 +13,7 @@ ApiError
 ├── NotLearned            a question about a task or visit that has not been learned yet
 ├── NoConstraint          a weight for a task that has no constraint of its own
 ├── JobFinished           a change to a job that trains no more
+├── JobNotQueued          a change to the place in the queue of a job that is not in it
 ├── SweepFinished         the cancellation of a sweep that is over
 └── NotReady              something that the service needs is not reachable
 """
@@ -143,6 +144,18 @@ class JobFinished(ApiError):
     def __init__(self, job_id: str, status: str) -> None:
         super().__init__(
             f"job {job_id} is {status!r}: no visit follows in which this could count", members={"job_status": status}
+        )
+
+
+class JobNotQueued(ApiError):
+    """The job does not wait for a worker, so there is no place in the queue to change."""
+
+    code = "job_not_queued"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(
+            f"job {job_id} is {status!r}: its priority counts, and can be changed, while it is 'queued'",
+            members={"job_status": status},
         )
 
 

@@ -216,6 +216,13 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "follows.",
         ),
         _of(
+            http.JobNotQueued,
+            409,
+            "Job not queued",
+            "The job's status (`job_status`) is not queued: a priority decides when a queued job is taken, and changes nothing "
+            "before or after.",
+        ),
+        _of(
             http.SweepFinished,
             409,
             "Sweep finished",

@@ -27,14 +27,14 @@ class Services:
     events: EventFeed
 
     def wake(self, job_id: str) -> None:
-        """Tell the workers of a queued job. The job is committed already: a failure delays it until the next sweep."""
+        """Tell the workers that a job is queued. The job is committed already: a failure delays it until the reaper comes."""
         try:
-            self.wake_ups.publish(job_id)
+            self.wake_ups.publish()
         except StoreUnavailable as error:
-            _log.warning("job %s is queued, and the sweeper will wake it: %s", job_id, error)
+            _log.warning("job %s is queued, and the reaper will wake it: %s", job_id, error)
             return
         with self.database.write() as work:
-            work.jobs.mark_woken(job_id)
+            work.queue.mark_woken([job_id])
 
 
 def services_of(request: Request) -> Services:

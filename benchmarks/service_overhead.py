@@ -106,7 +106,7 @@ def _events_of_job(database: Database, wake_ups: WakeUps, spec: SupervisedSpec) 
     """What a job says from its creation to its end."""
     with database.write() as work:
         job = work.jobs.create(spec, owner="benchmark")
-    wake_ups.publish(job.id)
+    wake_ups.publish()
     while True:
         with database.read() as work:
             now = work.jobs.get(job.id)

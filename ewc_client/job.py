@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ewc_client.checkpoints import Checkpoint
 from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.findings import Analysis, Attempt, JobWarning, Result
-from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch, Worker
+from ewc_client.models import Body, Event, Matrix, Metric, Progress, Task, TaskSwitch
 from ewc_client.paging import fetch_all
 from ewc_client.sse import EventStream
 from ewc_client.transport import Transport
@@ -23,6 +23,8 @@ SwitchAction = Literal["append", "revisit", "switch_now", "close"]
 @dataclass(frozen=True)
 class Job:
     """A job as it was when it was read; every method that changes it returns it as it is then.
+
+    `waiting_for` says why no running worker could take a queued job, if none could.
 
     Lists hold jobs without `spec` and `warnings`: there the first look at one of them asks the service for the whole job.
     """
@@ -36,7 +38,9 @@ class Job:
     attempt: int
     error: Body | None
     weights_sha256: str | None
+    priority: int
     queue_position: int | None
+    waiting_for: str | None
     created_at: str
     raw: Body = field(repr=False)
     _transport: Transport = field(repr=False, compare=False)
@@ -54,7 +58,9 @@ class Job:
             attempt=int(body.get("attempt") or 0),
             error=body.get("error"),
             weights_sha256=body.get("weights_sha256"),
+            priority=int(body.get("priority") or 0),
             queue_position=body.get("queue_position"),
+            waiting_for=(body.get("waiting_for") or {}).get("message"),
             created_at=str(body["created_at"]),
             raw=body,
             _transport=transport,
@@ -99,6 +105,10 @@ class Job:
     def refresh(self) -> Job:
         """The job as it is now."""
         return Job.from_body(self._get(""), self._transport)
+
+    def set_priority(self, priority: int) -> Job:
+        """Have the job taken earlier or later than others, while it is queued: those with the highest priority go first."""
+        return Job.from_body(self._transport.request("PATCH", self._path, json={"priority": priority}).json(), self._transport)
 
     def cancel(self) -> Job:
         """Ask for the end of the job. What it has learned so far is kept."""
@@ -158,10 +168,6 @@ class Job:
     def task_switches(self) -> list[TaskSwitch]:
         """The task switches so far, in order."""
         return list(fetch_all(self._transport, f"{self._path}/task-switches", {"limit": 1000}, TaskSwitch.from_body))
-
-    def workers(self) -> list[Worker]:
-        """The live workers of the service that the job is on."""
-        return list(fetch_all(self._transport, "/v1/workers", {}, Worker.from_body))
 
     def events(
         self,

@@ -155,13 +155,19 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class Worker:
-    """A live worker process."""
+    """A live worker process. It has `slots` slots for training and one for short work; `num_training` and `num_short` are taken.
+    `memory_bytes` None: it takes jobs of any size."""
 
     id: str
     hostname: str
     pid: int
     queue: str
     slots: int
+    num_training: int
+    num_short: int
+    labels: tuple[str, ...]
+    memory_bytes: int | None
+    held_memory_bytes: int
     last_seen_at: str
     raw: Body = field(repr=False)
 
@@ -174,6 +180,11 @@ class Worker:
             pid=int(body["pid"]),
             queue=str(body["queue"]),
             slots=int(body["slots"]),
+            num_training=int(body.get("num_training") or 0),
+            num_short=int(body.get("num_short") or 0),
+            labels=tuple(body.get("labels") or ()),
+            memory_bytes=body.get("memory_bytes"),
+            held_memory_bytes=int(body.get("held_memory_bytes") or 0),
             last_seen_at=str(body["last_seen_at"]),
             raw=body,
         )

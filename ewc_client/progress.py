@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,7 +12,7 @@ from typing import Protocol
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemainingColumn
 
 from ewc_client.errors import RateLimitedError, ServerError, ServiceUnreachableError
-from ewc_client.models import Body, Event, Worker
+from ewc_client.models import Body, Event
 from ewc_client.score_tables import mean, percent, shorten
 from ewc_client.terminal import Console, Text, TextColumn
 from ewc_client.visible_text import visible, visible_lines
@@ -35,8 +35,9 @@ class Followed(Protocol):
     def status(self) -> str: ...
     @property
     def queue_position(self) -> int | None: ...
+    @property
+    def waiting_for(self) -> str | None: ...
     def refresh(self) -> Followed: ...
-    def workers(self) -> Sequence[Worker]: ...
     def events(
         self, *, on_reconnect: Callable[[Exception], None] | None = None, on_silence: Callable[[], None] | None = None
     ) -> Iterator[Event]: ...
@@ -174,9 +175,11 @@ def _events(job: Followed, console: Console) -> Iterator[Event]:
 def _place_in_queue(job: Followed) -> str:
     num_before = (job.queue_position or 1) - 1
     before = {0: "it is next", 1: "1 job is before it"}.get(num_before, f"{num_before} jobs are before it")
-    if job.workers():
+    if job.waiting_for is None:
         return f"queued: {before}"
-    return f"queued: {before}, and no worker is running (`ewc up` runs one, and so does `python -m worker`)"
+    return (
+        f"queued: {before}, and {job.waiting_for} (`ewc workers` lists those that run; `ewc up` and `python -m worker` run one)"
+    )
 
 
 def _score_name(job: Followed) -> str:

@@ -1,3 +1,3 @@
 """The schema's history. `HEAD` is the revision that this version of the service works with."""
 
-HEAD = "0004"
+HEAD = "0005"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Float, MetaData, bindparam
+from sqlalchemy import JSON, Boolean, CheckConstraint, DateTime, Float, MetaData, Text, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -101,6 +102,30 @@ def _sqlite_now(element: db_now, compiler: SQLCompiler, **kwargs: Any) -> str:
 def _postgresql_now(element: db_now, compiler: SQLCompiler, **kwargs: Any) -> str:
     offset = compiler.process(element.clauses, **kwargs)
     return f"(clock_timestamp() + make_interval(secs => CAST({offset} AS double precision)))"
+
+
+class are_among(FunctionElement[bool]):  # noqa: N801 - as `db_now`
+    """Whether all texts of a column's JSON list are among `texts`. What is no JSON is not."""
+
+    name = "are_among"
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any] | InstrumentedAttribute[Any], texts: Sequence[str]) -> None:
+        super().__init__(column, bindparam(None, json.dumps(list(texts)), Text()))
+
+
+@compiles(are_among, "sqlite")
+def _sqlite_among(element: are_among, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, texts = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    strays = f"SELECT 1 FROM json_each({column}) WHERE value NOT IN (SELECT value FROM json_each({texts}))"  # noqa: S608 (names)
+    return f"CASE WHEN json_valid({column}) THEN NOT EXISTS ({strays}) ELSE 0 END"
+
+
+@compiles(are_among, "postgresql")
+def _postgresql_among(element: are_among, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, texts = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"({column} <@ CAST({texts} AS JSONB))"
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:

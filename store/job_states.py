@@ -45,6 +45,10 @@ FINISHED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED})
 HELD = frozenset({_S.STARTING, _S.RUNNING, _S.PAUSING, _S.CANCELLING})
 """States in which a worker holds, or held, the job's lease."""
 
+RECORD_UNAVAILABLE = "record_unavailable"
+RECOVERED_REASONS = frozenset({"lease_expired", "trainer_lost", "worker_stopping", RECORD_UNAVAILABLE})
+"""Why a job is queued again whose attempt ended too early, through no wish of its owner: it goes first."""
+
 
 def is_allowed(current: JobStatus, requested: JobStatus) -> bool:
     """Whether the table allows the move."""

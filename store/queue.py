@@ -1,4 +1,4 @@
-"""The wake-up: a Celery message that says which job is due. The database is the queue; losing a message costs time only.
+"""The wake-up: a Celery message that says "look" and names no job. The database is the queue; losing one costs time only.
 
 This is the client half. The worker's application is made from the same settings, but nothing here imports it.
 """
@@ -56,7 +56,7 @@ class WakeUps:
         """Nothing is connected yet; the folders of a filesystem broker are made."""
         self._broker_dir = broker_dir if _is_filesystem(broker_url) else None
         settings = celery_settings(broker_url, broker_dir)
-        # A sender gives up at once instead of waiting for the broker: the sweeper sends what was not sent.
+        # A sender gives up at once instead of waiting for the broker: the reaper sends what was not sent.
         options = {**settings["broker_transport_options"], "max_retries": 0, "interval_start": 0}
         if _is_redis(broker_url):
             options["socket_timeout"] = CONNECT_SECONDS
@@ -64,18 +64,18 @@ class WakeUps:
         self._app = Celery("ewc", set_as_current=False)
         self._app.conf.update(settings)
 
-    def publish(self, job_id: str) -> None:
-        """Tell the workers that a job is due. Call it after the commit that made it so.
+    def publish(self) -> None:
+        """Have a worker look for what is due. Call it after the commit that made something due.
 
         Raises:
-            StoreUnavailable: the broker cannot be reached. The job stays queued, and a sweep wakes it later; the
+            StoreUnavailable: the broker cannot be reached. What is due stays so, and the reaper sends a wake-up later; the
                 caller decides whether anybody has to know.
         """
         broken = self._broker_errors()
         try:
-            self._app.send_task(WAKE_UP, args=[job_id], queue=CPU_QUEUE, ignore_result=True, retry=False)
+            self._app.send_task(WAKE_UP, queue=CPU_QUEUE, ignore_result=True, retry=False)
         except broken as error:
-            raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent for job {job_id}: {error}") from error
+            raise StoreUnavailable(f"the broker cannot be reached, so no wake-up was sent: {error}") from error
 
     def ping(self) -> None:
         """Check that messages can be sent, without sending one.

@@ -36,7 +36,7 @@ class Fence:
 @dataclass(frozen=True)
 class JobSummary:
     """A job without its spec, of which only `kind` and `metadata` are read. `task_index` is that of the visit that the job
-    is at; `num_visits` counts those announced so far."""
+    is at; `num_visits` counts those announced so far. The last four, and `slot`, are what decides who takes it, and when."""
 
     id: str
     owner: str
@@ -64,6 +64,11 @@ class JobSummary:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    slot: str
+    priority: int
+    device: str
+    memory_bytes: int | None
+    labels: Sequence[str]
 
     @property
     def has_tasks(self) -> bool:
@@ -313,14 +318,3 @@ class IdempotencyRecord:
     body: Mapping[str, Any]
     headers: Mapping[str, str]
     created_at: datetime
-
-
-@dataclass(frozen=True)
-class WorkerRecord:
-    id: str
-    hostname: str
-    pid: int
-    queue: str
-    slots: int
-    started_at: datetime
-    last_seen_at: datetime

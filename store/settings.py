@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 FILESYSTEM_BROKER = "filesystem://"
+_OLD_NAMES = {"REAP_SECONDS": "SWEEP_SECONDS"}
 _BROKERS = ("filesystem", "redis", "rediss", "sentinel", "amqp", "amqps")
 
 
@@ -23,7 +24,7 @@ class StoreSettings(BaseSettings):
         pydantic.ValidationError: a value is out of range, or the heartbeat leaves less than two tries per lease.
     """
 
-    model_config = SettingsConfigDict(env_prefix="EWC_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="EWC_", extra="ignore", frozen=True, populate_by_name=True)
 
     state_dir: Path = Path(".ewc")
     data_dir: Path | None = None
@@ -31,7 +32,9 @@ class StoreSettings(BaseSettings):
     broker_url: str = FILESYSTEM_BROKER
     lease_seconds: float = Field(default=15.0, gt=0, le=3600)
     heartbeat_seconds: float = Field(default=5.0, gt=0, le=1800)
-    sweep_seconds: float = Field(default=5.0, gt=0, le=3600)
+    reap_seconds: float = Field(
+        default=5.0, gt=0, le=3600, validation_alias=AliasChoices("EWC_REAP_SECONDS", "EWC_SWEEP_SECONDS")
+    )
     resume_seconds: float = Field(default=60.0, ge=0, le=86400)
     max_attempts_without_progress: int = Field(default=10, ge=1, le=1000)
 
@@ -83,6 +86,7 @@ def _refused(one: ErrorDetails) -> str:
     why = one["msg"].removeprefix("Value error, ")
     if not one["loc"]:
         return f"EWC_ settings do not fit together: {why}"
-    name = str(one["loc"][0])
-    value = "not usable" if name.endswith("_url") else repr(one["input"])[:100]
-    return f"EWC_{name.upper()} is {value}: {why}"
+    name = str(one["loc"][0]).upper().removeprefix("EWC_")
+    value = "not usable" if name.endswith("_URL") else repr(one["input"])[:100]
+    also = f" (or its old name EWC_{_OLD_NAMES[name]})" if name in _OLD_NAMES else ""
+    return f"EWC_{name}{also} is {value}: {why}"

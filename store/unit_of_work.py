@@ -3,13 +3,15 @@
 Order of locks. Every transaction that touches a job locks in this order, so that on PostgreSQL none can deadlock with
 another:
 
-0. the sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if the transaction is about a sweep;
+0. the worker's row (`workers.beat`, `queue.choose`), if the transaction is a heartbeat or claims what is due; or the
+   sweep's row (`sweeps.get(lock=True)`, every UPDATE of `sweeps`), if it is about a sweep;
 1. the job's row (`jobs.get(lock=True)`, `jobs.summary(lock=True)`, `jobs.transition`, `events.append`, every UPDATE of `jobs`);
 2. the job's lease row (`leases.claim`, `fenced`, `release`, `revoke`);
 3. everything else of the job; the idempotency key last.
 
-A transaction locks one job only, except `jobs.reset_wake_ups` and those that hold a sweep's row, which lock jobs in the
-order of ids; a job's own transactions never touch its sweep. `leases.extend` takes the lease row alone. On SQLite a
+A transaction locks one job only, except `queue.reset_wake_ups`, `queue.mark_woken` and those that hold a sweep's row, which
+lock jobs in the order of ids; a job's own transactions touch neither its sweep nor a worker. `queue.choose` waits for
+no job's row. `leases.extend` takes the lease row alone. On SQLite a
 write transaction holds the one write lock of the file from its first statement.
 """
 
@@ -39,6 +41,7 @@ from store.repositories.evaluations import Evaluations
 from store.repositories.events import Events
 from store.repositories.idempotency import Idempotency
 from store.repositories.metrics import Metrics
+from store.repositories.queue import Queue
 from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
 from store.repositories.sweeps import Sweeps
@@ -55,6 +58,10 @@ class Work(Transaction):
     @cached_property
     def jobs(self) -> JobLife:
         return JobLife(self)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self)
 
     @cached_property
     def attempts(self) -> Attempts:

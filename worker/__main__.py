@@ -1,12 +1,10 @@
-"""`python -m worker`: sweeps the record and keeps one Celery worker alive until it is asked to stop."""
+"""`python -m worker`: reaps and keeps one Celery worker alive until it is asked to stop."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -15,15 +13,17 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from ewc_core.errors import StoreUnavailable
+from store.claims import remind
 from store.log_lines import log_to_stderr
-from store.queue import CPU_QUEUE, WakeUps
+from store.queue import WakeUps
+from store.reaper import reap
 from store.settings import refused_settings
-from store.sweep import sweep
 from store.termination import heed_sigterm
 from store.trouble import Trouble
 from store.unit_of_work import Database
 from worker.celery_process import CeleryProcess
-from worker.settings import WorkerSettings, new_worker_id
+from worker.enrolment import Enrolment
+from worker.settings import WorkerSettings, celery_id
 from worker.sweeps import advance
 from worker.watchdog import Watchdog
 
@@ -65,46 +65,34 @@ def _run(settings: WorkerSettings, database: Database, wake_ups: WakeUps) -> int
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    celery, watchdog, worker_id = CeleryProcess(settings), Watchdog(settings), new_worker_id()
-    trouble, is_new, next_sweep = Trouble(log, "sweeps"), False, 0.0
+    celery, watchdog, enrolment = CeleryProcess(settings), Watchdog(settings), Enrolment(database, settings)
+    trouble, is_new, next_pass = Trouble(log, "passes of the reaper"), False, 0.0
     while not stop.wait(_LOOK_SECONDS):
         try:
             is_started = celery.keep_alive()
             is_new = is_new or is_started
-            if not is_started and time.monotonic() < next_sweep:
+            if not is_started and time.monotonic() < next_pass:
                 continue
-            next_sweep = time.monotonic() + settings.sweep_seconds
-            _sweep_once(database, wake_ups, settings, worker_id, wake_everything=is_new)
+            next_pass = time.monotonic() + settings.reap_seconds
+            enrolment.renew(celery.pid, wake_everything=is_new)
             is_new = False
-            if celery.pid is not None and watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
-                log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
-                celery.stop()
+            reap(database, wake_ups, settings=settings)
+            advance(database, wake_ups)
+            if celery.pid is not None:
+                if watchdog.is_deaf(database, celery.pid, has_asked=celery.has_asked()):
+                    log.warning("a job waits beside a free slot, and Celery has stopped listening: it is started again")
+                    celery.stop()
+                remind(database, wake_ups, worker_id=celery_id(celery.pid))
             trouble.is_over()
         except Exception as error:  # noqa: BLE001 (whatever one pass meets, the next one may heal; dying heals nothing)
             trouble.is_met(error)
     celery.stop()
-    _say_goodbye(database, worker_id)
-    return 0
-
-
-def _sweep_once(
-    database: Database, wake_ups: WakeUps, settings: WorkerSettings, worker_id: str, *, wake_everything: bool
-) -> None:
-    with database.write() as work:
-        work.workers.beat(worker_id, hostname=socket.gethostname(), pid=os.getpid(), queue=CPU_QUEUE, slots=settings.worker_slots)
-        if wake_everything:  # messages that a dead Celery process had reserved are lost
-            work.jobs.reset_wake_ups()
-    sweep(database, wake_ups, settings=settings)
-    advance(database, wake_ups)
-
-
-def _say_goodbye(database: Database, worker_id: str) -> None:
     try:
-        with database.write() as work:
-            work.workers.remove(worker_id)
+        enrolment.end()
     except StoreUnavailable as error:
         log.warning("could not sign off: %s", error)
     database.close()
+    return 0
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class CeleryProcess:
         os.set_blocking(own_end, False)
         command = [sys.executable, "-m", "celery", "--app", "worker.app", "--quiet", "worker"]
         options = [
-            f"--concurrency={self._settings.worker_slots}",
+            f"--concurrency={self._settings.num_processes}",
             "--pool=prefork",
             f"--queues={CPU_QUEUE}",
             "--without-gossip",

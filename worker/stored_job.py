@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ewc_core.consolidation import Constraint
-from ewc_core.errors import SpecError
+from ewc_core.errors import NotFound, SpecError
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnyTaskSpec
 from ewc_core.training.stored import Subject
@@ -76,11 +76,13 @@ class RecordedJob:
         """Another job of the same owner, after its visit `at_visit` or after its last one.
 
         Raises:
-            NotFound: the owner has no such job.
             CheckpointDamaged: the stored bytes of a checkpoint are not those that were written.
-            SpecError: it has no such visit.
+            SpecError: the owner has no such job, or it has no such visit.
         """
-        return load_subject(self._database, job_id, owner=self._job.owner, at_visit=at_visit, data_dir=self.data_dir)
+        try:
+            return load_subject(self._database, job_id, owner=self._job.owner, at_visit=at_visit, data_dir=self.data_dir)
+        except NotFound as error:
+            raise SpecError(str(error), field="job_id") from error
 
 
 def load_subject(database: Database, job_id: str, *, owner: str, at_visit: int | None, data_dir: Path | None) -> Subject:

@@ -1,4 +1,4 @@
-"""The supervisor: claims a job's lease, runs the trainer as a child process, keeps the lease alive, settles crashes."""
+"""The supervisor of a claimed job: runs the trainer as a child process, keeps the lease alive, settles crashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from ewc_core.errors import Fenced, StoreUnavailable
-from store.job_states import HELD, DesiredState, JobStatus
+from store.job_states import HELD, RECORD_UNAVAILABLE, DesiredState, JobStatus
 from store.records import Fence, JobOrders, JobStanding
 from store.unit_of_work import Database, Work
 from worker import exit_codes
@@ -30,7 +30,7 @@ _ERROR_LINE = re.compile(r"(?:\w+\.)*(?P<type>\w*(?:Error|Exception|Interrupt|Ex
 
 
 class Supervisor:
-    """Attends to one job at a time, from the claim of its lease to its next resting state."""
+    """Attends to one job at a time, from the claim of its lease until the lease is given up."""
 
     def __init__(self, database: Database, settings: WorkerSettings, *, worker_id: str, stopping: Callable[[], bool]) -> None:
         self._database = database
@@ -39,19 +39,14 @@ class Supervisor:
         self._stopping = stopping
         self._num_crashes = 0
 
-    def attend(self, job_id: str) -> None:
+    def attend(self, fence: Fence) -> None:
         """Train the job until it rests: finished, waiting, paused, or left to another worker."""
-        while not self._stopping():
-            with self._database.write() as work:
-                fence = work.leases.claim(job_id, worker_id=self._worker_id, ttl_seconds=self._settings.lease_seconds)
-            if fence is None:
-                return
-            log.info("job %s: claimed with epoch %d", job_id, fence.epoch)
-            if not self._train_once(fence):
-                return
+        held: Fence | None = fence
+        while held is not None:
+            held = self._train_once(held)
 
-    def _train_once(self, fence: Fence) -> bool:
-        """Run one trainer to its end. Returns whether the job should be claimed again at once."""
+    def _train_once(self, fence: Fence) -> Fence | None:
+        """Run one trainer to its end. Returns the lease under which the next one is to go on at once, if one is."""
         with _file_for_last_words() as stderr:
             trainer, ours = _start_trainer(fence, stderr)
             with ours:
@@ -108,10 +103,13 @@ class Supervisor:
             log.warning("job %s: heartbeat failed (%s); trying again", fence.job_id, error)
             return None
 
-    def _settle(self, fence: Fence, status: int, last_words: str) -> bool:
-        """Move the job on according to the trainer's exit status. Returns whether to claim it again at once."""
+    def _settle(self, fence: Fence, status: int, last_words: str) -> Fence | None:
+        """Move the job on according to the trainer's exit status, and claim it again if the next trainer is to go on at once.
+
+        In one transaction: the job keeps its slot, and nobody can come between.
+        """
         if status == exit_codes.FENCED:
-            return False
+            return None
         if status != exit_codes.SETTLED:
             log.warning("job %s: trainer left with %s", fence.job_id, _describe(status))
         try:
@@ -122,9 +120,11 @@ class Supervisor:
                 if status != exit_codes.SETTLED or job.status in HELD:
                     again = self._settle_crash(work, job, fence, status, last_words)
                 work.leases.release(fence)
-            return again
+                if not again or self._stopping():
+                    return None
+                return work.leases.claim(job.id, worker_id=self._worker_id, ttl_seconds=self._settings.lease_seconds)
         except Fenced:
-            return False
+            return None
 
     def _settle_crash(self, work: Work, job: JobStanding, fence: Fence, status: int, last_words: str) -> bool:
         def move(to: JobStatus, reason: str, error: dict[str, Any] | None = None) -> None:
@@ -163,7 +163,7 @@ class Supervisor:
         return error is None and status not in _REASONS
 
 
-_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: "record_unavailable"}
+_REASONS = {exit_codes.STOPPED: "worker_stopping", exit_codes.NO_RECORD_OR_ROOM: RECORD_UNAVAILABLE}
 """Why a job goes back to the queue without being claimed again at once."""
 
 

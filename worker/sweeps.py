@@ -29,10 +29,10 @@ SWEEP_ID, TRIAL = "sweep_id", "trial"
 
 
 def advance(database: Database, wake_ups: WakeUps) -> list[str]:
-    """Move every running sweep on as far as it goes now; the jobs that were queued. Wake-ups are sent after the commit.
+    """Move every running sweep on as far as it goes now; the jobs that were queued. A wake-up is sent after the commit.
 
     Raises:
-        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the next sweep of the record.
+        StoreUnavailable: the database cannot be used. Without a broker the jobs wait for the reaper.
     """
     with database.read() as work:
         running = work.sweeps.running()
@@ -44,15 +44,19 @@ def advance(database: Database, wake_ups: WakeUps) -> list[str]:
             raise
         except Exception as error:  # noqa: BLE001 (whatever one sweep meets, the others go on)
             _say_stuck(sweep_id, f"{type(error).__name__}: {error}")
-    for job_id in queued:
-        try:
-            wake_ups.publish(job_id)
-        except StoreUnavailable as error:
-            log.warning("job %s is queued, and the sweeper will wake it: %s", job_id, error)
-            break
-        with database.write() as work:
-            work.jobs.mark_woken(job_id)
+    if queued:
+        _wake(database, wake_ups, queued)
     return queued
+
+
+def _wake(database: Database, wake_ups: WakeUps, queued: Sequence[str]) -> None:
+    try:
+        wake_ups.publish()
+    except StoreUnavailable as error:
+        log.warning("%d jobs are queued, and the reaper will wake them: %s", len(queued), error)
+        return
+    with database.write() as work:
+        work.queue.mark_woken(queued)
 
 
 @cache

@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class _Suspicion:
-    """Since when one Celery process has been seen not to ask, beside a free slot and a job that waits."""
+    """Since when one Celery process has been seen not to ask, beside a job that waits and that it has room for."""
 
     celery_pid: int
     since: float
@@ -27,7 +27,7 @@ class Watchdog:
 
     A Celery that listens asks its broker for a message again and again, as long as it has a slot free: that is what is
     looked at, not how long a job has waited, because a wake-up may lie behind others, or be on its way to another worker. It is
-    deaf once it has been seen twice, `watchdog_seconds` apart, with a slot free and a job waiting, and has not asked even
+    deaf once it has been seen twice, `watchdog_seconds` apart, with room for a job that waits, and has not asked even
     once between. Patience begins with the first of the two, hence anew with every process. One that has never asked may be
     starting: it is given a minute at least, and up to eight after others were given up, so that no slow start is cut
     short for ever.
@@ -41,7 +41,7 @@ class Watchdog:
         self._has_listened: int | None = None
 
     def is_deaf(self, database: Database, celery_pid: int, *, has_asked: bool) -> bool:
-        """To be called with every sweep; `has_asked` since the last call.
+        """To be called with every pass of the reaper; `has_asked` since the last call.
 
         Raises:
             StoreUnavailable: the database cannot be used.
@@ -50,9 +50,8 @@ class Watchdog:
             self._suspicion, self._num_given_up, self._has_listened = None, 0, celery_pid
             return False
         with database.read() as work:
-            waiting = work.jobs.num_queued()
-            held = work.leases.num_held_by(celery_id(celery_pid))
-        if waiting == 0 or held >= self._settings.worker_slots:
+            has_work = work.queue.has_work_for(celery_id(celery_pid))
+        if not has_work:
             self._suspicion = None
             return False
         now = self._clock()

@@ -24,7 +24,7 @@ from store.unit_of_work import Work
 router = APIRouter(prefix="/v1/jobs/{job_id}/analyses", tags=["analyses"], route_class=AuthenticatedRoute)
 
 
-@router.post("", operation_id="create_analysis", status_code=201, response_model=Job)
+@router.post("", operation_id="create_analysis", status_code=202, response_model=Job)
 def create(
     job_id: str,
     question: Annotated[AnalysisRequest, Body(openapi_examples=ANALYSIS_EXAMPLES)],
@@ -40,7 +40,7 @@ def create(
         spec = question.spec_about(job_id)
         require_answerable(work, analysed, spec.question)
         job = work.jobs.create(spec, owner=caller.owner, request_id=request_id_of(request))
-        return Outcome(201, job_body(work, job), {"Location": public_path(f"/v1/jobs/{job.id}")}, wake=job.id)
+        return Outcome(202, job_body(work, job), {"Location": public_path(f"/v1/jobs/{job.id}")}, wake=job.id)
 
     return effects.run(effect)
 

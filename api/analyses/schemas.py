@@ -11,7 +11,15 @@ from pydantic import Field
 from api.jobs.schemas import JobError
 from api.results.schemas import Result
 from api.schemas import Record
-from ewc_core.specs import AnalysisQuestion, AnalysisSpec, CapacityAnalysis, OverlapAnalysis, PerturbationAnalysis, Spec
+from ewc_core.specs import (
+    AnalysisQuestion,
+    AnalysisSpec,
+    CapacityAnalysis,
+    ExecutionSpec,
+    OverlapAnalysis,
+    PerturbationAnalysis,
+    Spec,
+)
 from ewc_core.specs.supervised import JobName
 from store.job_states import JobStatus
 
@@ -19,12 +27,13 @@ from store.job_states import JobStatus
 class _Ask(Spec):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    execution: ExecutionSpec = ExecutionSpec()
 
     def spec_about(self, job_id: str) -> AnalysisSpec:
         """The spec of the job that answers this question about `job_id`."""
         asked = self.model_dump()
-        name, seed = asked.pop("name"), asked.pop("seed")
-        return AnalysisSpec.model_validate({"kind": "analysis", "name": name, "seed": seed, "job_id": job_id, "question": asked})
+        beside = {name: asked.pop(name) for name in ("name", "seed", "execution")}
+        return AnalysisSpec.model_validate({"kind": "analysis", **beside, "job_id": job_id, "question": asked})
 
 
 class AskOverlap(_Ask, OverlapAnalysis):

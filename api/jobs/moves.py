@@ -73,12 +73,15 @@ def moves_from(status: JobStatus) -> list[str]:
 
 
 def make_move(work: Work, job_id: str, move: Move, caller: Caller) -> None:
-    """Move the caller's job.
+    """Move the caller's job. One that is retried takes the trial that it is up again.
 
     Raises:
         NotFound: no such job of this owner.
         MoveNotAllowed: the job's status has no such move.
     """
+    if move is Move.RETRY:
+        work.jobs.require(job_id, owner=caller.owner)
+        work.sweeps.take_up_again(job_id)
     job = work.jobs.summary(job_id, owner=caller.owner, lock=True)
     target = TARGETS[move].get(job.status)
     if target is None:

@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse
 from api.entity_tags import matches, quoted
 from api.idempotency import EffectsDep, Outcome
 from api.jobs.moves import Move, make_move
-from api.jobs.schemas import JOB_EXAMPLES, Job, JobSummary
-from api.jobs.service import create_job, job_body, summary_body
+from api.jobs.schemas import JOB_EXAMPLES, Job, JobChanges, JobSummary
+from api.jobs.service import create_job, job_body, set_priority, summary_body
+from api.jobs.waiting import place_in_queue
 from api.readable import readable_page
 from api.request_context import request_id_of
 from api.root_path import public_path
@@ -81,12 +82,19 @@ def get(
     """One job. For polling, send the ETag back as If-None-Match."""
     with services.database.read() as work:
         job = work.jobs.get(job_id, owner=caller.owner)
-        position = work.jobs.queue_position(job)  # of all that is shown, this alone changes without the job
-        tag = quoted(str(job.version) if position is None else f"{job.version}-{position}")
+        place = place_in_queue(work, job)  # of all that is shown, this alone changes without the job
+        tag = quoted(str(job.version) if place is None else f"{job.version}-{place.tag}")
         if if_none_match is not None and matches(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})
         response.headers["ETag"] = tag
-        return job_body(work, job)
+        return job_body(work, job, place=place)
+
+
+@router.patch("/{job_id}", operation_id="change_job", response_model=Job)
+def change(job_id: str, changes: JobChanges, caller: Writer, services: ServicesDep) -> Job:
+    """Change the priority of a queued job. What it is then is at `priority`; `spec` stays what was submitted."""
+    with services.database.write() as work:
+        return job_body(work, set_priority(work, job_id, changes.priority, caller=caller))
 
 
 @router.post("/{job_id}/cancel", operation_id="cancel_job", status_code=202, response_model=Job)
@@ -109,7 +117,7 @@ def resume(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
 
 @router.post("/{job_id}/retry", operation_id="retry_job", status_code=202, response_model=Job)
 def retry(job_id: str, caller: Writer, effects: EffectsDep) -> JSONResponse:
-    """Queue a failed job; it goes on at its last resume point."""
+    """Queue a failed job; it goes on at its last resume point. A trial counts in its sweep again, if that was not cancelled."""
     return effects.run(lambda work: _move(work, job_id, Move.RETRY, caller))
 
 

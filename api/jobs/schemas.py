@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.schemas import Record, Resource, ShownAs
-from ewc_core.specs import JobSpec
+from ewc_core.specs import JobSpec, Priority, Slot, Spec
 from store.job_states import JobStatus
 
 
@@ -61,6 +61,13 @@ class JobWarning(Resource):
     at: datetime
 
 
+class WaitingFor(Resource):
+    """What no running worker has that a queued job asks for."""
+
+    code: Literal["worker", "labels", "device", "memory"]
+    message: str
+
+
 class JobSummary(Record):
     """A job as lists show it; `links.self` has the whole of it."""
 
@@ -71,6 +78,8 @@ class JobSummary(Record):
     status_reason: str | None
     desired_state: Literal["run", "pause", "cancel"]
     stream: Literal["open", "closed"]
+    slot: Slot = Field(description="what it takes of a worker: a training slot, or the one for short work")
+    priority: Priority
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None
@@ -89,10 +98,19 @@ class Job(JobSummary):
     `progress` has steps only, and what they find is at `links.result`."""
 
     spec: Annotated[Mapping[str, Any], ShownAs(JobSpec)]
-    queue_position: int | None = Field(description="of a queued job: 1 when it came first of all that are queued; else null")
+    queue_position: int | None = Field(
+        description="of a queued job: 1 when it is the next of all that wait for a slot of its kind; else null"
+    )
+    waiting_for: WaitingFor | None = Field(description="why no running worker could take the queued job; else null")
     warnings: list[JobWarning]
     lease: Lease | None
     transitions: list[Transition]
+
+
+class JobChanges(Spec):
+    """What can be changed of a job."""
+
+    priority: Priority
 
 
 PERMUTED_DIGITS: dict[str, Any] = {

@@ -7,14 +7,16 @@ from typing import Any
 
 from api.analyses.checks import analysed_job, require_answerable
 from api.caller import Caller
+from api.errors import JobNotQueued
 from api.jobs import schemas
 from api.jobs.needs import require_needs
 from api.jobs.schemas import Job, JobError, JobWarning, Lease, Progress, Transition
+from api.jobs.waiting import PlaceInQueue, place_in_queue
 from api.readable import stored_values
 from api.root_path import public_path
 from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec
-from store.job_states import HELD
+from store.job_states import HELD, JobStatus
 from store.records import EventRecord, JobRecord, JobSummary
 from store.unit_of_work import Work
 
@@ -46,16 +48,38 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
     return work.jobs.create(spec, owner=caller.owner, request_id=request_id)
 
 
-def job_body(work: Work, job: JobRecord) -> Job:
-    """The job as the service shows it."""
+def set_priority(work: Work, job_id: str, priority: int, *, caller: Caller) -> JobRecord:
+    """Change when a queued job is taken, and write the event of it.
+
+    Raises:
+        NotFound: no such job of this owner.
+        JobNotQueued: a worker has the job, or none will.
+    """
+    job = work.jobs.summary(job_id, owner=caller.owner, lock=True)
+    if job.status is not JobStatus.QUEUED:
+        raise JobNotQueued(job_id, job.status.value)
+    work.jobs.set_priority(job_id, priority)
+    work.events.append(
+        job_id,
+        type="job.priority",
+        message=f"priority {job.priority} -> {priority}",
+        data={"priority": priority, "priority_before": job.priority},
+    )
+    return work.jobs.get(job_id)
+
+
+def job_body(work: Work, job: JobRecord, *, place: PlaceInQueue | None = None) -> Job:
+    """The job as the service shows it; `place` where it is known already."""
     moves = work.jobs.transitions(job.id)
     warnings = [_warning(event) for event in work.events.warnings(job.id)]
     if None in moves:
         warnings.append(_lost_moves(job, moves.count(None)))
     with stored_values(job.id):
+        place = place or place_in_queue(work, job)
         return Job(
             **_summary(job),
-            queue_position=work.jobs.queue_position(job),
+            queue_position=None if place is None else place.position,
+            waiting_for=None if place is None else place.waiting_for,
             spec=job.stored_spec,
             warnings=warnings,
             lease=_lease(work, job),

@@ -23,6 +23,7 @@ from ewc_client.cli import (
     switches,
     up,
     watch,
+    workers,
 )
 from ewc_client.cli.groups import Group
 from ewc_client.cli.output import say
@@ -59,6 +60,7 @@ app.command("analyse")(analyses.analyse)
 app.command("analyses")(analyses.analyses)
 app.command("result")(analyses.result)
 app.command("figure")(figure.figure)
+app.command("workers")(workers.workers)
 app.command("checkpoints")(checkpoints.list_checkpoints)
 app.command("get")(checkpoints.get)
 app.add_typer(sweep.app, name="sweeps", cls=Group)

@@ -16,6 +16,8 @@ def print_job(job: Job) -> None:
             ("name", job.name),
             ("kind", None if job.has_tasks else job.kind),
             ("status", _status(job)),
+            ("waiting for", job.waiting_for),
+            ("priority", str(job.priority) if job.priority else None),
             ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
             ("progress", progress_text(job)),
             ("stream", job.stream if job.has_tasks else None),

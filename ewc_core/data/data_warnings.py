@@ -61,8 +61,8 @@ def _about_inputs(source: DataSource, facts: InputFacts) -> Iterator[tuple[str, 
     if len(far):
         yield (
             "inputs_far_from_unit_scale",
-            f"inputs of size {largest:.3g} in {_columns(names, far)}; scale them to about 1 (subtract the mean and divide by the "
-            "standard deviation of the training examples), or training diverges or follows these columns alone",
+            f"inputs of size up to {largest:.3g} in {_columns(names, far)}; scale them to about 1 (subtract the mean and divide "
+            "by the standard deviation of the training examples), or training diverges or follows these columns alone",
         )
     if _is_channels_last(source.input_shape):
         height, width, channels = source.input_shape

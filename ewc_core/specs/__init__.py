@@ -33,6 +33,7 @@ from ewc_core.specs.datasets import (
     dataset_title,
 )
 from ewc_core.specs.environments import AtariTask, EnvironmentSpec, GymnasiumTask, Reference
+from ewc_core.specs.execution import ExecutionSpec, Priority, Slot
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.job import JOB_KINDS, JOB_SPEC, JobSpec, LearningSpec
 from ewc_core.specs.kind import JobKind
@@ -83,6 +84,7 @@ __all__ = [
     "EnvironmentSpec",
     "EwcMethod",
     "EwcRule",
+    "ExecutionSpec",
     "ExplicitSchedule",
     "FisherEstimator",
     "FlatInference",
@@ -119,6 +121,7 @@ __all__ = [
     "PlainTask",
     "PluginDataset",
     "PluginNetworkSpec",
+    "Priority",
     "QFisherSpec",
     "QNetworkSpec",
     "Reference",
@@ -130,6 +133,7 @@ __all__ = [
     "SearchRange",
     "Segment",
     "SiMethod",
+    "Slot",
     "Spec",
     "SplitTask",
     "SupervisedSpec",

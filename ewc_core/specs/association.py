@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.kind import JobKind
 from ewc_core.specs.supervised import JobName, Metadata
 
@@ -57,6 +58,7 @@ class AssociationSpec(JobKind):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     num_synapses: int = Field(default=1000, ge=10, le=20_000)
     num_patterns: int = Field(default=6000, ge=2, le=50_000)
     num_repeats: int = Field(default=400, ge=2, le=10_000)

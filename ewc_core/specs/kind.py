@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ewc_core.specs.base import Spec
+from ewc_core.specs.execution import Slot
 
 if TYPE_CHECKING:
     from ewc_core.specs.analysis import AnalysisQuestion
@@ -20,6 +21,8 @@ class JobKind(Spec):
     """Where its implementation is, as "module:function": what `ewc_core.training.take_up` calls."""
     has_tasks: ClassVar[bool] = False
     """Whether it learns tasks, visit after visit, and leaves scores and checkpoints; any other kind has a result."""
+    slot: ClassVar[Slot] = Slot.TRAINING
+    """What it takes of a worker while it runs."""
     answers: ClassVar[frozenset[str]] = frozenset()
     """The kinds of analyses that can be asked about such a job."""
     plugin_groups: ClassVar[tuple[str, ...]] = ()

@@ -18,6 +18,7 @@ from ewc_core.specs.environments import (
     check_environments_fit,
     frame_bytes,
 )
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.kind import JobKind
 from ewc_core.specs.method import Lambda, Method, NaiveMethod, PenaltyStep
 from ewc_core.specs.schedule import ScheduleSpec, Segment, check_schedule, segments_of
@@ -92,6 +93,7 @@ class ReinforcementSpec(JobKind):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     network: QNetworkSpec
     agent: AgentSpec
     method: GameMethodSpec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
+from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.kind import JobKind
 from ewc_core.specs.method import DropoutMethod, MethodSpec
@@ -50,6 +51,7 @@ class SupervisedSpec(JobKind):
     name: JobName | None = None
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="every random choice follows from it")
     num_threads: int = Field(default=1, ge=1, le=64, description="CPU threads; another number gives other last bits")
+    execution: ExecutionSpec = ExecutionSpec()
     network: NetworkSpec = MLPSpec()
     heads: HeadSpec = HeadSpec()
     training: TrainingSpec = TrainingSpec()

@@ -69,7 +69,6 @@ class StoredJob(Protocol):
         """Another job of the same owner, after its visit `at_visit` or after its last one.
 
         Raises:
-            NotFound: the owner has no such job.
             CheckpointDamaged: what is stored of it is not what was written.
-            SpecError: it has no such visit.
+            SpecError: the owner has no such job, or it has no such visit.
         """

@@ -21,7 +21,7 @@ from typing import Any
 from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
-from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, job_of
+from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, require_wake_up
 from store.room import NotWritable, require_room
 
 NUM_UNREADABLE = 20
@@ -74,7 +74,8 @@ class Channel(filesystem.Channel):
             except OSError:
                 continue  # another receiver has it
             try:
-                return as_celery_takes_it(job_of(_read(received)))
+                require_wake_up(_read(received))
+                return as_celery_takes_it()
             except (OSError, NotAWakeUp) as error:
                 self._set_aside(received, error)
         raise Empty

@@ -10,7 +10,7 @@ from typing import Any
 from kombu.transport import redis
 from redis.exceptions import RedisError, ResponseError
 
-from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, job_of
+from store.brokers.wake_up import NotAWakeUp, as_celery_takes_it, require_wake_up
 
 NUM_UNREADABLE = 20
 _log = logging.getLogger(__name__)
@@ -32,11 +32,11 @@ class Channel(redis.Channel):
             queue = key.decode().rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
             try:
-                message = as_celery_takes_it(job_of(stored))
+                require_wake_up(stored)
             except NotAWakeUp as error:
                 self._set_aside(queue, stored, error)
                 raise Empty from None
-            self.connection._deliver(message, queue)
+            self.connection._deliver(as_celery_takes_it(), queue)
             return True
         finally:
             self._in_poll: Any = None

@@ -23,7 +23,6 @@ class Leasing(Leases):
         due = select(JobRow.id).where(
             JobRow.id == job_id, JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value
         )
-        # Waiting for the lock, not skipping a locked row: a wake-up that meets a busy row should not be lost.
         if self._connection.execute(due.with_for_update()).one_or_none() is None:
             return None
         attempts = {"attempt": JobRow.attempt + 1, "attempts_since_progress": JobRow.attempts_since_progress + 1}

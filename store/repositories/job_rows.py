@@ -19,6 +19,8 @@ from store.tables import JobRow, SwitchRow, TransitionRow
 
 SUBMITTED = "submitted"
 _STATUSES = frozenset(status.value for status in JobStatus)
+CPU = "cpu"
+"""The device of every job and of every worker, so far."""
 
 _OF_JOB = SwitchRow.job_id == JobRow.id
 _NUM_VISITS = select(func.coalesce(func.max(SwitchRow.visit_index) + 1, 0)).where(_OF_JOB).scalar_subquery()
@@ -140,6 +142,11 @@ def new_job_row(
         "request_id": request_id,
         "version": 1,
         "num_wake_ups": 0,
+        "device": CPU,
+        "memory_bytes": spec.execution.memory_bytes,
+        "labels": sorted(set(spec.execution.labels)),
+        "priority": spec.execution.priority,
+        "slot": spec.slot.value,
         "created_at": now,
         "updated_at": now,
     }

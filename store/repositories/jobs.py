@@ -1,4 +1,4 @@
-"""Jobs: their life, their progress and their wake-ups."""
+"""Jobs: their life and their progress."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, select, update
 
 from ewc_core.errors import InvalidCursor, NotFound, RowDamaged
-from store.base import UtcTime, db_now
 from store.driver_errors import driver_errors_translated
 from store.job_states import DesiredState, JobStatus
 from store.records import JobOrders, JobRecord, JobStanding, JobSummary, Page, TransitionRecord
@@ -18,17 +17,9 @@ from store.repositories import job_rows
 from store.repositories.repository import Repository
 from store.tables import JobRow
 
-FIRST_WAKE_UP_SECONDS = 10
-MAX_WAKE_UP_SECONDS = 300
-
-# What every submission or every look at a job asks is made once; see `job_rows`.
-_MARK_WOKEN = (
-    update(JobRow).where(JobRow.id == bindparam("job_id")).values(woken_at=db_now(), num_wake_ups=JobRow.num_wake_ups + 1)
-)
-
 
 class Jobs(Repository):
-    """The queue of record: a job is due when its row says so, whatever became of its message."""
+    """What is known of each job. Which of them are due is the `Queue`'s matter."""
 
     def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
         """One job with its spec; with `lock` nobody else can change it until this transaction ends.
@@ -179,48 +170,13 @@ class Jobs(Repository):
         """The hash of the method's final weights."""
         self._update(job_id, weights_sha256=weights_sha256)
 
+    def set_priority(self, job_id: str, priority: int) -> None:
+        """Jobs of a higher priority are claimed first."""
+        self._update(job_id, priority=priority)
+
     def close_stream(self, job_id: str) -> None:
         """No task will be announced any more."""
         self._update(job_id, stream="closed")
-
-    def due_for_wake_up(self, *, limit: int = 100) -> builtins.list[str]:
-        """Queued jobs that should run and whose last wake-up, if any, has had its time: 10 s, doubling up to 300 s."""
-        waits = {num: min(FIRST_WAKE_UP_SECONDS * 2**num, MAX_WAKE_UP_SECONDS) for num in range(6)}
-        patience = case(waits, value=JobRow.num_wake_ups, else_=MAX_WAKE_UP_SECONDS)
-        query = (
-            select(JobRow.id)
-            .where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
-            .where(or_(JobRow.woken_at.is_(None), JobRow.woken_at < db_now(-patience)))
-            .order_by(JobRow.created_at, JobRow.id)
-            .limit(limit)
-        )
-        return builtins.list(self._connection.execute(query).scalars())
-
-    def queue_position(self, job: JobSummary) -> int | None:
-        """1 for the queued job that came first, counted over all owners; None for a job that is not queued."""
-        if job.status is not JobStatus.QUEUED:
-            return None
-        up_to_here = tuple_(JobRow.created_at, JobRow.id) <= tuple_(literal(job.created_at, UtcTime()), job.id)
-        query = select(func.count()).where(JobRow.status == JobStatus.QUEUED.value, up_to_here)
-        return int(self._connection.execute(query).scalar_one())
-
-    def num_queued(self) -> int:
-        """How many jobs wait for a worker."""
-        query = select(func.count()).select_from(JobRow)
-        query = query.where(JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value)
-        return self._connection.execute(query).scalar_one()
-
-    def mark_woken(self, job_id: str) -> None:
-        """A wake-up for the job was published just now."""
-        self._connection.execute(_MARK_WOKEN, {"job_id": job_id})
-
-    def reset_wake_ups(self) -> int:
-        """Make all queued jobs due again (a worker has come, or the broker has lost its messages); how many there are."""
-        queued = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED.value).order_by(JobRow.id).with_for_update()
-        ids = builtins.list(self._connection.execute(queued).scalars())
-        again = update(JobRow).where(JobRow.status == JobStatus.QUEUED.value).values(woken_at=None, num_wake_ups=0)
-        self._connection.execute(again)
-        return len(ids)
 
     def counts_by_status(self) -> dict[str, int]:
         """How many jobs are in each state; every state is named."""

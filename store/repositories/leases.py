@@ -6,7 +6,7 @@ that lost its job (it was stopped, or cut off) can wake up and write nothing. Al
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from ewc_core.errors import Fenced
 from store.base import db_now
@@ -62,11 +62,6 @@ class Leases(Repository):
             .order_by(JobRow.id)
         )
         return [ExpiredLease(**{**row, "status": JobStatus(row["status"])}) for row in self._connection.execute(query).mappings()]
-
-    def num_held_by(self, worker_id: str) -> int:
-        """How many leases this worker holds."""
-        query = select(func.count()).select_from(LeaseRow).where(LeaseRow.worker_id == worker_id)
-        return self._connection.execute(query).scalar_one()
 
     def revoke(self, lease: ExpiredLease) -> bool:
         """Take an expired lease from its holder, unless it was extended or claimed meanwhile; whether it was taken."""

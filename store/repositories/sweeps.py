@@ -24,7 +24,8 @@ from store.tables.sweeps import TRIAL_STATUSES
 
 
 class Sweeps(Repository):
-    """A sweep is running until nothing is left to try and its last trial has ended, or until it is cancelled."""
+    """A sweep is running until nothing is left to try and its last trial has ended, or until it is cancelled; and again while the
+    job of a failed trial is retried."""
 
     def create(self, spec: SweepSpec, *, owner: str, request_id: str | None = None) -> SweepRecord:
         """A new running sweep without trials."""
@@ -131,6 +132,21 @@ class Sweeps(Repository):
         where = (TrialRow.sweep_id == sweep_id, TrialRow.number == number, TrialRow.status == "running")
         if self._connection.execute(update(TrialRow).where(*where).values(**changes)).rowcount == 0:
             raise NotFound("running trial", f"{sweep_id}/{number}")
+
+    def take_up_again(self, job_id: str) -> None:
+        """The job of a failed trial is about to be retried: the trial runs again, and so does its sweep, if that ended by itself.
+        A cancelled sweep stays as it is, and a job of no sweep changes nothing.
+
+        Whoever locks a sweep and its jobs locks the sweep first, so this comes before the job is moved. The version changes also
+        where the trial is not settled yet: who has seen the job's failure, and is about to settle it, looks again.
+        """
+        query = select(TrialRow.sweep_id).where(TrialRow.job_id == job_id, TrialRow.status != "completed")
+        sweep_id = self._connection.execute(query).scalar_one_or_none()
+        if sweep_id is None or self.get(sweep_id, lock=True).status == "cancelled":
+            return
+        again = update(TrialRow).where(TrialRow.job_id == job_id).values(status="running", finished_at=None)
+        self._connection.execute(again)
+        self._touch(sweep_id, status="running", error=None, finished_at=None)
 
     def finish(self, sweep_id: str, status: str, *, error: Mapping[str, Any] | None = None) -> SweepRecord:
         """The sweep is over: succeeded, failed (then `error` says why) or cancelled."""

@@ -5,21 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ewc_core.specs import Slot
 from store.base import JSON_VALUE, Base, UtcTime, one_of
 from store.job_states import DesiredState, JobStatus
 
 
 class JobRow(Base):
-    """One job. `version` changes whenever anything that a client can see of the row changes."""
+    """One job. `version` changes whenever anything that a client can see of the row changes.
+
+    `slot`, `device`, `memory_bytes` (NULL: not known) and `labels` are what it asks of a worker.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         one_of("status", JobStatus),
         one_of("desired_state", DesiredState),
         one_of("stream", ("open", "closed")),
+        one_of("slot", Slot),
         Index(None, "owner", "created_at", "id"),
         Index(None, "status", "woken_at"),
     )
@@ -49,6 +54,11 @@ class JobRow(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    device: Mapped[str] = mapped_column(Text, server_default=text("'cpu'"))
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    labels: Mapped[list[str]] = mapped_column(JSON_VALUE, server_default=text("'[]'"))
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
+    slot: Mapped[str] = mapped_column(Text, server_default=text("'training'"))
 
 
 class TransitionRow(Base):

@@ -45,9 +45,9 @@ def make_key(database: Database, *, owner: str, scopes: list[str] | None = None)
 
 
 def settings_for(database_url: str, state_dir: Path) -> ApiSettings:
-    """An embedded service without data sets, whose sweeper stays out of the way."""
+    """An embedded service without data sets, whose reaper stays out of the way."""
     return ApiSettings(
-        database_url=database_url, state_dir=state_dir, data_dir=None, broker_url="filesystem://", sweep_seconds=3600
+        database_url=database_url, state_dir=state_dir, data_dir=None, broker_url="filesystem://", reap_seconds=3600
     )
 
 

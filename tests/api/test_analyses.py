@@ -42,7 +42,7 @@ def _ask(client, job_id, question, **headers):
 def test_a_question_becomes_a_queued_job_and_wakes_a_worker(client, learned, settings):
     before = sum(path.is_file() for path in settings.broker_dir.rglob("*"))
     response = _ask(client, learned, {**OVERLAP, "num_examples": 100, "name": "shared?", "seed": 7})
-    assert response.status_code == 201
+    assert response.status_code == 202
     job = response.json()
     assert response.headers["Location"] == f"/v1/jobs/{job['id']}"
     assert (job["object"], job["status"], job["name"]) == ("job", "queued", "shared?")
@@ -113,8 +113,8 @@ def test_a_question_that_cannot_be_answered_is_refused_on_both_ways_in(client, j
 
 
 def test_a_question_about_a_finished_task_is_taken_while_the_job_runs(client, job_id):
-    assert _ask(client, job_id, {"kind": "perturbation", "task": 0}).status_code == 201
-    assert _ask(client, job_id, {**OVERLAP, "second_task": 0, "at_visit": 0}).status_code == 201
+    assert _ask(client, job_id, {"kind": "perturbation", "task": 0}).status_code == 202
+    assert _ask(client, job_id, {**OVERLAP, "second_task": 0, "at_visit": 0}).status_code == 202
 
 
 def test_capacity_needs_a_constraint(client, submit, database):
@@ -122,7 +122,7 @@ def test_capacity_needs_a_constraint(client, submit, database):
     finish_visit(database, job_id, 0, constraint=False)
     response = _ask(client, job_id, CAPACITY)
     assert (response.status_code, response.json()["code"]) == (409, "not_learned")
-    assert _ask(client, job_id, {"kind": "perturbation"}).status_code == 201
+    assert _ask(client, job_id, {"kind": "perturbation"}).status_code == 202
 
 
 def test_an_agent_can_be_asked_what_it_survives_and_what_its_games_share_but_not_how_much_of_it_is_frozen(client, database):
@@ -131,8 +131,8 @@ def test_an_agent_can_be_asked_what_it_survives_and_what_its_games_share_but_not
     for visit in (0, 1):
         finish_visit(database, job_id, visit)
     asked = _ask(client, job_id, {"kind": "perturbation", "task": 1, "num_episodes": 3})
-    assert (asked.status_code, asked.json()["spec"]["question"]["num_episodes"]) == (201, 3)
-    assert _ask(client, job_id, OVERLAP).status_code == 201
+    assert (asked.status_code, asked.json()["spec"]["question"]["num_episodes"]) == (202, 3)
+    assert _ask(client, job_id, OVERLAP).status_code == 202
     refused = _ask(client, job_id, CAPACITY)
     assert (refused.status_code, [item["pointer"] for item in refused.json()["errors"]]) == (422, ["/kind"])
     assert "supervised jobs only" in refused.json()["detail"]

@@ -46,7 +46,7 @@ def test_a_broker_that_cannot_be_reached_does_not_lose_the_job(database_url, dat
         response = client.post("/v1/jobs", json=SPEC, headers={"Authorization": f"Bearer {make_key(database, owner=owner)}"})
     assert response.status_code == 201
     with database.read() as work:
-        assert response.json()["id"] in work.jobs.due_for_wake_up()
+        assert response.json()["id"] in work.queue.due_for_wake_up()
     warnings = [record for record in caplog.records if record.name == "api" and record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert response.json()["id"] in warnings[0].getMessage()

@@ -51,7 +51,7 @@ def test_a_page_of_jobs_takes_as_many_statements_however_long_it_is_and_shows_no
     assert [item["kind"] for item in items] == ["association"] * 3 + ["supervised"] * 2
     assert [item["progress"]["num_visits"] for item in items] == [0, 0, 0, 1000, 2]
     assert items[-1]["metadata"] == {"team": "a"}
-    assert not {"spec", "transitions", "warnings", "lease", "queue_position"} & set(items[0])
+    assert not {"spec", "transitions", "warnings", "lease", "queue_position", "waiting_for"} & set(items[0])
     assert len(response.content) < 1500 * len(items)
 
 
@@ -62,7 +62,7 @@ def test_the_whole_of_a_job_is_what_its_summary_says_and_more(client, submit, da
     whole = client.get(summary["links"]["self"]).json()
     assert {name: whole[name] for name in summary} == summary
     assert summary["progress"] == {"visit_index": 0, "task_index": 0, "step": 3, "num_steps": 10, "num_visits": 2}
-    assert set(whole) - set(summary) == {"spec", "transitions", "warnings", "lease", "queue_position"}
+    assert set(whole) - set(summary) == {"spec", "transitions", "warnings", "lease", "queue_position", "waiting_for"}
 
 
 @pytest.mark.parametrize("part", ["tasks", "task-switches"])
@@ -98,7 +98,7 @@ def test_analyses_and_sweeps_take_as_many_statements_however_many_there_are(clie
     }
     counts = []
     for _ in range(2):
-        assert client.post(f"/v1/jobs/{job_id}/analyses", json={"kind": "capacity"}).status_code == 201
+        assert client.post(f"/v1/jobs/{job_id}/analyses", json={"kind": "capacity"}).status_code == 202
         assert client.post("/v1/sweeps", json=sweep).status_code == 201
         counts.append(tuple(num_statements(served_by, client, path)[0] for path in (f"/v1/jobs/{job_id}/analyses", "/v1/sweeps")))
     assert counts[0] == counts[1]

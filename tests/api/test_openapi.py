@@ -13,7 +13,7 @@ from api.task_switches.schemas import TaskSwitchRequest
 from ewc_core.specs import JOB_SPEC, SweepSpec
 
 OPERATIONS = {
-    "create_job", "list_jobs", "get_job", "cancel_job", "pause_job", "resume_job", "retry_job",
+    "create_job", "list_jobs", "get_job", "change_job", "cancel_job", "pause_job", "resume_job", "retry_job",
     "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
     "list_checkpoints", "get_checkpoint", "download_checkpoint", "get_catalogue", "list_workers",
     "get_result", "create_analysis", "list_analyses", "list_attempts", "reweight_task", "forget_task",

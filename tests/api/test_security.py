@@ -73,7 +73,7 @@ def test_every_operation_asks_for_a_scope(app, caller):
     powerless = caller(scopes=[])
     for method, path in _operations(app):
         if path not in OPEN_PATHS:
-            body = {"json": {}} if method == "POST" else {}
+            body = {"json": {}} if method in ("PATCH", "POST") else {}
             assert powerless.request(method, path, **body).status_code == 403, path
 
 
@@ -92,6 +92,7 @@ def test_what_belongs_to_another_owner_looks_like_what_does_not_exist(app, calle
         "create_task_switch": {"action": "revisit", "task_index": 0},
         "create_analysis": {"kind": "capacity"},
         "reweight_task": {"weight": 1.0},
+        "change_job": {"priority": 1},
     }
     bob = caller()
     before = client.get(f"/v1/jobs/{job_id}").json()

@@ -188,7 +188,7 @@ def test_without_a_file_no_key_is_made(sqlite_url, tmp_path):
 
 
 def test_a_running_service_sweeps(sqlite_url, tmp_path, owner):
-    settings = settings_for(sqlite_url, tmp_path).model_copy(update={"sweep_seconds": 0.05})
+    settings = settings_for(sqlite_url, tmp_path).model_copy(update={"reap_seconds": 0.05})
     database = Database(sqlite_url)
     with listening(settings) as server:
         port = server.servers[0].sockets[0].getsockname()[1]

@@ -172,6 +172,21 @@ def test_cancelling_a_sweep_cancels_its_jobs_the_ordinary_way(client, sweep_id, 
     assert client.post(f"/v1/sweeps/{sweep_id}/cancel", headers=KEY).json() == response.json()
 
 
+def test_a_retried_job_takes_its_trial_and_its_sweep_up_again(client, sweep_id, start_trials, database):
+    [job_id] = start_trials(sweep_id, 1)
+    bring_to(database, job_id, JobStatus.FAILED)
+    with database.write() as work:
+        work.sweeps.settle_trial(sweep_id, 0, score=None)
+        work.sweeps.finish(sweep_id, "failed", error={"code": "no_trial_succeeded", "message": "gone"})
+    ended = client.get(f"/v1/sweeps/{sweep_id}")
+    assert client.post(f"/v1/jobs/{job_id}/retry").status_code == 202
+    again = client.get(f"/v1/sweeps/{sweep_id}", headers={"If-None-Match": ended.headers["ETag"]}).json()
+    assert (again["status"], again["error"], again["finished_at"]) == ("running", None, None)
+    assert again["num_trials"] == {"planned": 5, "running": 1, "completed": 0, "failed": 0}
+    assert client.post(f"/v1/jobs/{job_id}/retry").status_code == 409
+    assert client.get(f"/v1/sweeps/{sweep_id}").json() == again
+
+
 @pytest.mark.parametrize("status", list(JobStatus))
 def test_a_trial_s_job_in_any_state_lets_the_sweep_be_cancelled(client, sweep_id, start_trials, database, status):
     [job_id] = start_trials(sweep_id, 1)

@@ -51,7 +51,7 @@ def test_a_waiting_job_is_queued_by_a_new_visit(client, submit, database, body):
     assert _switch(client, job_id, body).status_code == 201
     assert client.get(f"/v1/jobs/{job_id}").json()["status"] == "queued"
     with database.read() as work:
-        assert job_id not in work.jobs.due_for_wake_up(), "the wake-up was published, so the sweeper need not"
+        assert job_id not in work.queue.due_for_wake_up(), "the wake-up was published, so the reaper need not"
 
 
 def test_a_waiting_job_succeeds_when_its_stream_is_closed(client, submit, database):

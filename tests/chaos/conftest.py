@@ -28,7 +28,7 @@ def submit(stack: Stack, database: Database) -> Callable[[JobSpec], str]:
     def _submit(spec: JobSpec) -> str:
         with database.write() as work:
             job_id = work.jobs.create(spec, owner="tests").id
-        WakeUps(stack.broker_url, stack.broker_dir).publish(job_id)
+        WakeUps(stack.broker_url, stack.broker_dir).publish()
         return job_id
 
     return _submit

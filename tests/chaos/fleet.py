@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FAST = {
     "EWC_LEASE_SECONDS": "3",
     "EWC_HEARTBEAT_SECONDS": "0.5",
-    "EWC_SWEEP_SECONDS": "0.5",
+    "EWC_REAP_SECONDS": "0.5",
     "EWC_RESUME_SECONDS": "0.3",
     "EWC_FLUSH_SECONDS": "0.2",
     "EWC_STOP_GRACE_SECONDS": "5",

@@ -72,7 +72,7 @@ def test_two_workers_and_many_wake_ups_train_a_job_once(stack, database, submit,
     wake_ups = WakeUps(stack.broker_url, stack.broker_dir)
     most = 0
     while not is_finished(database, job_id):
-        wake_ups.publish(job_id)
+        wake_ups.publish()
         most = max(most, sum(len(worker.trainers()) for worker in workers))
         time.sleep(0.3)
     assert most == 1

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
 
 from api.settings import ApiSettings
 from store.settings import StoreSettings
@@ -15,9 +17,20 @@ DOCKER = Path(__file__).parents[2] / "docker"
 _NAME = re.compile(r"\bEWC_[A-Z_]+\b")
 
 
+def fields() -> dict[str, FieldInfo]:
+    """Every environment variable that a process of the service reads, with its field; old names too."""
+    found: dict[str, FieldInfo] = {}
+    for kind in (StoreSettings, ApiSettings, WorkerSettings):
+        for name, field in kind.model_fields.items():
+            aliases = field.validation_alias
+            names = [str(one) for one in aliases.choices] if isinstance(aliases, AliasChoices) else [f"EWC_{name.upper()}"]
+            found.update(dict.fromkeys(names, field))
+    return found
+
+
 def settings() -> set[str]:
-    """Every environment variable that a process of the service reads."""
-    return {f"EWC_{name.upper()}" for kind in (StoreSettings, ApiSettings, WorkerSettings) for name in kind.model_fields}
+    """The names alone."""
+    return set(fields())
 
 
 @pytest.mark.parametrize("name", ["compose.yml", "env.example", "Dockerfile"])
@@ -36,7 +49,7 @@ def test_compose_gives_every_setting_that_is_not_fixed_by_the_image() -> None:
 
 def test_the_defaults_in_the_example_are_those_of_the_settings() -> None:
     example = dict(re.findall(r"^# (EWC_[A-Z_]+)=(.+)$", (DOCKER / "env.example").read_text(), re.MULTILINE))
-    kinds = {f"EWC_{name.upper()}": field for kind in (ApiSettings, WorkerSettings) for name, field in kind.model_fields.items()}
+    kinds = fields()
     numbers = {name: kinds[name].default for name in example if isinstance(kinds[name].default, int | float)}
     assert {name: float(example[name]) for name in numbers} == {name: float(value) for name, value in numbers.items()}
     assert len(numbers) >= 10

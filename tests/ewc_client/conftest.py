@@ -41,7 +41,7 @@ def _no_service_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
     """The API without a worker: jobs stay where a test puts them."""
     database = Database(sqlite_url)
-    settings = ApiSettings(database_url=sqlite_url, state_dir=tmp_path / "api", broker_url="filesystem://", sweep_seconds=3600)
+    settings = ApiSettings(database_url=sqlite_url, state_dir=tmp_path / "api", broker_url="filesystem://", reap_seconds=3600)
     make_bootstrap_key(database, tmp_path / "api_key")
     server = Server(create_app(settings), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run)

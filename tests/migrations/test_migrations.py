@@ -152,3 +152,31 @@ def test_a_database_that_is_not_there_is_a_plain_message(capsys, monkeypatch):
     assert "hunter2" not in answer.err + answer.out
     with pytest.raises(StoreUnavailable):
         run.current(url)
+
+
+def test_jobs_of_before_claims_ask_for_nothing_and_stored_analyses_are_short_work(bare_database_url):
+    run.upgrade(bare_database_url, "0004")
+    database = Database(bare_database_url)
+    values = {
+        "owner": "'alice'", "status": "'queued'", "desired_state": "'run'", "stream": "'closed'", "attempt": "0",
+        "attempts_since_progress": "0", "last_event_seq": "1", "last_switch_sequence": "0", "version": "1", "num_wake_ups": "0",
+        "created_at": "'2026-11-28 12:00:00.000000'", "updated_at": "'2026-11-28 12:00:00.000000'",
+    }  # fmt: skip
+    specs = {"asks": '{"kind": "analysis"}', "learns": '{"kind": "supervised"}', "oldest": "{}"}
+    if bare_database_url.startswith("sqlite"):
+        specs["damaged"] = '{"kind": "analy'
+    insert = text(f"INSERT INTO jobs (id, spec, {', '.join(values)}) VALUES (:id, :spec, {', '.join(values.values())})")
+    with database.write() as work:
+        for job_id, spec in specs.items():
+            work.connection.execute(insert, {"id": job_id, "spec": spec})
+    run.upgrade(bare_database_url)
+    with database.read() as work:
+        rows = work.connection.execute(text("SELECT id, slot, priority, device, memory_bytes, labels FROM jobs")).all()
+    assert {row.id: row.slot for row in rows} == {job_id: "short" if job_id == "asks" else "training" for job_id in specs}
+    assert {(row.priority, row.device, row.memory_bytes) for row in rows} == {(0, "cpu", None)}
+    assert all(row.labels in ([], "[]") for row in rows)
+    run.downgrade(bare_database_url, "0004")
+    with database.read() as work:
+        assert work.connection.execute(text("SELECT count(*) FROM jobs")).scalar_one() == len(specs)
+    run.upgrade(bare_database_url)
+    database.close()

@@ -90,7 +90,7 @@ def test_settings_that_are_refused_are_named_together(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "EWC_LEASE_SECONDS is 'soon'" in said
-    assert "EWC_SWEEP_SECONDS is '-1'" in said
+    assert "EWC_REAP_SECONDS (or its old name EWC_SWEEP_SECONDS) is '-1'" in said
     assert "EWC_BROKER_URL is not usable: expected filesystem:// or something like redis://host:6379/0" in said
     assert "secret" not in said
 

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from ewc_core.errors import RowDamaged, StoreDamaged, StoreUnavailable
 from store import sqlite_file
 from store.queue import WakeUps
+from store.reaper import reap
 from store.settings import StoreSettings
-from store.sweep import sweep
 from store.unit_of_work import Database
 from tests.store.conftest import claim, execute, expire_lease, make_job
 
@@ -86,7 +86,7 @@ def test_a_job_with_a_spec_that_is_no_json_is_settled_like_the_others(sqlite_url
         with pytest.raises(RowDamaged, match="no JSON"), database.read() as work:
             work.jobs.get(broken)
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    assert set(sweep(database, wake_ups, settings=StoreSettings()).requeued) == {broken, whole}
+    assert set(reap(database, wake_ups, settings=StoreSettings()).requeued) == {broken, whole}
     wake_ups.close()
     database.close()
 
@@ -113,7 +113,7 @@ def test_a_row_with_a_time_or_a_status_that_is_none_is_named_and_the_others_are_
         work.jobs.get(broken)
     assert not [stored for stored in ("zzz", "12", "runninh") if stored in str(found.value).replace(broken, "")]
     wake_ups = WakeUps("filesystem://", tmp_path / "broker")
-    requeued = sweep(database, wake_ups, settings=StoreSettings()).requeued
+    requeued = reap(database, wake_ups, settings=StoreSettings()).requeued
     assert set(requeued) == ({whole} if "status" in change else {broken, whole})
     wake_ups.close()
     database.close()

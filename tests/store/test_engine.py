@@ -99,7 +99,7 @@ def test_on_sqlite_the_clock_writes_times_in_the_same_form_as_python_does(sqlite
     database = Database(sqlite_url)
     with database.write() as work:
         job = work.jobs.create(make_spec(), owner=OWNER)
-        work.jobs.mark_woken(job.id)
+        work.queue.mark_woken([job.id])
         from_python, from_clock = work.connection.exec_driver_sql("SELECT created_at, woken_at FROM jobs").one()
     database.close()
     form = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"

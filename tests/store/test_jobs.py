@@ -125,7 +125,7 @@ def test_a_move_writes_history_event_and_times(database, job):
 def test_retrying_a_failed_job_forgets_its_error_and_its_fruitless_attempts(database, job):
     claim(database, job.id)
     with database.write() as work:
-        work.jobs.transition(job.id, "failed", reason="worker_lost", actor="sweeper", error={"code": "worker_lost"})
+        work.jobs.transition(job.id, "failed", reason="worker_lost", actor="reaper", error={"code": "worker_lost"})
         work.jobs.transition(job.id, "queued", reason="retried", actor=OWNER)
         retried = work.jobs.summary(job.id)
     assert (retried.error, retried.finished_at, retried.attempts_since_progress, retried.attempt) == (None, None, 0, 1)
@@ -201,23 +201,23 @@ def test_changing_a_job_that_is_not_there_is_refused(database):
 def test_a_queued_job_is_due_at_once_and_again_after_10_20_40_to_300_seconds(database, job):
     waits = [10, 20, 40, 80, 160, 300, 300]
     with database.read() as work:
-        assert work.jobs.due_for_wake_up() == [job.id]
+        assert work.queue.due_for_wake_up() == [job.id]
     for num_wake_ups, wait in enumerate(waits):
         for age, is_due in ((wait - 2, False), (wait + 2, True)):
             with database.write() as work:
                 work.connection.execute(JobRow.__table__.update().values(num_wake_ups=num_wake_ups, woken_at=db_now(-age)))
             with database.read() as work:
-                assert (work.jobs.due_for_wake_up() == [job.id]) is is_due, (num_wake_ups, age)
+                assert (work.queue.due_for_wake_up() == [job.id]) is is_due, (num_wake_ups, age)
 
 
 def test_waking_a_job_takes_it_off_the_due_list_until_it_is_queued_anew(database, job):
     with database.write() as work:
-        work.jobs.mark_woken(job.id)
-        assert work.jobs.due_for_wake_up() == []
+        work.queue.mark_woken([job.id])
+        assert work.queue.due_for_wake_up() == []
     claim(database, job.id)
     with database.write() as work:
         work.jobs.transition(job.id, "queued", reason="trainer_lost", actor="wrk_1", epoch=1)
-        assert work.jobs.due_for_wake_up() == [job.id]
+        assert work.queue.due_for_wake_up() == [job.id]
 
 
 def test_only_queued_jobs_that_should_run_are_due(database):
@@ -225,17 +225,17 @@ def test_only_queued_jobs_that_should_run_are_due(database):
     claim(database, held.id)
     with database.write() as work:
         work.jobs.set_desired_state(unwanted.id, "pause")
-        assert work.jobs.due_for_wake_up() == [due.id]
+        assert work.queue.due_for_wake_up() == [due.id]
 
 
 def test_all_queued_jobs_can_be_made_due_again(database):
     jobs = [make_job(database) for _ in range(3)]
     with database.write() as work:
         for job in jobs:
-            work.jobs.mark_woken(job.id)
-        assert work.jobs.due_for_wake_up() == []
-        assert work.jobs.reset_wake_ups() == 3
-        assert work.jobs.due_for_wake_up(limit=2) == [job.id for job in jobs[:2]]
+            work.queue.mark_woken([job.id])
+        assert work.queue.due_for_wake_up() == []
+        assert work.queue.reset_wake_ups() == 3
+        assert work.queue.due_for_wake_up(limit=2) == [job.id for job in jobs[:2]]
 
 
 def test_jobs_are_counted_by_status_with_every_status_named(database):

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from ewc_core.errors import InvalidCursor
 from ewc_core.specs import JOB_SPEC, JobSpec, PermutedTask
-from store.sweep import STAGED_BLOB_SECONDS
+from store.reaper import STAGED_BLOB_SECONDS
 from store.tables import IdempotencyRow
 from tests.store.conftest import OWNER, claim, execute, make_job, make_spec
 from tests.store.statements import statements

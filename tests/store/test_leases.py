@@ -141,7 +141,7 @@ def test_a_stale_holder_writes_nothing_and_the_present_one_does(database, held, 
     with database.write() as work:
         (expired,) = work.leases.expired()
         work.leases.revoke(expired)
-        work.jobs.transition(held.id, "queued", reason="lease_expired", actor="sweeper")
+        work.jobs.transition(held.id, "queued", reason="lease_expired", actor="reaper")
     stale, present = held.fence, claim(database, held.id, worker_id="wrk_2")
     before = _everything(database)
     with pytest.raises(Fenced, match="lease epoch 1"), database.fenced(stale) as work:
@@ -157,7 +157,7 @@ def test_a_holder_without_its_lease_is_refused_before_anybody_claims_the_job_aga
     with database.write() as work:
         (expired,) = work.leases.expired()
         work.leases.revoke(expired)
-        work.jobs.transition(held.id, "queued", reason="lease_expired", actor="sweeper")
+        work.jobs.transition(held.id, "queued", reason="lease_expired", actor="reaper")
     with pytest.raises(Fenced), database.fenced(held.fence):
         pass
 

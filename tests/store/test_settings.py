@@ -13,7 +13,7 @@ from store.settings import StoreSettings
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("DATABASE_URL", "BROKER_URL", "STATE_DIR", "DATA_DIR", "LEASE_SECONDS", "HEARTBEAT_SECONDS"):
+    for name in ("DATABASE_URL", "BROKER_URL", "STATE_DIR", "DATA_DIR", "LEASE_SECONDS", "HEARTBEAT_SECONDS", "REAP_SECONDS"):
         monkeypatch.delenv(f"EWC_{name}", raising=False)
 
 
@@ -49,7 +49,14 @@ def test_a_heartbeat_that_leaves_no_second_try_is_refused():
         StoreSettings(heartbeat_seconds=8)
 
 
-@pytest.mark.parametrize("name", ["lease_seconds", "sweep_seconds", "max_attempts_without_progress"])
+@pytest.mark.parametrize("name", ["lease_seconds", "reap_seconds", "max_attempts_without_progress"])
 def test_a_setting_of_zero_is_refused(name):
     with pytest.raises(ValidationError, match=name):
         StoreSettings.model_validate({name: 0})
+
+
+def test_the_reaper_is_timed_under_its_old_name_too_and_the_new_one_counts_first(monkeypatch):
+    monkeypatch.setenv("EWC_SWEEP_SECONDS", "2")
+    assert StoreSettings().reap_seconds == 2
+    monkeypatch.setenv("EWC_REAP_SECONDS", "3")
+    assert StoreSettings().reap_seconds == 3

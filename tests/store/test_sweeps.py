@@ -85,6 +85,18 @@ def test_a_trial_is_settled_once(database):
         work.sweeps.finish("sweep_none", "succeeded")
 
 
+def test_a_cancelled_sweep_and_the_jobs_of_none_stay_as_they_are_when_a_job_is_retried(database):
+    made, job = make_sweep(database), make_job(database)
+    with database.write() as work:
+        work.sweeps.add_trial(made.id, number=0, job_id=job.id, parameters={})
+        work.sweeps.settle_trial(made.id, 0, score=None)
+        cancelled = work.sweeps.finish(made.id, "cancelled")
+        for job_id in (job.id, "job_of_no_sweep"):
+            work.sweeps.take_up_again(job_id)
+        assert work.sweeps.get(made.id) == cancelled
+        assert [trial.status for trial in work.sweeps.trials(made.id)] == ["failed"]
+
+
 def test_a_finished_sweep_is_not_running_and_says_why(database):
     made = make_sweep(database)
     with database.write() as work:

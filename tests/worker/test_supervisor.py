@@ -35,7 +35,10 @@ def attend(database, settings, job_id, monkeypatch):
 
             monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
         chosen = settings.model_copy(update=changes)
-        Supervisor(database, chosen, worker_id="worker-1", stopping=lambda: False).attend(job_id)
+        with database.write() as work:
+            fence = work.leases.claim(job_id, worker_id="worker-1", ttl_seconds=60)
+        assert fence is not None
+        Supervisor(database, chosen, worker_id="worker-1", stopping=lambda: False).attend(fence)
         with database.read() as work:
             return work.jobs.get(job_id)
 
@@ -99,13 +102,6 @@ def test_a_trainer_that_ignores_a_cancel_is_killed_after_the_grace(database, att
     )
     job = attend(cancel, heartbeat_seconds=0.1, stop_grace_seconds=0.2)
     assert job.status is JobStatus.CANCELLED
-
-
-def test_a_job_that_is_not_there_or_not_queued_is_left_alone(database, settings, attend, job_id):
-    with database.write() as work:
-        work.jobs.transition(job_id, JobStatus.PAUSED, reason="paused", actor="tests")
-    assert attend().status is JobStatus.PAUSED
-    Supervisor(database, settings, worker_id="worker-1", stopping=lambda: False).attend("job_does_not_exist")
 
 
 def test_a_trainer_that_writes_nothing_is_killed_and_replaced(attend):

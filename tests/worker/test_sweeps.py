@@ -76,10 +76,10 @@ def test_the_first_jobs_are_queued_as_the_spec_proposes_them_and_woken(database,
     second = propose(spec, (), [Trial(0, first)])
     assert [(trial.number, trial.status, trial.parameters) for trial in trials] == [(0, "running", first), (1, "running", second)]
     assert [trial.job_id for trial in trials] == queued
-    assert len(list((tmp_path / "broker" / "messages").iterdir())) == 2
+    assert len(list((tmp_path / "broker" / "messages").iterdir())) == 1, "one look finds both"
     with database.read() as work:
         job = work.jobs.get(queued[1])
-        assert work.jobs.due_for_wake_up() == []
+        assert work.queue.due_for_wake_up() == []
     assert (job.owner, job.name, job.request_id) == (OWNER, "λ, trial 1", "req_1")
     assert job.spec.metadata == {"sweep_id": sweep_id, "trial": "1"}
     assert job.spec.method == spec.trial_job(second).method
@@ -133,6 +133,50 @@ def test_a_sweep_without_any_score_fails_and_says_why_the_last_trial_did(databas
     record, _ = look(database, sweep_id)
     assert (record.status, record.error["code"], record.error["job_id"]) == ("failed", "no_trial_succeeded", second)
     assert record.error["message"] == f"none of 2 trials has a score; the last one was trial 1, job {second}: the loss is NaN"
+
+
+def retry(database: Database, job_id: str) -> None:
+    """As its owner does."""
+    with database.write() as work:
+        work.sweeps.take_up_again(job_id)
+        work.jobs.transition(job_id, JobStatus.QUEUED, reason="retry_requested", actor=OWNER)
+
+
+def test_a_failed_trial_whose_job_is_retried_counts_after_all_and_its_sweep_ends_anew(database, wake_ups):
+    sweep_id = start(database, sweep(num_trials=2, max_parallel=2))
+    first, second = advance(database, wake_ups)
+    end_job(database, first)
+    end_job(database, second)
+    advance(database, wake_ups)
+    assert look(database, sweep_id)[0].status == "failed"
+    retry(database, second)
+    record, trials = look(database, sweep_id)
+    assert (record.status, record.error, record.finished_at) == ("running", None, None)
+    assert [(trial.status, trial.finished_at is None) for trial in trials] == [("failed", False), ("running", True)]
+    assert advance(database, wake_ups) == []
+    end_job(database, second, scores={0: 0.5, 1: 0.75})
+    advance(database, wake_ups)
+    record, trials = look(database, sweep_id)
+    assert (record.status, [trial.score for trial in trials]) == ("succeeded", [None, 0.625])
+
+
+def test_a_job_that_is_retried_while_its_trial_is_being_settled_still_counts(database, wake_ups, monkeypatch):
+    sweep_id = start(database, sweep(num_trials=1))
+    [only] = advance(database, wake_ups)
+    end_job(database, only)
+    plan = sweeps._plan
+
+    def retried_meanwhile(*arguments):
+        retry(database, only)
+        return plan(*arguments)
+
+    monkeypatch.setattr(sweeps, "_plan", retried_meanwhile)
+    assert advance_one(database, sweep_id) == []
+    monkeypatch.undo()
+    end_job(database, only, scores={0: 0.5, 1: 0.5})
+    advance(database, wake_ups)
+    record, [trial] = look(database, sweep_id)
+    assert (record.status, trial.status, trial.score) == ("succeeded", "completed", 0.5)
 
 
 def test_a_search_over_few_settings_ends_before_its_planned_trials(database, wake_ups):
@@ -198,12 +242,12 @@ def test_whoever_goes_on_with_the_record_tries_what_the_core_alone_would_have_tr
     assert [trial.parameters for trial in look(database, sweep_id)[1]] == [trial.parameters for trial in expected]
 
 
-def test_without_a_broker_the_jobs_wait_for_the_sweeper(database, tmp_path):
+def test_without_a_broker_the_jobs_wait_for_the_reaper(database, tmp_path):
     nobody = WakeUps(f"redis://127.0.0.1:{free_port()}/0", tmp_path)
     start(database, sweep(max_parallel=2))
     queued = advance(database, nobody)
     with database.read() as work:
-        assert sorted(work.jobs.due_for_wake_up()) == sorted(queued)
+        assert sorted(work.queue.due_for_wake_up()) == sorted(queued)
     nobody.close()
 
 

@@ -27,7 +27,10 @@ class Clock:
 def look(database, settings):
     """Whether the watchdog (patience 30 s, two slots) finds Celery deaf `seconds` after it looked last."""
     clock = Clock()
-    watchdog = Watchdog(settings.model_copy(update={"watchdog_seconds": 30.0, "worker_slots": 2}), clock=clock)
+    watchdog = Watchdog(settings.model_copy(update={"watchdog_seconds": 30.0}), clock=clock)
+    with database.write() as work:
+        for pid in (CELERY_PID, 2, 3, 4):
+            work.workers.beat(celery_id(pid), hostname="host", pid=pid, queue="cpu", slots=2)
     watchdog.is_deaf(database, CELERY_PID, has_asked=True)
 
     def _look(seconds: float, *, has_asked: bool = False, pid: int = CELERY_PID) -> bool:

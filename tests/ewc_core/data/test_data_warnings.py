@@ -56,6 +56,7 @@ _SUSPICIOUS: list[tuple[str, str, dict[str, Any]]] = [
     ("channels_last", r"8 channels of 8x3; .* stored as \[3, 8, 8\]", {"inputs": _PICTURES}),
     ("channels_last", r"stored as \[1, 8, 8\]", {"inputs": _PICTURES[..., :1]}),
     ("inputs_far_from_unit_scale", "in column '2'; scale them", {"inputs": _with(2, _NORMAL[:, 2] * 1e4)}),
+    ("inputs_far_from_unit_scale", r"up to \d\.\d+e\+04 in columns '1', '2';", {"inputs": _NORMAL * [1.0, 200.0, 1e4, 1.0]}),
     ("inputs_far_from_unit_scale", "largest input is 0.0", {"inputs": _NORMAL * 1e-3}),
     ("columns_merged", "of column '1' become 1;", {"inputs": _with(1, 1.7e9 + np.arange(100) % 50)}),
     ("columns_merged", "of column '0' become", {"inputs": (1_700_000_000 + np.arange(400).reshape(100, 4) % 97)}),

@@ -1,4 +1,4 @@
-"""The sweep: whatever died, any living process puts right what it left behind."""
+"""The reaper: whatever died, any living process puts right what it left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from store.settings import StoreSettings
 from store.trouble import Trouble
 from store.unit_of_work import Database, Work
 
-ACTOR = "sweeper"
+ACTOR = "reaper"
 STAGED_BLOB_SECONDS = 3600.0
 IDEMPOTENCY_SECONDS = 24 * 3600.0
 PROCESSED_MESSAGE_SECONDS = 3600.0
@@ -25,8 +25,8 @@ _wake_up_trouble = Trouble(_logger, "wake-ups of jobs that are due")
 
 
 @dataclass(frozen=True)
-class SweepReport:
-    """What one sweep did. `broker_error` says why wake-ups could not be sent, if they could not."""
+class ReapReport:
+    """What one pass of the reaper did. `broker_error` says why wake-ups could not be sent, if they could not."""
 
     requeued: tuple[str, ...] = ()
     worker_lost: tuple[str, ...] = ()
@@ -38,12 +38,12 @@ class SweepReport:
     broker_error: str | None = None
 
 
-def sweep(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> SweepReport:
-    """One pass. Any number of processes may sweep at once: each change checks again, under the job's lock, what it changes.
+def reap(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> ReapReport:
+    """One pass. Any number of processes may reap at once: each change checks again, under the job's lock, what it changes.
 
     Jobs with an expired lease go back to the queue, or fail as `worker_lost` after too many attempts without progress;
-    those that were being cancelled or paused are cancelled or paused. Jobs that wait for a worker too long are woken
-    again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
+    those that were being cancelled or paused are cancelled or paused. While jobs wait for a worker too long, the workers
+    are woken again. Staged blobs over an hour old and idempotency keys over a day old are deleted.
 
     Raises:
         StoreUnavailable: the database cannot be used. A broker that cannot be reached is reported instead.
@@ -53,7 +53,7 @@ def sweep(database: Database, wake_ups: WakeUps, *, settings: StoreSettings) -> 
     num_blobs = _collect_blobs(database)
     num_keys = _collect_idempotency_keys(database)
     wake_ups.collect_processed(older_than_seconds=PROCESSED_MESSAGE_SECONDS)
-    return SweepReport(
+    return ReapReport(
         requeued=tuple(settled[JobStatus.QUEUED]),
         worker_lost=tuple(settled[JobStatus.FAILED]),
         paused=tuple(settled[JobStatus.PAUSED]),
@@ -82,7 +82,7 @@ def _settle_expired_leases(database: Database, max_attempts: int) -> dict[JobSta
 
 @cache
 def _say_damaged(job_id: str, why: str) -> None:
-    """Once per process, not with every sweep."""
+    """Once per process, not with every pass."""
     _logger.error("job %s cannot be settled: %s", job_id, why)
 
 
@@ -112,20 +112,20 @@ def _outcome(lease: ExpiredLease, max_attempts: int) -> tuple[JobStatus, str]:
 
 
 def _wake_due_jobs(database: Database, wake_ups: WakeUps) -> tuple[list[str], str | None]:
-    woken: list[str] = []
+    """One look is enough for all of them: whoever claims a job sends the next look while there is more for a free slot."""
     with database.read() as work:
-        due = work.jobs.due_for_wake_up()
-    for job_id in due:
-        try:
-            wake_ups.publish(job_id)
-        except StoreUnavailable as error:
-            _wake_up_trouble.is_met(error.__cause__ if isinstance(error.__cause__, Exception) else error)
-            return woken, str(error)
-        with database.write() as work:
-            work.jobs.mark_woken(job_id)
-        woken.append(job_id)
-        _wake_up_trouble.is_over()
-    return woken, None
+        due = work.queue.due_for_wake_up()
+    if not due:
+        return [], None
+    try:
+        wake_ups.publish()
+    except StoreUnavailable as error:
+        _wake_up_trouble.is_met(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        return [], str(error)
+    with database.write() as work:
+        work.queue.mark_woken(due)
+    _wake_up_trouble.is_over()
+    return due, None
 
 
 def _collect_blobs(database: Database) -> int:

@@ -1,4 +1,4 @@
-"""The sweep."""
+"""The reaper."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ewc_core.errors import Fenced, StoreUnavailable
 from store.base import db_now
 from store.blobs import stage_blob
 from store.queue import WakeUps
+from store.reaper import ReapReport, reap
 from store.settings import StoreSettings
-from store.sweep import SweepReport, sweep
 from store.tables import BlobRow
 from store.unit_of_work import Database
 from tests.backends.server_process import free_port
@@ -41,12 +41,12 @@ def status_of(database, job_id: str) -> str:
 def test_a_job_whose_worker_went_silent_is_queued_and_woken_again(database, held, wake_ups, broker_dir, status):
     execute(database, "UPDATE jobs SET status = :status", status=status)
     expire_lease(database, held.id)
-    report = sweep(database, wake_ups, settings=SETTINGS)
+    report = reap(database, wake_ups, settings=SETTINGS)
     assert (report.requeued, report.woken) == ((held.id,), (held.id,))
     assert len(list((broker_dir / "messages").iterdir())) == 1
     with database.read() as work:
         move = work.jobs.transitions(held.id)[-1]
-        assert (move.to_status, move.reason, move.actor, move.epoch) == ("queued", "lease_expired", "sweeper", 1)
+        assert (move.to_status, move.reason, move.actor, move.epoch) == ("queued", "lease_expired", "reaper", 1)
     with pytest.raises(Fenced), database.fenced(held.fence):
         pass
     assert claim(database, held.id, worker_id="wrk_2").epoch == 2
@@ -55,10 +55,10 @@ def test_a_job_whose_worker_went_silent_is_queued_and_woken_again(database, held
 def test_after_too_many_attempts_without_progress_the_worker_is_lost(database, held, wake_ups):
     for attempt in (1, 2):
         expire_lease(database, held.id)
-        assert sweep(database, wake_ups, settings=SETTINGS).requeued == (held.id,), attempt
+        assert reap(database, wake_ups, settings=SETTINGS).requeued == (held.id,), attempt
         claim(database, held.id)
     expire_lease(database, held.id)
-    assert sweep(database, wake_ups, settings=SETTINGS).worker_lost == (held.id,)
+    assert reap(database, wake_ups, settings=SETTINGS).worker_lost == (held.id,)
     with database.read() as work:
         job = work.jobs.get(held.id)
     assert (job.status, job.status_reason) == ("failed", "worker_lost")
@@ -71,14 +71,14 @@ def test_progress_starts_the_count_anew(database, held, wake_ups):
     with database.fenced(held.fence) as work:
         work.jobs.note_progress_made(held.id)
     expire_lease(database, held.id)
-    assert sweep(database, wake_ups, settings=SETTINGS).requeued == (held.id,)
+    assert reap(database, wake_ups, settings=SETTINGS).requeued == (held.id,)
 
 
 @pytest.mark.parametrize(("status", "settled"), [("cancelling", "cancelled"), ("pausing", "paused")])
 def test_what_was_asked_of_a_lost_worker_is_done(database, held, wake_ups, status, settled):
     execute(database, "UPDATE jobs SET status = :status, desired_state = 'pause'", status=status)
     expire_lease(database, held.id)
-    report = sweep(database, wake_ups, settings=SETTINGS)
+    report = reap(database, wake_ups, settings=SETTINGS)
     assert getattr(report, settled) == (held.id,)
     with database.read() as work:
         job = work.jobs.get(held.id)
@@ -90,40 +90,40 @@ def test_a_living_lease_and_a_finished_job_are_left_alone(database, held, wake_u
     claim(database, finished.id)
     expire_lease(database, finished.id)
     execute(database, "UPDATE jobs SET status = 'succeeded' WHERE id = :id", id=finished.id)
-    assert sweep(database, wake_ups, settings=SETTINGS) == SweepReport()
+    assert reap(database, wake_ups, settings=SETTINGS) == ReapReport()
     assert (status_of(database, held.id), status_of(database, finished.id)) == ("running", "succeeded")
 
 
-def test_sweeps_at_the_same_time_settle_a_job_once(database, held, wake_ups):
+def test_passes_at_the_same_time_settle_a_job_once(database, held, wake_ups):
     expire_lease(database, held.id)
     with ThreadPoolExecutor(6) as pool:
-        reports = list(pool.map(lambda _: sweep(database, wake_ups, settings=SETTINGS), range(6)))
+        reports = list(pool.map(lambda _: reap(database, wake_ups, settings=SETTINGS), range(6)))
     assert [report.requeued for report in reports if report.requeued] == [(held.id,)]
     with database.read() as work:
         assert [move.to_status for move in work.jobs.transitions(held.id)] == ["queued", "starting", "running", "queued"]
 
 
 def test_a_queued_job_is_woken_again_with_growing_patience(database, job, wake_ups):
-    assert sweep(database, wake_ups, settings=SETTINGS).woken == (job.id,)
-    assert sweep(database, wake_ups, settings=SETTINGS).woken == ()
+    assert reap(database, wake_ups, settings=SETTINGS).woken == (job.id,)
+    assert reap(database, wake_ups, settings=SETTINGS).woken == ()
     execute(database, "UPDATE jobs SET woken_at = NULL")
-    assert sweep(database, wake_ups, settings=SETTINGS).woken == (job.id,)
+    assert reap(database, wake_ups, settings=SETTINGS).woken == (job.id,)
 
 
 def test_a_broker_that_is_down_is_reported_and_the_rest_is_still_done(database, held, job, broker_dir):
     expire_lease(database, held.id)
     wake_ups = WakeUps(f"redis://127.0.0.1:{free_port()}/0", broker_dir)
-    report = sweep(database, wake_ups, settings=SETTINGS)
+    report = reap(database, wake_ups, settings=SETTINGS)
     wake_ups.close()
     assert (report.requeued, report.woken) == ((held.id,), ())
     assert "cannot be reached" in report.broker_error
     with database.read() as work:
-        assert work.jobs.due_for_wake_up() == [held.id]
+        assert work.queue.due_for_wake_up() == [held.id]
 
 
 def test_a_database_that_is_down_is_raised(wake_ups):
     with pytest.raises(StoreUnavailable):
-        sweep(Database(f"postgresql+psycopg://127.0.0.1:{free_port()}/none"), wake_ups, settings=SETTINGS)
+        reap(Database(f"postgresql+psycopg://127.0.0.1:{free_port()}/none"), wake_ups, settings=SETTINGS)
 
 
 def test_leftovers_are_collected(database, wake_ups):
@@ -132,5 +132,5 @@ def test_leftovers_are_collected(database, wake_ups):
         work.connection.execute(update(BlobRow).values(created_at=db_now(-3700)))
         work.idempotency.put("alice", "k", request_sha256="00", status=201, body={}, headers={})
     execute(database, "UPDATE idempotency_keys SET created_at = '2020-01-01 00:00:00.000000'")
-    report = sweep(database, wake_ups, settings=SETTINGS)
+    report = reap(database, wake_ups, settings=SETTINGS)
     assert (report.num_blobs_collected, report.num_idempotency_keys_collected) == (1, 1)
