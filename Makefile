@@ -40,7 +40,7 @@ check: install ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: install ## format the code
 	$(BIN)/ruff format .
@@ -64,5 +64,5 @@ bench: install ## run every benchmark (about half an hour; wants a quiet machine
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and what tools have left behind (not .ewc)
-	rm -rf $(VENV) *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
