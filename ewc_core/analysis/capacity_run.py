@@ -11,7 +11,7 @@ from ewc_core.analysis.subject import OpenedSubject, chosen_examples
 from ewc_core.capacity import capacity_of_precision, capacity_warning, pull_and_power
 from ewc_core.consolidation.stability import explicit_step_limit
 from ewc_core.errors import SpecError
-from ewc_core.fisher.seeds import num_seeds
+from ewc_core.fisher.grad_outputs import num_grad_outputs
 from ewc_core.layers import by_layer
 from ewc_core.seeding import generator
 from ewc_core.specs import CapacityAnalysis, FisherEstimator, OptimiserName
@@ -43,7 +43,7 @@ class CapacityRun:
         data, view = self._opened.data(task, field="job_id"), self._opened.view(task)
         indices = chosen_examples(data, self._question.num_examples, self._seed, "examples", task).sort().values
         inputs, _ = self._opened.reader(task, data, indices)(0, len(indices))
-        size = num_seeds(FisherEstimator.EXACT, data.likelihood, view.stop - view.start)
+        size = num_grad_outputs(FisherEstimator.EXACT, data.likelihood, view.stop - view.start)
         random = generator(self._seed, "scores", task, block)
         draws = []
         for _ in range(min(SCORES_PER_STEP, self._question.num_scores - block * SCORES_PER_STEP)):

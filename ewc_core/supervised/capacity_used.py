@@ -6,7 +6,7 @@ import torch
 
 from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
 from ewc_core.consolidation import ConstraintBook, Quadratic
-from ewc_core.fisher.seeds import num_seeds
+from ewc_core.fisher.grad_outputs import num_grad_outputs
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
@@ -27,7 +27,7 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
     available = end.data.num_examples("train")
     chosen = torch.randperm(available, generator=random)[:NUM_EXAMPLES].sort().values
     inputs, _ = end.read(chosen)(0, len(chosen))
-    size = num_seeds(FisherEstimator.EXACT, end.data.likelihood, end.view.stop - end.view.start)
+    size = num_grad_outputs(FisherEstimator.EXACT, end.data.likelihood, end.view.stop - end.view.start)
     draws = []
     for _ in range(NUM_SCORES):
         example = int(torch.randint(len(chosen), (), generator=random))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ewc_core.task_inference.kt import kt_estimator
+from tests.ewc_core.task_inference.kt import kt_estimator
 from ewc_core.task_inference.mixture import MixtureStack
 
 KT = kt_estimator()
