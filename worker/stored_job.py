@@ -44,7 +44,7 @@ class RecordedJob:
     def tasks(self) -> Sequence[AnyTaskSpec]:
         """All tasks by index, announced ones included."""
         with self._database.read() as work:
-            return [task.spec for task in work.tasks.list(self._job.id)]
+            return [task.spec for task in work.tasks.of_job(self._job.id)]
 
     @property
     def visiting(self) -> int | None:
@@ -91,9 +91,9 @@ def load_subject(database: Database, job_id: str, *, owner: str, at_visit: int |
         job = work.jobs.get(job_id, owner=owner)
         method = job.learning.method.kind
         checkpoint = work.checkpoints.latest(job.id, visit_index=at_visit, method=method)
-        weights_by_task = {record.task_index: record.weight for record in work.constraints.list(job.id)}
+        weights_by_task = {record.task_index: record.weight for record in work.constraints.of_job(job.id)}
         consolidated = work.checkpoints.of_constraints(job.id)
-        tasks = [task.spec for task in work.tasks.list(job.id)]
+        tasks = [task.spec for task in work.tasks.of_job(job.id)]
         digests = work.tasks.digests(job.id)
     if checkpoint is None:
         which = "no visit" if at_visit is None else f"visit {at_visit} not"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,7 +65,7 @@ class Checkpoints(Repository):
             raise NotFound("checkpoint", checkpoint_id)
         return CheckpointRecord(**row)
 
-    def list(self, job_id: str, *, limit: int = 100, after: str | None = None) -> Page[CheckpointRecord]:
+    def page(self, job_id: str, *, limit: int = 100, after: str | None = None) -> Page[CheckpointRecord]:
         """Checkpoints in the order of visits, then of ids; `after` is the id of the last one seen.
 
         Raises:
@@ -89,7 +88,7 @@ class Checkpoints(Repository):
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else CheckpointRecord(**row)
 
-    def of_constraints(self, job_id: str) -> builtins.list[CheckpointRecord]:
+    def of_constraints(self, job_id: str) -> list[CheckpointRecord]:
         """The checkpoints that hold the job's constraints, in the order of their tasks."""
         query = _select().join(ConstraintRow, ConstraintRow.checkpoint_id == CheckpointRow.id)
         query = query.where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
@@ -113,5 +112,5 @@ class Checkpoints(Repository):
 
 def _select() -> Select[Any]:
     # The blob's size and hash are the checkpoint's; they are stored once.
-    columns: builtins.list[Any] = [*CheckpointRow.__table__.columns, BlobRow.size, BlobRow.sha256]
+    columns: list[Any] = [*CheckpointRow.__table__.columns, BlobRow.size, BlobRow.sha256]
     return select(*columns).join(BlobRow, BlobRow.id == CheckpointRow.blob_id)

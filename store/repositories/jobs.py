@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 from datetime import datetime
 from typing import Any
@@ -55,7 +54,7 @@ class Jobs(Repository):
         query = select(JobRow.desired_state, JobRow.version).where(JobRow.id == job_id)
         return JobOrders(**self._connection.execute(query).mappings().one())
 
-    def list(
+    def page(
         self,
         *,
         owner: str,
@@ -76,7 +75,7 @@ class Jobs(Repository):
 
     def ids(
         self, *, owner: str, after: str | None = None, before: str | None = None, status: JobStatus | str | None = None
-    ) -> builtins.list[str]:
+    ) -> list[str]:
         """As `list` without a limit, and nothing of the rows is read but their ids."""
         query = job_rows.select_page(with_status=status is not None, after=after is not None, before=before is not None)
         query = query.with_only_columns(JobRow.id).limit(None)
@@ -135,7 +134,7 @@ class Jobs(Repository):
         rows = self._connection.execute(query, values).mappings().all()
         return Page(items=rows[:limit] if before is None else rows[:limit][::-1], has_more=len(rows) > limit)
 
-    def transitions(self, job_id: str) -> builtins.list[TransitionRecord | None]:
+    def transitions(self, job_id: str) -> list[TransitionRecord | None]:
         """The history of the job's states, oldest first; None stands for a move that cannot be read."""
         try:
             with driver_errors_translated():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ class Switches(Repository):
 
     def add_planned(self, job_id: str, task_indices: Sequence[int]) -> None:
         """The visits that the spec of a new job plans, in one statement: `revisit` for a task that was visited before."""
-        first_visits = {task: visit for visit, task in reversed(builtins.list(enumerate(task_indices)))}
+        first_visits = {task: visit for visit, task in reversed(list(enumerate(task_indices)))}
         rows = [
             {
                 "id": new_id("sw"),
@@ -77,18 +76,18 @@ class Switches(Repository):
         rows = self._connection.execute(query).mappings().all()
         return Page(items=[SwitchRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
-    def visits(self, job_id: str) -> builtins.list[SwitchRecord]:
+    def visits(self, job_id: str) -> list[SwitchRecord]:
         """The switches that start visits, in the order of the visits."""
         return [SwitchRecord(**row) for row in self._connection.execute(_visits(job_id)).mappings()]
 
-    def tasks_visited(self, job_id: str, *, num_visits: int) -> builtins.list[int]:
+    def tasks_visited(self, job_id: str, *, num_visits: int) -> list[int]:
         """Task indices of the first `num_visits` visits, in their order."""
         visits = _VISITED.where(SwitchRow.visit_index < num_visits)
-        return builtins.list(self._connection.execute(visits, {"job": job_id}).scalars())
+        return list(self._connection.execute(visits, {"job": job_id}).scalars())
 
-    def tasks_of_done_visits(self, job_id: str) -> builtins.list[int]:
+    def tasks_of_done_visits(self, job_id: str) -> list[int]:
         """Task indices of the visits that are done, in their order."""
-        return builtins.list(self._connection.execute(_VISITED_AND_DONE, {"job": job_id}).scalars())
+        return list(self._connection.execute(_VISITED_AND_DONE, {"job": job_id}).scalars())
 
     def find_visit(self, job_id: str, visit_index: int) -> SwitchRecord | None:
         """The switch that starts a visit, or None while the job has no such visit."""
@@ -108,7 +107,7 @@ class Switches(Repository):
         """Whether a pending switch, announced after this visit, asks it to end at once."""
         return self._first(_cuts(job_id, visit_index)) is not None
 
-    def cuts_requested(self, job_id: str, *, visit_index: int) -> builtins.list[SwitchRecord]:
+    def cuts_requested(self, job_id: str, *, visit_index: int) -> list[SwitchRecord]:
         """The switches of `is_cut_requested`, in the order of their sequence."""
         return [SwitchRecord(**row) for row in self._connection.execute(_cuts(job_id, visit_index)).mappings()]
 

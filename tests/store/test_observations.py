@@ -85,7 +85,7 @@ def test_a_score_row_may_be_written_again(database, job):
         work.evaluations.put_row(job.id, method="ewc", after_visit=1, scores={0: 0.75, 1: 0.625}, num_examples={0: 360, 1: 360})
         work.evaluations.put_row(job.id, method="naive", after_visit=1, scores={0: 0.25}, num_examples={0: 360})
     with database.read() as work:
-        entries = [(one.method, one.after_visit, one.task_index, one.score) for one in work.evaluations.list(job.id)]
+        entries = [(one.method, one.after_visit, one.task_index, one.score) for one in work.evaluations.of_job(job.id)]
     assert entries == [("ewc", -1, 0, 0.1), ("ewc", 1, 0, 0.75), ("ewc", 1, 1, 0.625), ("naive", 1, 0, 0.25)]
 
 
