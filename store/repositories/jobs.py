@@ -1,4 +1,4 @@
-"""Jobs: their life and their progress."""
+"""Jobs as they stand: found, listed and counted, and their progress noted; `job_life` has how they begin and move."""
 
 from __future__ import annotations
 
