@@ -148,6 +148,6 @@ def test_a_body_that_does_not_say_it_is_json_is_refused_with_what_is_taken(clien
 
 
 def test_what_is_not_ready_says_when_to_come_back(client, monkeypatch):
-    monkeypatch.setattr("api.operations.routes.checks", lambda services: {"database": "not reachable"})
+    monkeypatch.setattr("api.operations.routes.checks", lambda services: ({"database": "not reachable"}, None))
     answer = client.get("/readyz")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -67,9 +67,9 @@ def test_every_link_leads_back(below: tuple[str, str, Database]) -> None:
 
 def test_the_document_and_its_pages_say_where_they_are(below: tuple[str, str, Database]) -> None:
     url, _, _ = below
-    assert httpx.get(f"{url}/openapi.json").json()["servers"] == [{"url": ROOT}]
+    assert httpx.get(f"{url}/openapi.json", timeout=60).json()["servers"] == [{"url": ROOT}]
     for page in ("docs", "redoc"):
-        assert f"{ROOT}/openapi.json" in httpx.get(f"{url}/{page}").text
+        assert f"{ROOT}/openapi.json" in httpx.get(f"{url}/{page}", timeout=60).text
 
 
 def test_headers_of_a_proxy_are_not_believed(below: tuple[str, str, Database]) -> None:
