@@ -187,8 +187,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             http.WrongJobKind,
             409,
             "Wrong kind of job",
-            "Jobs of this kind (`kind`) have no such thing. Only supervised and reinforcement jobs have tasks, task switches, "
-            "a score matrix, constraints and analyses; only association and analysis jobs have a result.",
+            "Jobs of this kind (`kind`) have no such thing. Only jobs that learn tasks have tasks, task switches, a score "
+            "matrix, constraints and analyses; only jobs without tasks have a result.",
         ),
         _of(
             http.NoResult,

@@ -37,15 +37,17 @@ def _names(node: ast.expr) -> set[str]:
 
 
 def _questions(tree: ast.Module) -> Iterator[tuple[int, set[str]]]:
-    """Line and classes of every `isinstance`, `issubclass` and class pattern; line and texts of every comparison of a `kind`."""
+    """Line and classes of every `isinstance`, `issubclass` and class pattern; line and kinds in every comparison, and in every
+    literal type that lists them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass"):
             yield node.lineno, _names(node.args[1])
         elif isinstance(node, ast.MatchClass):
             yield node.lineno, _names(node.cls)
-        elif isinstance(node, ast.Compare):
+        elif isinstance(node, ast.Compare) or (isinstance(node, ast.Subscript) and _names(node.value) == {"Literal"}):
             texts = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
-            yield node.lineno, texts & set(JOB_KINDS)
+            found = texts & set(JOB_KINDS)
+            yield node.lineno, found if isinstance(node, ast.Compare) or len(found) > 1 else set()
 
 
 def test_nobody_asks_which_kind_it_is() -> None:

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from api.schemas import Record, Resource, ShownAs
-from ewc_core.specs import JobSpec, Priority, Slot, Spec
+from ewc_core.specs import JOB_KINDS, JobSpec, Priority, Slot, Spec
 from store.job_states import JobStatus
+
+
+def _known(kind: str) -> str:
+    if kind not in JOB_KINDS:
+        raise ValueError(f"{kind!r} is no kind of job")
+    return kind
+
+
+KindOfJob = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(JOB_KINDS)})]
 
 
 class Progress(Resource):
@@ -73,7 +82,7 @@ class JobSummary(Record):
 
     object: Literal["job"] = "job"
     name: str | None
-    kind: Literal["supervised", "reinforcement", "association", "analysis"]
+    kind: KindOfJob
     status: JobStatus
     status_reason: str | None
     desired_state: Literal["run", "pause", "cancel"]
@@ -94,8 +103,8 @@ class JobSummary(Record):
 
 
 class Job(JobSummary):
-    """A job and its life so far. Jobs of the kinds `association` and `analysis` have no tasks and no visits: their
-    `progress` has steps only, and what they find is at `links.result`."""
+    """A job and its life so far. A job without tasks has no visits either: its `progress` has steps only, and what it finds is
+    at `links.result`."""
 
     spec: Annotated[Mapping[str, Any], ShownAs(JobSpec)]
     queue_position: int | None = Field(

@@ -15,13 +15,13 @@ class Result(Resource):
 
     object: Literal["result"] = "result"
     job_id: str
-    kind: Literal["association", "overlap", "perturbation", "capacity"]
+    kind: str
     body: Mapping[str, Any]
     created_at: datetime
 
 
 def result_body(job: JobRecord, record: ResultRecord) -> Result:
     """The result as the service shows it."""
-    question = getattr(job.spec, "question", None)
-    kind = job.spec.kind if question is None else question.kind
+    asked = job.spec.asked_about
+    kind = job.kind if asked is None else asked[1].kind
     return Result.model_validate({"job_id": job.id, "kind": kind, "body": dict(record.body), "created_at": record.created_at})
