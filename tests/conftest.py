@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.inherited_signals import keep_ignored_signals_from_children
 from tests.marks import add_marks
@@ -11,6 +12,10 @@ keep_ignored_signals_from_children()
 
 # Before torch is loaded here or in any process that a test starts: two threads a process on busy cores are far slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test asserts seconds, Hypothesis's examples neither.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 pytest_plugins = ["tests.backends.fixtures"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _TESTS = Path(__file__).parent
-_MARKS = {"ewc_core": "unit", "chaos": "chaos", "journeys": "journey", "docker": "docs", "examples": "docs", "repository": "docs"}
+_MARKS = {"ewc_core": "unit", "chaos": "chaos", "journeys": "journey", "docker": "docs", "repository": "docs"}
 _ON_ONE_ENGINE = frozenset({"api", "worker"})
 
 

@@ -144,9 +144,9 @@ def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when
                 assert expected is None or torch.equal(expected, quadratic.precision)
     agent = problem_of(whole)._players["ewc"].agents[0]
     assert seen[0] is None
-    assert {label: made.visit_index for label, made in agent.consolidated.made.items()} == {0: 3, 1: 3}
+    assert agent.consolidated.made_in == {0: 3, 1: 3}
     # Visits 1 and 3 are tied to task 0 alone: to what visit 0 and then what visit 2 left, not to the sum.
-    made = agent.consolidated.made[0].constraint
+    made = agent.consolidated.constraints[0]
     expected = made.ewc_lambda * agent.learner.parameters.layout.join(made.fisher, dtype=torch.float64)
     assert seen[3] is not None
     torch.testing.assert_close(seen[3].double(), expected)
