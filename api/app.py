@@ -23,7 +23,7 @@ from api.events.routes import router as events
 from api.head_as_get import HeadAsGet
 from api.jobs.routes import router as jobs
 from api.metrics.routes import router as metrics
-from api.openapi import TAGS, document
+from api.openapi_document import TAGS, document
 from api.operations.routes import router as operations
 from api.problem_handlers import install
 from api.readiness import require_schema

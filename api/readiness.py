@@ -43,7 +43,7 @@ def checks(services: Services) -> tuple[dict[str, str], int]:
         require_schema(services.database)
         services.database.require_writable()
         with services.database.read() as work:
-            num_live_workers = len(work.workers.list())
+            num_live_workers = len(work.workers.alive())
 
     return {"database": _check(database), "broker": _check(services.wake_ups.ping)}, num_live_workers
 

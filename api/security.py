@@ -17,7 +17,7 @@ from api.api_key_format import parse_key
 from api.caller import Caller, Scope
 from api.errors import Unauthorized, UnsupportedMediaType
 from api.services import services_of
-from api.storable_values import CarefulRequest, require_storable_parameters
+from api.storable_values import StorableRequest, require_storable_parameters
 from ewc_core.errors import StoreUnavailable
 from store.unit_of_work import Database
 
@@ -71,7 +71,7 @@ class AuthenticatedRoute(APIRoute):
             require_storable_parameters(request)
             if takes_body:
                 _require_json(request.headers.get("content-type"))
-            return await handle(CarefulRequest(request.scope, request.receive))
+            return await handle(StorableRequest(request.scope, request.receive))
 
         return authenticated
 

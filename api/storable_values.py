@@ -26,7 +26,7 @@ _MAX_ERRORS = 20
 Path = tuple[str | int, ...]
 
 
-class CarefulRequest(Request):
+class StorableRequest(Request):
     """A request whose JSON body holds storable values only."""
 
     async def json(self) -> Any:

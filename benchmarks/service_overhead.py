@@ -146,7 +146,7 @@ def _wait_for_a_worker(database: Database) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with database.read() as work:
-            if work.workers.list():
+            if work.workers.alive():
                 return
         time.sleep(0.1)
     raise RuntimeError("no worker came up within 60 s")

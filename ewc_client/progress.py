@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TimeRemainingColumn
 
 from ewc_client.errors import RateLimitedError, ServerError, ServiceUnreachableError
-from ewc_client.job import Job
-from ewc_client.models import Event
+from ewc_client.models import Body, Event
 from ewc_client.score_tables import mean, percent, shorten
 from ewc_client.terminal import Console, Text, TextColumn
 from ewc_client.visible_text import visible, visible_lines
@@ -24,6 +24,23 @@ _NUMBER = re.compile(r"[-+]?[0-9][-+.0-9e]*")
 _STYLES = {"warn": "yellow", "error": "red"}
 _TOLD_AS_THEY_ARE = frozenset({"switch.received", "switch.applied", "worker.lost", "visit.resumed"})
 _SELF_EVIDENT = frozenset({"queued", "starting", "succeeded", "failed", "cancelled"})
+
+
+class Followed(Protocol):
+    """What following asks of a job."""
+
+    @property
+    def spec(self) -> Body: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def queue_position(self) -> int | None: ...
+    @property
+    def waiting_for(self) -> str | None: ...
+    def refresh(self) -> Followed: ...
+    def events(
+        self, *, on_reconnect: Callable[[Exception], None] | None = None, on_silence: Callable[[], None] | None = None
+    ) -> Iterator[Event]: ...
 
 
 @dataclass
@@ -118,7 +135,7 @@ def _update(visit: VisitState, event: Event, tasks_seen: Collection[str]) -> Non
         visit.are_returns = (data.get("details") or {}).get("metric") == "return"
 
 
-def follow(job: Job, *, console: Console | None = None) -> None:
+def follow(job: Followed, *, console: Console | None = None) -> None:
     """Show a job's events from its first to its end. An interrupt only ends the showing."""
     console = console or Console(stderr=True, highlight=False)
     method = str(job.spec.get("method", {}).get("kind", ""))
@@ -129,7 +146,7 @@ def follow(job: Job, *, console: Console | None = None) -> None:
         _follow_in_lines(_events(job, console), console, method, narrator)
 
 
-def _events(job: Job, console: Console) -> Iterator[Event]:
+def _events(job: Followed, console: Console) -> Iterator[Event]:
     """The job's events. While it is queued and nothing happens, its place in the queue is said whenever it is another one."""
     status, told = "queued", ""  # as every job begins
 
@@ -155,7 +172,7 @@ def _events(job: Job, console: Console) -> Iterator[Event]:
         yield event
 
 
-def _place_in_queue(job: Job) -> str:
+def _place_in_queue(job: Followed) -> str:
     num_before = (job.queue_position or 1) - 1
     before = {0: "it is next", 1: "1 job is before it"}.get(num_before, f"{num_before} jobs are before it")
     if job.waiting_for is None:
@@ -165,7 +182,7 @@ def _place_in_queue(job: Job) -> str:
     )
 
 
-def _score_name(job: Job) -> str:
+def _score_name(job: Followed) -> str:
     """What games give, and what only the data of a plug-in know, is called a score."""
     datasets = [task.get("dataset") for task in job.spec.get("tasks", [])]
     if None in datasets:

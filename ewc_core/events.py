@@ -64,7 +64,7 @@ class ZeroShot:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One step of every network has been made; `step` counts the steps of this visit that are done.
+    """Every network has made a step, or an agent several at once; `step` counts the steps of this visit that are done.
 
     With `is_point_due` a resume point must be kept now: what earlier ones need is about to be overwritten.
     """

@@ -17,10 +17,12 @@ _VERSION = "1"
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a run stands, and its parameters and optimiser state.
+    """Where a run stands, and everything that the rest depends on besides the spec, the data and the stored constraints.
 
-    At a visit boundary `visit_index` is that of the next visit and `step` is 0. Random state is not in it: every
-    generator derives from the job's seed and these counters. `digests` are those of the data read so far, by name.
+    At a visit boundary `visit_index` is that of the next visit and `step` is 0. `tensors` are the run's own: parameters and
+    the state of what trains them; of agents also environments, recogniser, random generators and the marks of their replays,
+    whose transitions lie in files. What is drawn anew for each step is not there: it derives from the job's seed and the
+    step. `digests` are those of the data read so far, by name.
     """
 
     visit_index: int

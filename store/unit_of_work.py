@@ -19,17 +19,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import inspect, text
 
 from ewc_core.errors import StoreDamaged
-from store.base import db_now
 from store.driver_errors import driver_errors_translated
 from store.engine import BEGIN_OPTION, READ_ONLY_OPTION, make_engine
+from store.operations.announcing import Announcing
+from store.operations.job_life import JobLife
+from store.operations.leasing import Leasing
 from store.records import Fence
 from store.repositories.api_keys import ApiKeys
 from store.repositories.attempts import Attempts
@@ -39,37 +40,25 @@ from store.repositories.constraints import Constraints
 from store.repositories.evaluations import Evaluations
 from store.repositories.events import Events
 from store.repositories.idempotency import Idempotency
-from store.repositories.jobs import Jobs
-from store.repositories.leases import Leases
 from store.repositories.metrics import Metrics
 from store.repositories.queue import Queue
 from store.repositories.results import Results
 from store.repositories.resume_points import ResumePoints
 from store.repositories.snapshots import Snapshots
 from store.repositories.sweeps import Sweeps
-from store.repositories.switches import Switches
 from store.repositories.tasks import Tasks
 from store.repositories.workers import Workers
 from store.room import require_room, require_room_on_server
 from store.sqlite_file import require_whole
+from store.transaction import Transaction
 
-_NOW = select(db_now())
 
-
-class Work:
+class Work(Transaction):
     """One transaction. Its repositories return frozen records; none of them commits."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
     @cached_property
-    def now(self) -> datetime:
-        """The database's clock, read once per transaction (UTC)."""
-        return self.connection.execute(_NOW).scalar_one()
-
-    @cached_property
-    def jobs(self) -> Jobs:
-        return Jobs(self)
+    def jobs(self) -> JobLife:
+        return JobLife(self)
 
     @cached_property
     def queue(self) -> Queue:
@@ -84,8 +73,8 @@ class Work:
         return Tasks(self)
 
     @cached_property
-    def switches(self) -> Switches:
-        return Switches(self)
+    def switches(self) -> Announcing:
+        return Announcing(self)
 
     @cached_property
     def constraints(self) -> Constraints:
@@ -128,8 +117,8 @@ class Work:
         return Blobs(self)
 
     @cached_property
-    def leases(self) -> Leases:
-        return Leases(self)
+    def leases(self) -> Leasing:
+        return Leasing(self)
 
     @cached_property
     def api_keys(self) -> ApiKeys:

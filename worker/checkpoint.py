@@ -1,4 +1,4 @@
-"""The bytes of a checkpoint: anchor and Fisher of a consolidated task, as safetensors."""
+"""Checkpoints as files: that of a method without constraints, and where the tensors of any of them lie."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class RestoredJob:
     def tasks(self) -> Sequence[AnyTaskSpec]:
         """All tasks by index, those announced later included."""
         with self._database.read() as work:
-            return [task.spec for task in work.tasks.list(self._job.id)]
+            return [task.spec for task in work.tasks.of_job(self._job.id)]
 
     @property
     def digests(self) -> Mapping[str, str]:

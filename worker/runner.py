@@ -109,7 +109,7 @@ class JobRunner:
 
     def _environment(self, job: JobRecord) -> dict[str, str]:
         with self._database.read() as work:
-            announced = [task.spec.model_dump(mode="json") for task in work.tasks.list(job.id)]
+            announced = [task.spec.model_dump(mode="json") for task in work.tasks.of_job(job.id)]
         return fingerprint(job.spec, announced)
 
     def _do_units(self, run: UnitRun) -> None:
@@ -197,7 +197,7 @@ class JobRunner:
     def _constraint_weights(self) -> dict[int, float]:
         """How often constraints count, where their owner has changed it."""
         with self._database.read() as work:
-            constraints = work.constraints.list(self._fence.job_id)
+            constraints = work.constraints.of_job(self._fence.job_id)
         return {constraint.task_index: constraint.weight for constraint in constraints if constraint.weight != 1.0}
 
     def _after_step(self, run: VisitRun, event: Stepped) -> None:

@@ -70,7 +70,7 @@ class StagedSnapshot:
                 "ewc_lambda": constraint.ewc_lambda,
                 "weight": constraint.weight,
             }
-            for constraint in work.constraints.list(job_id)
+            for constraint in work.constraints.of_job(job_id)
         ]
         manifest = {
             "version": VERSION,

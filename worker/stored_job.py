@@ -44,7 +44,7 @@ class RecordedJob:
     def tasks(self) -> Sequence[AnyTaskSpec]:
         """All tasks by index, announced ones included."""
         with self._database.read() as work:
-            return [task.spec for task in work.tasks.list(self._job.id)]
+            return [task.spec for task in work.tasks.of_job(self._job.id)]
 
     @property
     def visiting(self) -> int | None:

@@ -39,9 +39,9 @@ def load_subject(database: Database, job_id: str, *, owner: str, at_visit: int |
             )
         snapshot = work.snapshots.find(job.id, checkpoint.visit_index)
         latest = work.snapshots.latest(job.id)
-        weights_now = {record.task_index: record.weight for record in work.constraints.list(job.id)}
+        weights_now = {record.task_index: record.weight for record in work.constraints.of_job(job.id)}
         consolidated = work.checkpoints.of_constraints(job.id)
-        tasks = [task.spec for task in work.tasks.list(job.id)]
+        tasks = [task.spec for task in work.tasks.of_job(job.id)]
         digests = work.tasks.digests(job.id)
     if snapshot is None:
         constraints = [stored_constraint(database, one) for one in consolidated]

@@ -67,5 +67,5 @@ def _require_finished_visit(work: Work, job: JobSummary, visit_index: int, *, fi
 
 
 def _require_constraint(work: Work, job: JobSummary) -> None:
-    if not work.constraints.list(job.id):
+    if not work.constraints.of_job(job.id):
         raise NotLearned(f"job {job.id} has no consolidated task: nothing holds its network yet")

@@ -59,7 +59,7 @@ def list_keys(
         _require_owner(caller, owner)
     wanted = _reach(caller) if owner is None else owner
     with services.database.read() as work:
-        return list_of([api_key_body(record) for record in work.api_keys.list(wanted)])
+        return list_of([api_key_body(record) for record in work.api_keys.of_owner(wanted)])
 
 
 @router.delete("/{key_id}", operation_id="revoke_api_key", status_code=204)

@@ -25,5 +25,5 @@ def list_attempts(
     """The attempts to run the job, oldest first, each with where it ran. One whose trainer never began is not listed."""
     with services.database.read() as work:
         work.jobs.get(job_id, owner=caller.owner)
-        page = work.attempts.list(job_id, after=after, limit=limit + 1)
+        page = work.attempts.of_job(job_id, after=after, limit=limit + 1)
     return list_of([attempt_body(record) for record in page[:limit]], has_more=len(page) > limit)

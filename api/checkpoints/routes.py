@@ -38,7 +38,7 @@ def list_checkpoints(
     """The checkpoints of the job, in the order of its visits."""
     with services.database.read() as work:
         work.jobs.require(job_id, owner=caller.owner)
-        page = work.checkpoints.list(job_id, limit=limit, after=after)
+        page = work.checkpoints.page(job_id, limit=limit, after=after)
         return list_of([checkpoint_body(record) for record in page.items], has_more=page.has_more)
 
 

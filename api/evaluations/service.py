@@ -27,12 +27,12 @@ def matrix_body(work: Work, job: JobRecord) -> Matrix:
     spec = job.learning
     # Evaluations first: a visit that finishes between the two reads is then a row without scores, never a score without a row.
     cells_of: dict[str, dict[tuple[int, int], EvaluationRecord]] = {kind: {} for kind in spec.methods}
-    evaluations = work.evaluations.list(job.id)
+    evaluations = work.evaluations.of_job(job.id)
     for entry in evaluations:
         cells_of.setdefault(entry.method, {})[entry.after_visit, entry.task_index] = entry
     visited = work.switches.tasks_of_done_visits(job.id)
-    known = work.tasks.list(job.id)
-    metrics = metrics_of(known, work.constraints.list(job.id), evaluations)
+    known = work.tasks.of_job(job.id)
+    metrics = metrics_of(known, work.constraints.of_job(job.id), evaluations)
     tasks = [
         MatrixTask(index=task.task_index, name=task.name, metric=metrics[task.task_index], has_ratios=_has_ratios(task, metrics))
         for task in known

@@ -1,4 +1,4 @@
-"""What only jobs of some kind have."""
+"""What is refused because a job is of another kind: task switches and matrices need tasks, results need none."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def list_jobs(
     """Your jobs, newest first, without their specs. A job whose record is damaged is left out."""
     try:
         with services.database.read() as work:
-            page = work.jobs.list(owner=caller.owner, limit=limit, after=after, before=before, status=status)
+            page = work.jobs.page(owner=caller.owner, limit=limit, after=after, before=before, status=status)
             return list_of([summary_body(job) for job in page.items], has_more=page.has_more)
     except RowDamaged:
         with services.database.read() as work:

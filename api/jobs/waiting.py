@@ -30,7 +30,7 @@ def place_in_queue(work: Work, job: JobSummary) -> PlaceInQueue | None:
     """Where the job stands in the queue now; None for one that is not in it."""
     if job.status is not JobStatus.QUEUED:
         return None
-    workers = work.workers.list()
+    workers = work.workers.alive()
     could_run = any(worker.empty_room.holds(job) for worker in workers)
     return PlaceInQueue(work.queue.position(job), None if could_run else _missing(workers, job))
 

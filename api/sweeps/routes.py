@@ -48,7 +48,7 @@ def list_sweeps(
     """Your sweeps, newest first, without their specs and trials. A sweep whose record is damaged is left out."""
     try:
         with services.database.read() as work:
-            page = work.sweeps.list(owner=caller.owner, limit=limit, after=after, before=before)
+            page = work.sweeps.page(owner=caller.owner, limit=limit, after=after, before=before)
             return list_of(summary_bodies(work, page.items), has_more=page.has_more)
     except RowDamaged:
         with services.database.read() as work:

@@ -83,7 +83,7 @@ def _write(work: Work, job: JobRecord, request: TaskSwitchRequest, data_dir: Pat
 
 
 def _add_task(work: Work, job: JobRecord, request: AppendTask, data_dir: Path | None) -> int:
-    job.spec.check_next_task([task.spec for task in work.tasks.list(job.id)], request.task)
+    job.spec.check_next_task([task.spec for task in work.tasks.of_job(job.id)], request.task)
     require_task(request.task, data_dir, field="task")
     return work.tasks.add(job.id, request.task).task_index
 

@@ -24,7 +24,7 @@ def list_tasks(job_id: str, caller: Reader, services: ServicesDep, limit: LongLi
     with services.database.read() as work:
         work.jobs.require(job_id, owner=caller.owner)
         page = work.tasks.page(job_id, limit=limit, after=after)
-        constraints = {constraint.task_index: constraint for constraint in work.constraints.list(job_id)}
+        constraints = {constraint.task_index: constraint for constraint in work.constraints.of_job(job_id)}
     return list_of([task_body(task, constraints.get(task.task_index)) for task in page.items], has_more=page.has_more)
 
 

@@ -16,4 +16,4 @@ router = APIRouter(prefix="/v1/workers", tags=["operations"], route_class=Authen
 def list_workers(_caller: Reader, services: ServicesDep) -> ListOf[Worker]:
     """The live workers of this service. They are shared by all owners."""
     with services.database.read() as work:
-        return list_of([Worker.model_validate(vars(record)) for record in work.workers.list()])
+        return list_of([Worker.model_validate(vars(record)) for record in work.workers.alive()])

@@ -1,4 +1,4 @@
-"""Questions about what a job has learned, and what jobs without tasks have found."""
+"""`ewc analyse`, `ewc analyses` and `ewc result`: what a job has learned, and what jobs without tasks have found."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -30,6 +29,7 @@ from ewc_client.cli.groups import Group
 from ewc_client.cli.output import say
 from ewc_client.errors import EWCClientError
 from ewc_client.terminal import print_lines
+from ewc_client.version import VERSION
 
 app = typer.Typer(
     name="ewc",
@@ -70,7 +70,7 @@ app.add_typer(data.app, name="data", cls=Group)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print_lines(f"ewc {version('ewc-service')}")
+        print_lines(f"ewc {VERSION}")
         raise typer.Exit(exit_codes.SUCCEEDED)
 
 

@@ -1,4 +1,4 @@
-"""How strongly tasks hold the network."""
+"""`ewc reweight` and `ewc forget`: how strongly the constraint of a task counts."""
 
 from __future__ import annotations
 

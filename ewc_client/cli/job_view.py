@@ -1,4 +1,4 @@
-"""One job for people."""
+"""How `ewc show` prints a job."""
 
 from __future__ import annotations
 

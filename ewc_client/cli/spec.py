@@ -1,4 +1,4 @@
-"""What can stand in a spec, field by field. It needs no service."""
+"""`ewc spec`: what can stand in a spec, field by field. It needs no service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submitting a job, and following it."""
+"""`ewc submit`: submitting a job, and following it."""
 
 from __future__ import annotations
 

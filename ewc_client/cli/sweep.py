@@ -1,4 +1,4 @@
-"""Searching for the best values of a job's fields."""
+"""`ewc sweep` and `ewc sweeps`: searching for the best values of a job's fields."""
 
 from __future__ import annotations
 

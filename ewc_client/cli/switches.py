@@ -1,4 +1,4 @@
-"""Task switches: what a job learns next."""
+"""`ewc switch` and `ewc close`: announcing what a job learns next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task for people: how far it is, and its data as they were read."""
+"""How `ewc show --task` prints a task: how far it is, and its data as they were read."""
 
 from __future__ import annotations
 

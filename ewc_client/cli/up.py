@@ -1,4 +1,4 @@
-"""The whole service on this machine."""
+"""`ewc up`: the whole service on this machine."""
 
 from __future__ import annotations
 

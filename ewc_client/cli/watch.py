@@ -1,4 +1,4 @@
-"""Following a job to its end."""
+"""`ewc watch`: following a job to its end."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import TracebackType
 
@@ -55,8 +56,10 @@ class EmbeddedService:
 
         Raises:
             AlreadyRunningError: another process holds the state directory.
-            EmbeddedError: a port is taken, a setting is refused, the migration failed, or the service did not become ready.
+            EmbeddedError: only the client is installed, a port is taken, a setting is refused, the migration failed, or the
+                service did not become ready.
         """
+        _require_installed()
         lock = self.state.acquire()
         try:
             host = os.environ.get("EWC_API_HOST") or "127.0.0.1"
@@ -157,6 +160,16 @@ class EmbeddedService:
         """What a process that did not start said last, which is a sentence of its own where it knew why."""
         why = last_line or f"the process {name!r} ended at once ({describe_status(status)})"
         return EmbeddedError(f"{why} (log: {self.state.log_file(name)})")
+
+
+def _require_installed() -> None:
+    try:
+        distribution("ewc-service")
+    except PackageNotFoundError:
+        raise EmbeddedError(
+            "only the client is installed here, not the service that it would start.\n"
+            "  Name a service that runs (EWC_URL, EWC_API_KEY), or install the project ewc-service on this Python"
+        ) from None
 
 
 def children_environment(user: Mapping[str, str], state: StateDirectory, *, host: str, port: int) -> dict[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ewc_client.client import EWCClient
+from ewc_client.errors import FigureError
 from ewc_client.figures import (
     accuracy_curves,
     games_over_time,
@@ -58,9 +60,11 @@ def make_figure(
     """Obtain all jobs at once, wait for them, ask the recipe's question about each, and write the files.
 
     Raises:
-        FigureError: a job is not what its part needs, or the files cannot be written.
+        FigureError: matplotlib is not there, a job is not what its part needs, or the files cannot be written.
         JobFailedError, JobCancelledError: a job ended without success.
     """
+    if find_spec("matplotlib") is None:  # said before hours of training, not after
+        raise FigureError("figures are drawn with matplotlib, which is not installed: pip install matplotlib")
     jobs = obtain_jobs(client, recipe, given)
     for part, job in jobs.items():
         say(f"{part}: job {job.id}, {job.status}")

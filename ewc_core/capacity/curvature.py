@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ewc_core.errors import SpecError
+from ewc_core.fisher.grad_outputs import make_grad_outputs, num_grad_outputs
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
 from ewc_core.fisher.outputs import Outputs, tensors_of
-from ewc_core.fisher.seeds import make_seeds, num_seeds
 from ewc_core.fisher.untouched import untouched
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
 Draw = tuple[int, Tensor]
-"""An example by its row, and signs [num_seeds] for its seeds."""
+"""An example by its row, and signs [num_grad_outputs] for its grad_outputs."""
 _SHARES = 4
 """A pass that is differentiated twice keeps about so many times what one that is differentiated once does."""
 
@@ -35,7 +35,7 @@ def random_pulls(
 ) -> Tensor:
     """`pull_and_power` of `num_scores` random scores: of which of `inputs`, and with which signs, `random` draws. The task has
     `num_outputs` outputs. Raises the same."""
-    size = num_seeds(FisherEstimator.EXACT, likelihood, num_outputs)
+    size = num_grad_outputs(FisherEstimator.EXACT, likelihood, num_outputs)
     draws = []
     for _ in range(num_scores):
         example = int(torch.randint(len(inputs), (), generator=random))
@@ -97,13 +97,13 @@ def _pull_and_power(
         for start in range(0, len(inputs), size):
             chunk = slice(start, start + size)
             derivative = _Derivative(outputs, inputs[chunk], leaves)
-            seeds = _seeds(likelihood, derivative.outputs)
+            grad_outputs = _grad_outputs(likelihood, derivative.outputs)
             for example, signs in draws:
                 score = _score(outputs, inputs[example : example + 1], signs, likelihood, leaves)
                 weights = _weights(len(inputs), example, num_examples)[chunk]
                 for row, names in enumerate(groups.values()):
                     along = derivative.along({name: score[name] for name in names if name in score})
-                    sums[row, 0] += torch.dot(weights, (seeds * along).sum(-1).double().square().sum(0))
+                    sums[row, 0] += torch.dot(weights, (grad_outputs * along).sum(-1).double().square().sum(0))
                     if start == 0:
                         sums[row, 1] += sum(float(score[name].double().square().sum()) for name in names if name in score)
     return sums
@@ -144,15 +144,15 @@ def _score(
     """u = Σ_c v_c s_c at one example [1, ...], by parameter name."""
     with torch.enable_grad():
         result = outputs.of(example)
-        seeds = _seeds(likelihood, result.detach())
-        seed = (signs.to(seeds.dtype).unsqueeze(1) * seeds[:, 0]).sum(0)
-        gradients = torch.autograd.grad(result[0] @ seed, list(leaves.values()), materialize_grads=True)
+        grad_outputs = _grad_outputs(likelihood, result.detach())
+        grad_output = (signs.to(grad_outputs.dtype).unsqueeze(1) * grad_outputs[:, 0]).sum(0)
+        gradients = torch.autograd.grad(result[0] @ grad_output, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, gradients, strict=True))
 
 
-def _seeds(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
+def _grad_outputs(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
     none = torch.empty(0)
-    return make_seeds(FisherEstimator.EXACT, likelihood, outputs, targets=none, uniforms=none)
+    return make_grad_outputs(FisherEstimator.EXACT, likelihood, outputs, targets=none, uniforms=none)
 
 
 def _weights(size: int, example: int, num_examples: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a reader knows of a data set, and its tensors do not say any more."""
+"""How a data set lies in its file, as far as its float32 tensors no longer show it: type, columns, values that became equal."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ewc_core.fisher.forms import Named, Squares, leading, per_example_sum
+from ewc_core.fisher.forms import Squares, WeightAndBias, leading, per_example_sum
 from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call, Use
 
@@ -44,7 +44,7 @@ def _statistics(module: BatchNorm | InstanceNorm, dtype: torch.dtype) -> tuple[T
 class _AffineSquares:
     """Squares of δ ⊙ factor and of δ, each summed back to its parameter's shape per example."""
 
-    def __init__(self, names: Named, factor: Callable[[], Tensor | float], reduce: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, names: WeightAndBias, factor: Callable[[], Tensor | float], reduce: Callable[[Tensor], Tensor]) -> None:
         self._names, self._reduce = names, reduce
         self._factor = factor() if names.weight is not None else 1.0
         self._gain: Tensor | None = None
@@ -70,7 +70,7 @@ class NormForm:
     """BatchNorm with running statistics, LayerNorm, RMSNorm, GroupNorm and InstanceNorm."""
 
     module: Norm
-    names: Named
+    names: WeightAndBias
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -84,10 +84,10 @@ class NormForm:
             return False
         return len(shape) >= 2 and leading(shape, num_examples)
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
         return 3 * call.inputs[:1].numel()
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
         if isinstance(self.module, nn.LayerNorm | nn.RMSNorm):
             shape = tuple(self.module.normalized_shape)
             return _AffineSquares(
@@ -119,7 +119,9 @@ class ElementwiseForm:
     def squares(self, use: Use) -> Squares:
         """Fresh squares for the chunk in which the parameter had this use."""
         factor = _FACTORS[use.node.name()]
-        return _AffineSquares(Named(self.name, None), lambda: factor(use), lambda values: per_example_sum(values, self.shape))
+        return _AffineSquares(
+            WeightAndBias(self.name, None), lambda: factor(use), lambda values: per_example_sum(values, self.shape)
+        )
 
 
 def _other_factor(use: Use) -> Tensor:

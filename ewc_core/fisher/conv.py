@@ -8,7 +8,7 @@ from math import prod
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ewc_core.fisher.forms import Named, Squares, leading
+from ewc_core.fisher.forms import Squares, WeightAndBias, leading
 from ewc_core.fisher.outer import OuterSquares, rows_held
 from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
@@ -56,7 +56,7 @@ def _padded(inputs: Tensor, module: Convolution) -> Tensor:
 class _ConvSquares:
     """ΣF_W = Σ_n (Σ_p δ U)²; ΣF_b = Σ_n (Σ_p δ)²."""
 
-    def __init__(self, module: Convolution, names: Named, call: Call, num_seeds: int) -> None:
+    def __init__(self, module: Convolution, names: WeightAndBias, call: Call, num_grad_outputs: int) -> None:
         self._names, self._weight_shape = names, module.weight.shape
         inputs, output = call.inputs, call.output_shape
         rows = module.out_channels // module.groups
@@ -67,7 +67,7 @@ class _ConvSquares:
                 self._delta_shape,
                 prod(self._weight_shape[1:]),
                 lambda start, stop: windows(inputs[start:stop], module),
-                num_seeds,
+                num_grad_outputs,
                 inputs,
             )
         self._bias: Tensor | None = None
@@ -91,7 +91,7 @@ class ConvForm:
     """`nn.Conv1d`, `Conv2d` and `Conv3d`, grouped, strided, dilated or padded in any mode."""
 
     module: Convolution
-    names: Named
+    names: WeightAndBias
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -100,9 +100,9 @@ class ConvForm:
     def fits(self, call: Call, num_examples: int) -> bool:
         return call.inputs.ndim == 2 + len(self.module.kernel_size) and leading(call.inputs.shape, num_examples)
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
-        held = rows_held(self.module.out_channels // self.module.groups, num_seeds)
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
+        held = rows_held(self.module.out_channels // self.module.groups, num_grad_outputs)
         return prod(call.output_shape[1:]) * (2 + held)
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
-        return _ConvSquares(self.module, self.names, call, num_seeds)
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
+        return _ConvSquares(self.module, self.names, call, num_grad_outputs)

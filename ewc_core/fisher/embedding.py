@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ewc_core.fisher.forms import Named, Squares, leading
+from ewc_core.fisher.forms import Squares, WeightAndBias, leading
 from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
 
@@ -40,7 +40,7 @@ class EmbeddingForm:
     """`nn.Embedding` on tokens [n, ...], without `max_norm` and without gradients scaled by frequency."""
 
     module: nn.Embedding
-    names: Named
+    names: WeightAndBias
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -50,8 +50,8 @@ class EmbeddingForm:
         plain = self.module.max_norm is None and not self.module.scale_grad_by_freq
         return plain and leading(call.inputs.shape, num_examples)
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
         return 4 * call.inputs[:1].numel() * (1 + self.module.embedding_dim)
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
         return _EmbeddingSquares(self.module, self.parameter_names[0], call.inputs)

@@ -16,10 +16,10 @@ from ewc_core.fisher.trace import Call
 
 
 class Squares(Protocol):
-    """Collects Σ over seeds and over the examples of one chunk."""
+    """Collects Σ over the vectors s and over the examples of one chunk."""
 
     def add(self, delta: Tensor) -> None:
-        """Take the gradient at the layer's output for one seed; per example, [n, ...]."""
+        """Take the gradient at the layer's output for one of the vectors s; per example, [n, ...]."""
 
     def finish(self, sums: Sums) -> None:
         """Add the squares to the sums of the layer's parameters."""
@@ -35,15 +35,15 @@ class LayerForm(Protocol):
     def fits(self, call: Call, num_examples: int) -> bool:
         """Whether the form is exact for a call on this input: dimension 0 counts examples, and the rank is known."""
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
         """Numbers that the squares hold per example, for the memory bound."""
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
         """Fresh squares for the chunk of this call."""
 
 
 @dataclass(frozen=True)
-class Named:
+class WeightAndBias:
     """Full names of a layer's weight and bias; None where there is none, or where it is frozen."""
 
     weight: str | None
@@ -55,14 +55,14 @@ class Named:
         return tuple(name for name in (self.weight, self.bias) if name is not None)
 
 
-def named(prefix: str, parameters: Mapping[str, Tensor | None], wanted: frozenset[str]) -> Named:
+def weight_and_bias(prefix: str, parameters: Mapping[str, Tensor | None], wanted: frozenset[str]) -> WeightAndBias:
     """Names of `weight` and `bias` below module `prefix`, where they are parameters in `wanted`."""
 
     def full(name: str) -> str | None:
         path = f"{prefix}.{name}" if prefix else name
         return path if parameters.get(name) is not None and path in wanted else None
 
-    return Named(full("weight"), full("bias"))
+    return WeightAndBias(full("weight"), full("bias"))
 
 
 def leading(shape: tuple[int, ...], num_examples: int) -> bool:

@@ -7,7 +7,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from ewc_core.fisher.forms import Named, Squares, leading
+from ewc_core.fisher.forms import Squares, WeightAndBias, leading
 from ewc_core.fisher.outer import OuterSquares, rows_held
 from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
@@ -16,7 +16,7 @@ from ewc_core.fisher.trace import Call
 class _OnePosition:
     """ΣF_W = (Σ_s δ_s²)ᵀ a² [out, in]; ΣF_b = Σ_n Σ_s δ_s² [out]."""
 
-    def __init__(self, names: Named, inputs: Tensor) -> None:
+    def __init__(self, names: WeightAndBias, inputs: Tensor) -> None:
         self._names, self._inputs = names, inputs
         self._squared: Tensor | None = None
 
@@ -36,14 +36,14 @@ class _OnePosition:
 class ManyPositions:
     """δ [n, ..., out] and inputs [n, ..., in]: sums over positions come before the squares."""
 
-    def __init__(self, names: Named, inputs: Tensor, num_outputs: int, num_seeds: int) -> None:
+    def __init__(self, names: WeightAndBias, inputs: Tensor, num_outputs: int, num_grad_outputs: int) -> None:
         self._names = names
         rows = inputs.flatten(1, -2)
         self._outer: OuterSquares | None = None
         if names.weight is not None:
             shape = (len(rows), 1, num_outputs, rows.shape[1])
             self._outer = OuterSquares(
-                shape, rows.shape[2], lambda start, stop: rows[start:stop].transpose(1, 2).unsqueeze(1), num_seeds, rows
+                shape, rows.shape[2], lambda start, stop: rows[start:stop].transpose(1, 2).unsqueeze(1), num_grad_outputs, rows
             )
         self._bias: Tensor | None = None
 
@@ -62,9 +62,9 @@ class ManyPositions:
             sums[self._names.bias].add_(self._bias)
 
 
-def numbers_at_positions(positions: int, num_outputs: int, num_inputs: int, num_seeds: int) -> int:
+def numbers_at_positions(positions: int, num_outputs: int, num_inputs: int, num_grad_outputs: int) -> int:
     """How many numbers `ManyPositions` holds per example."""
-    return positions * (num_outputs * (2 + rows_held(num_outputs, num_seeds)) + num_inputs)
+    return positions * (num_outputs * (2 + rows_held(num_outputs, num_grad_outputs)) + num_inputs)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class LinearForm:
     """`nn.Linear` on inputs [n, in] or [n, ..., in]."""
 
     module: nn.Linear
-    names: Named
+    names: WeightAndBias
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -81,12 +81,14 @@ class LinearForm:
     def fits(self, call: Call, num_examples: int) -> bool:
         return call.inputs.ndim >= 2 and leading(call.inputs.shape, num_examples)
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
         if prod(call.inputs.shape[1:-1]) == 1:
             return 2 * self.module.out_features + self.module.in_features
-        return numbers_at_positions(prod(call.inputs.shape[1:-1]), self.module.out_features, self.module.in_features, num_seeds)
+        return numbers_at_positions(
+            prod(call.inputs.shape[1:-1]), self.module.out_features, self.module.in_features, num_grad_outputs
+        )
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
         if prod(call.inputs.shape[1:-1]) == 1:
             return _OnePosition(self.names, call.inputs.reshape(len(call.inputs), -1))
-        return ManyPositions(self.names, call.inputs, self.module.out_features, num_seeds)
+        return ManyPositions(self.names, call.inputs, self.module.out_features, num_grad_outputs)

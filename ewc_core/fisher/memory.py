@@ -54,7 +54,7 @@ def probe(
     leaves: Mapping[str, Tensor],
     fixed: Mapping[str, Tensor],
     examples: Tensor,
-    num_seeds: Callable[[int], int],
+    num_grad_outputs: Callable[[int], int],
     chunk_bytes: int,
 ) -> ChunkSize:
     """Run 2 and 3 of the examples [<= 3, ...], settle the plan and the chunk size.
@@ -80,7 +80,9 @@ def probe(
     plan.compare(few_calls, more_calls, graph)
     num_outputs = result.shape[1]
     item = max((max(4, leaf.element_size()) for leaf in leaves.values()), default=4)
-    per_example = plan.numbers_per_example(calls, num_seeds(num_outputs)) + (2 + num_seeds(num_outputs)) * num_outputs
+    per_example = (
+        plan.numbers_per_example(calls, num_grad_outputs(num_outputs)) + (2 + num_grad_outputs(num_outputs)) * num_outputs
+    )
     forward = max(0, more_kept - few_kept) + inputs[:1].nbytes
     each = forward + per_example * item
     general = forward

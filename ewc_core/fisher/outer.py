@@ -17,10 +17,10 @@ NUMBERS_PER_BLOCK = {"cpu": 2**17, "cuda": 2**23}
 Columns = Callable[[int, int], Tensor]
 
 
-def rows_held(num_rows: int, num_seeds: int) -> int:
-    """How many seeds of `num_rows` rows are gathered for one product."""
-    num_products = max(1, ceil(num_seeds * num_rows / ROWS_PER_PRODUCT))
-    return max(1, ceil(num_seeds / num_products))
+def rows_held(num_rows: int, num_grad_outputs: int) -> int:
+    """How many δ of `num_rows` rows are gathered for one product."""
+    num_products = max(1, ceil(num_grad_outputs * num_rows / ROWS_PER_PRODUCT))
+    return max(1, ceil(num_grad_outputs / num_products))
 
 
 def numbers_per_block(device: torch.device) -> int:
@@ -29,21 +29,21 @@ def numbers_per_block(device: torch.device) -> int:
 
 
 class OuterSquares:
-    """Collects δ of shape [n, groups, o, p] seed by seed against columns [n, groups, k, p] that are made block by block."""
+    """Collects δ of shape [n, groups, o, p], pass by pass, against columns [n, groups, k, p] that are made block by block."""
 
     def __init__(
-        self, delta_shape: tuple[int, int, int, int], num_columns: int, columns: Columns, num_seeds: int, like: Tensor
+        self, delta_shape: tuple[int, int, int, int], num_columns: int, columns: Columns, num_grad_outputs: int, like: Tensor
     ) -> None:
         num_examples, groups, self._rows, positions = delta_shape
         self._columns = columns
         self._numbers_of_columns = max(1, groups * positions * num_columns)
-        self._capacity = rows_held(self._rows, num_seeds)
+        self._capacity = rows_held(self._rows, num_grad_outputs)
         self._held = like.new_empty(num_examples, groups, self._capacity * self._rows, positions)
         self._total = like.new_zeros(groups, self._capacity * self._rows, num_columns)
         self._num_held = 0
 
     def add(self, delta: Tensor) -> None:
-        """Hold δ [n, groups, o, p] of one more seed."""
+        """Hold δ [n, groups, o, p] of one more backward pass."""
         start = self._num_held * self._rows
         self._held[:, :, start : start + self._rows].copy_(delta)
         self._num_held += 1
@@ -51,7 +51,7 @@ class OuterSquares:
             self._square()
 
     def total(self) -> Tensor:
-        """The sum over all examples and seeds: [groups * o, k]."""
+        """The sum over all examples and backward passes: [groups * o, k]."""
         if self._num_held > 0:
             self._square()
         groups, _, num_columns = self._total.shape

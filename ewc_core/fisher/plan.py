@@ -18,7 +18,7 @@ from ewc_core.errors import SpecError
 from ewc_core.fisher.affine import ElementwiseForm, NormForm
 from ewc_core.fisher.conv import ConvForm
 from ewc_core.fisher.embedding import EmbeddingForm
-from ewc_core.fisher.forms import LayerForm, Named, Squares, named, wide
+from ewc_core.fisher.forms import LayerForm, Squares, WeightAndBias, weight_and_bias, wide
 from ewc_core.fisher.independence import rows_agree
 from ewc_core.fisher.linear import LinearForm
 from ewc_core.fisher.recorded import part_name
@@ -72,10 +72,10 @@ class Plan:
             if not all(rows_agree(one.inputs, other.inputs) for one, other in both):
                 self.generalise(name, graph)
 
-    def squares(self, calls: Calls, graph: Graph, num_seeds: int) -> list[tuple[GradientEdge, Squares]]:
+    def squares(self, calls: Calls, graph: Graph, num_grad_outputs: int) -> list[tuple[GradientEdge, Squares]]:
         """For every closed form that this pass used: where to ask for δ, and what to do with it. After `update`."""
         found = [
-            (call.output_edge, form.squares(replace(call, inputs=wide(call.inputs)), num_seeds))
+            (call.output_edge, form.squares(replace(call, inputs=wide(call.inputs)), num_grad_outputs))
             for name, form in self.layers.items()
             for call in calls[name]
             if call.output_edge.node in graph.nodes
@@ -93,9 +93,9 @@ class Plan:
         form = self.layers.pop(module_name)
         self.general.update(name for name in form.parameter_names if graph.uses[name] or graph.hides_parts)
 
-    def numbers_per_example(self, calls: Calls, num_seeds: int) -> int:
+    def numbers_per_example(self, calls: Calls, num_grad_outputs: int) -> int:
         """What the squares of one chunk hold per example, for the memory bound."""
-        return sum(form.numbers_per_example(call, num_seeds) for name, form in self.layers.items() for call in calls[name])
+        return sum(form.numbers_per_example(call, num_grad_outputs) for name, form in self.layers.items() for call in calls[name])
 
 
 def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
@@ -125,7 +125,7 @@ def make_plan(network: nn.Module, leaves: Mapping[str, Tensor]) -> Plan:
         if isinstance(module, Recurrent) and is_recurrent(module):
             modules[name] = module
             layers.update(_recurrent_forms(name, module, wanted))
-        names = named(name, dict(module._parameters), wanted)
+        names = weight_and_bias(name, dict(module._parameters), wanted)
         if type(module) in _FORMS and names.parameter_names:
             modules[name], layers[name] = module, _FORMS[type(module)](module, names)
     covered = {name for form in layers.values() for name in form.parameter_names}
@@ -137,7 +137,7 @@ def _recurrent_forms(name: str, module: Recurrent, wanted: frozenset[str]) -> di
     forms: dict[str, LayerForm] = {}
     for suffix in suffixes(module):
         inputs, states = (
-            Named(
+            WeightAndBias(
                 *(
                     path if (path := f"{name}.{kind}_{side}_{suffix}".lstrip(".")) in wanted else None
                     for kind in ("weight", "bias")

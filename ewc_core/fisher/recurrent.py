@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 from torch.nn import functional
 
-from ewc_core.fisher.forms import Named, Squares, leading, wide
+from ewc_core.fisher.forms import Squares, WeightAndBias, leading, wide
 from ewc_core.fisher.linear import ManyPositions, numbers_at_positions
 from ewc_core.fisher.sums import Sums
 from ewc_core.fisher.trace import Call
@@ -174,8 +174,8 @@ class _RecurrentSquares:
 class RecurrentForm:
     """One layer in one direction of `nn.RNN`, `nn.GRU` or `nn.LSTM`, on inputs [n, T, in]; the projection is left out."""
 
-    of_inputs: Named
-    of_states: Named
+    of_inputs: WeightAndBias
+    of_states: WeightAndBias
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -184,17 +184,18 @@ class RecurrentForm:
     def fits(self, call: Call, num_examples: int) -> bool:
         return leading(call.inputs.shape, num_examples)
 
-    def numbers_per_example(self, call: Call, num_seeds: int) -> int:
+    def numbers_per_example(self, call: Call, num_grad_outputs: int) -> int:
         _, steps, gates = call.output_shape
         return sum(
-            numbers_at_positions(steps, gates, columns.shape[2], num_seeds) for columns in (call.inputs, _recurrent(call).states)
+            numbers_at_positions(steps, gates, columns.shape[2], num_grad_outputs)
+            for columns in (call.inputs, _recurrent(call).states)
         )
 
-    def squares(self, call: Call, num_seeds: int) -> Squares:
+    def squares(self, call: Call, num_grad_outputs: int) -> Squares:
         gates, states, resets = call.output_shape[2], _recurrent(call).states, _recurrent(call).resets
         return _RecurrentSquares(
-            ManyPositions(self.of_inputs, call.inputs, gates, num_seeds),
-            ManyPositions(self.of_states, wide(states), gates, num_seeds),
+            ManyPositions(self.of_inputs, call.inputs, gates, num_grad_outputs),
+            ManyPositions(self.of_states, wide(states), gates, num_grad_outputs),
             None if resets is None else wide(resets),
         )
 

@@ -12,11 +12,11 @@ from torch.autograd.graph import GradientEdge
 from ewc_core.errors import SpecError
 from ewc_core.fisher.forms import Squares, wide
 from ewc_core.fisher.general import GeneralMethod
+from ewc_core.fisher.grad_outputs import make_grad_outputs, needs_targets, num_grad_outputs, num_uniforms
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, probe
 from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.plan import Plan, make_plan
 from ewc_core.fisher.recorded import recorded
-from ewc_core.fisher.seeds import make_seeds, needs_targets, num_seeds, num_uniforms
 from ewc_core.fisher.sums import Sums, at_least_float32
 from ewc_core.fisher.trace import graph_below
 from ewc_core.fisher.untouched import untouched
@@ -41,7 +41,7 @@ def fisher_steps(
 ) -> Generator[int, None, dict[str, Tensor]]:
     """F = (1/N) Σ_n Σ_s (∂(sᵀz_n)/∂θ)², by parameter name, at least in float32 (Kirkpatrick et al. 2017).
 
-    A mean over examples of per-example squares; the seeds s of the estimator are in `seeds.py`. `read(start, stop)`
+    A mean over examples of per-example squares; the vectors s of the estimator are in `grad_outputs.py`. `read(start, stop)`
     gives inputs [n, ...] and targets; `select` picks the outputs [n, K] that the likelihood sees, None means all of
     them. Layers with a closed form use it, every other parameter has per-example gradients by vmap or, where vmap
     cannot trace the network, by a loop. Sums of up to 1024 examples have the result's dtype, beyond that float64.
@@ -65,7 +65,7 @@ def fisher_steps(
     random = generator(seed, "fisher-labels")
     with untouched(network), torch.enable_grad():
         plan = make_plan(network, leaves)
-        size = probe(plan, job.outputs, leaves, fixed, read(0, min(3, num_examples))[0], job.num_seeds, chunk_bytes)
+        size = probe(plan, job.outputs, leaves, fixed, read(0, min(3, num_examples))[0], job.num_grad_outputs, chunk_bytes)
     sums = Sums(leaves)
     general = GeneralMethod(job.outputs)
     for start, stop in size.chunks(num_examples):
@@ -137,8 +137,8 @@ class _Job:
     likelihood: LikelihoodName
     outputs: Outputs
 
-    def num_seeds(self, num_outputs: int) -> int:
-        return num_seeds(self.estimator, self.likelihood, num_outputs)
+    def num_grad_outputs(self, num_outputs: int) -> int:
+        return num_grad_outputs(self.estimator, self.likelihood, num_outputs)
 
     def num_uniforms(self, size: ChunkSize) -> int:
         return num_uniforms(self.estimator, self.likelihood, size.num_outputs)
@@ -158,24 +158,26 @@ def _add_chunk(
     with job.outputs.holding({**leaves, **fixed}):
         with torch.enable_grad(), recorded(job.outputs.network, plan.modules) as calls:
             outputs = job.outputs.of(inputs)
-        seeds = make_seeds(job.estimator, job.likelihood, outputs.detach(), targets, uniforms.to(outputs.device))
+        grad_outputs = make_grad_outputs(job.estimator, job.likelihood, outputs.detach(), targets, uniforms.to(outputs.device))
         graph = graph_below(outputs, leaves)
         plan.update(calls, graph, len(inputs))
-        collecting = plan.squares(calls, graph, len(seeds))
+        collecting = plan.squares(calls, graph, len(grad_outputs))
         if collecting:
-            for index, seed in enumerate(seeds):
-                _add_seed(outputs, seed, collecting, retain_graph=index + 1 < len(seeds))
+            for index, grad_output in enumerate(grad_outputs):
+                _add_pass(outputs, grad_output, collecting, retain_graph=index + 1 < len(grad_outputs))
             for _, squares in collecting:
                 squares.finish(sums)
     del outputs, graph, calls, collecting
     if plan.general:
         wanted = {name: leaves[name] for name in leaves if name in plan.general}
         others = {name: leaf.detach() for name, leaf in leaves.items() if name not in plan.general}
-        general.add(wanted, {**fixed, **others}, inputs, seeds, sums, size.general_examples(plan, leaves))
+        general.add(wanted, {**fixed, **others}, inputs, grad_outputs, sums, size.general_examples(plan, leaves))
 
 
-def _add_seed(outputs: Tensor, seed: Tensor, collecting: list[tuple[GradientEdge, Squares]], *, retain_graph: bool) -> None:
+def _add_pass(
+    outputs: Tensor, grad_output: Tensor, collecting: list[tuple[GradientEdge, Squares]], *, retain_graph: bool
+) -> None:
     """One backward pass; its gradients are freed before the next one starts, which then finds their memory in the cache."""
-    deltas = torch.autograd.grad([outputs], [edge for edge, _ in collecting], [seed], retain_graph=retain_graph)
+    deltas = torch.autograd.grad([outputs], [edge for edge, _ in collecting], [grad_output], retain_graph=retain_graph)
     for (_, squares), delta in zip(collecting, deltas, strict=True):
         squares.add(wide(delta))

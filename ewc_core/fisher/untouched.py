@@ -1,4 +1,4 @@
-"""Looking at a network without leaving a trace."""
+"""Looking at a network and putting back what the look changed: attributes of modules, tensors, the global random state."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ _ENGINE = _engine_run_backward.__code__
 _BACKWARD = Tensor.backward.__code__
 
 
-def named(name: str) -> str:
-    """How messages name a plug-in's network."""
+def message_start(name: str) -> str:
+    """How messages about a plug-in's network begin."""
     return f"plug-in network {name!r}: "
 
 
@@ -57,7 +57,7 @@ class GuardedForward:
     def _failed(self, inputs: Tensor, what: str) -> PluginFailed:
         mode = "train" if self._network.training else "eval"
         given = f"inputs of shape {list(inputs.shape)} in {mode} mode"
-        return PluginFailed(f"{named(self.name)}for {given} its forward {what}", field="network")
+        return PluginFailed(f"{message_start(self.name)}for {given} its forward {what}", field="network")
 
 
 def failed_in(network: nn.Module, error: BaseException) -> PluginFailed | None:
@@ -75,5 +75,5 @@ def failed_in(network: nn.Module, error: BaseException) -> PluginFailed | None:
         at = at.tb_next
     if at is not None and (is_backward or passed_users_code(at)):
         what = "its backward pass" if at.tb_frame.f_code is _ENGINE else "a hook of it"
-        return PluginFailed(f"{named(guard.name)}{what} {told(error)}", field="network")
+        return PluginFailed(f"{message_start(guard.name)}{what} {told(error)}", field="network")
     return None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ewc_core.errors import PluginFailed
 from ewc_core.networks.contract import difference_mistakes, structure_mistakes
-from ewc_core.networks.guarded import GuardedForward, named
+from ewc_core.networks.guarded import GuardedForward, message_start
 from ewc_core.networks.tryout import Tryout
 from ewc_core.plugins import load_plugin
 from ewc_core.random_states import random_states_kept
@@ -104,6 +104,6 @@ def _two(
 
 def _broken(name: str, mistakes: list[str]) -> PluginFailed:
     if len(mistakes) == 1:
-        return PluginFailed(named(name) + mistakes[0], field="network")
+        return PluginFailed(message_start(name) + mistakes[0], field="network")
     numbered = "; ".join(f"({number}) {mistake}" for number, mistake in enumerate(mistakes, start=1))
-    return PluginFailed(f"{named(name)}{len(mistakes)} mistakes: {numbered}", field="network")
+    return PluginFailed(f"{message_start(name)}{len(mistakes)} mistakes: {numbered}", field="network")

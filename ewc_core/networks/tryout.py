@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import PluginFailed
-from ewc_core.networks.guarded import GuardedForward, failed_in, named
+from ewc_core.networks.guarded import GuardedForward, failed_in, message_start
 from ewc_core.networks.hidden_state import hidden_state
 from ewc_core.params import FlatParameters
 from ewc_core.random_states import random_states
@@ -35,7 +35,7 @@ class Tryout:
 
     def note(self, mistake: str | PluginFailed) -> None:
         """Keep a mistake; one that differs from an earlier one by shapes only is the same."""
-        text = str(mistake).removeprefix(named(self.name))
+        text = str(mistake).removeprefix(message_start(self.name))
         what = _SHAPES.sub("", text.partition(" its forward ")[2] or text)
         if what not in self._noted:
             self._noted.add(what)

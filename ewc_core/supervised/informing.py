@@ -16,9 +16,9 @@ from ewc_core.specs import SupervisedSpec
 from ewc_core.supervised import guards
 from ewc_core.supervised.capacity_used import capacity_guard
 from ewc_core.supervised.consolidate import EndOfVisit
+from ewc_core.supervised.fresh_learners import fresh_network
 from ewc_core.supervised.heads import HeadView
 from ewc_core.supervised.learner import Learner
-from ewc_core.supervised.learners import fresh_network
 from ewc_core.supervised.task_book import TaskBook
 from ewc_core.training.informing import Informing
 

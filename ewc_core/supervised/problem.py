@@ -19,8 +19,8 @@ from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
 from ewc_core.supervised.early_stopping import EarlyStopping
+from ewc_core.supervised.fresh_learners import make_learner, new_stopping
 from ewc_core.supervised.informing import SupervisedInforming
-from ewc_core.supervised.learners import make_learner, new_stopping
 from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.run_state import RunState
 from ewc_core.supervised.task_book import TaskBook

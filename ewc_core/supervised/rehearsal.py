@@ -10,7 +10,7 @@ from torch import Tensor
 from ewc_core.consolidation import Constraint
 from ewc_core.errors import EwcError, NonFiniteError, PluginFailed
 from ewc_core.generators import finished
-from ewc_core.networks.guarded import failed_in, named
+from ewc_core.networks.guarded import failed_in, message_start
 from ewc_core.networks.plugin import try_out_plugin_network
 from ewc_core.networks.tryout import Tryout
 from ewc_core.params import ParameterLayout
@@ -133,7 +133,7 @@ def _is_noted(tryout: Tryout, error: BaseException, what: str = "") -> bool:
     prefix = f"{what}: " if what else ""
     failed = error if isinstance(error, EwcError) else failed_in(tryout.network, error)
     if failed is not None:
-        tryout.note(f"{prefix}{str(failed).removeprefix(named(tryout.name))}")
+        tryout.note(f"{prefix}{str(failed).removeprefix(message_start(tryout.name))}")
     elif is_raised_by("torch", error):  # which cannot do with the network what is asked of it
         tryout.note(f"{prefix}torch {told(error)}")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -30,7 +29,7 @@ class ApiKeys(Repository):
                 name=name,
                 prefix=prefix,
                 secret_sha256=secret_sha256,
-                scopes=builtins.list(scopes),
+                scopes=list(scopes),
                 created_at=self._now,
             )
         )
@@ -41,7 +40,7 @@ class ApiKeys(Repository):
         row = self._connection.execute(_FIND, {"prefix": prefix}).mappings().one_or_none()
         return None if row is None else ApiKeyRecord(**row)
 
-    def list(self, owner: str | None) -> builtins.list[ApiKeyRecord]:
+    def of_owner(self, owner: str | None) -> list[ApiKeyRecord]:
         """The owner's keys, or those of all owners; oldest first."""
         query = select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
         if owner is not None:
@@ -55,7 +54,7 @@ class ApiKeys(Repository):
 
     def set_scopes(self, key_id: str, scopes: Sequence[str]) -> None:
         """Replace what the key may do."""
-        self._connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(scopes=builtins.list(scopes)))
+        self._connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(scopes=list(scopes)))
 
     def revoke(self, key_id: str, *, owner: str | None) -> ApiKeyRecord:
         """End the key, if it is one of the owner's (None: of anybody's); revoking it again changes nothing.

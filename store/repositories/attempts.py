@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +42,7 @@ class Attempts(Repository):
             return None
         return AttemptRecord(**row) if row is not None and isinstance(row["environment"], Mapping) else None
 
-    def list(self, job_id: str, *, after: int = 0, limit: int = 100) -> builtins.list[AttemptRecord]:
+    def of_job(self, job_id: str, *, after: int = 0, limit: int = 100) -> list[AttemptRecord]:
         """The attempts that follow number `after`, oldest first."""
         query = select(AttemptRow).where(AttemptRow.job_id == job_id, AttemptRow.attempt > after)
         rows = self._connection.execute(query.order_by(AttemptRow.attempt).limit(limit)).mappings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Select, insert, select, tuple_
 from ewc_core.errors import InvalidCursor, NotFound
 from store.ids import new_id
 from store.records import CheckpointRecord, Page
+from store.repositories.blobs import Blobs
 from store.repositories.repository import Repository
 from store.tables import BlobRow, CheckpointRow, ConstraintRow, JobRow
 
@@ -36,7 +36,7 @@ class Checkpoints(Repository):
         Raises:
             BlobIncomplete: the blob is not finished yet (`blobs.finish` comes first, in the same transaction).
         """
-        blob = self._work.blobs.require_ready(blob_id)
+        blob = Blobs(self._transaction).require_ready(blob_id)
         row: dict[str, Any] = {
             "id": new_id("ckpt"),
             "job_id": job_id,
@@ -70,7 +70,7 @@ class Checkpoints(Repository):
         rows = self._connection.execute(_select().where(CheckpointRow.id.in_(ids))).mappings()
         return {row["id"]: CheckpointRecord(**row) for row in rows}
 
-    def list(self, job_id: str, *, limit: int = 100, after: str | None = None) -> Page[CheckpointRecord]:
+    def page(self, job_id: str, *, limit: int = 100, after: str | None = None) -> Page[CheckpointRecord]:
         """Checkpoints in the order of visits, then of ids; `after` is the id of the last one seen.
 
         Raises:
@@ -93,7 +93,7 @@ class Checkpoints(Repository):
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()
         return None if row is None else CheckpointRecord(**row)
 
-    def of_constraints(self, job_id: str) -> builtins.list[CheckpointRecord]:
+    def of_constraints(self, job_id: str) -> list[CheckpointRecord]:
         """The checkpoints that hold the job's constraints, in the order of their tasks."""
         query = _select().join(ConstraintRow, ConstraintRow.checkpoint_id == CheckpointRow.id)
         query = query.where(ConstraintRow.job_id == job_id).order_by(ConstraintRow.task_index)
@@ -117,5 +117,5 @@ class Checkpoints(Repository):
 
 def _select() -> Select[Any]:
     # The blob's size and hash are the checkpoint's; they are stored once.
-    columns: builtins.list[Any] = [*CheckpointRow.__table__.columns, BlobRow.size, BlobRow.sha256]
+    columns: list[Any] = [*CheckpointRow.__table__.columns, BlobRow.size, BlobRow.sha256]
     return select(*columns).join(BlobRow, BlobRow.id == CheckpointRow.blob_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +54,6 @@ class Constraints(Repository):
         row = self._connection.execute(query).mappings().one_or_none()
         return None if row is None else ConstraintRecord(**row)
 
-    def list(self, job_id: str) -> builtins.list[ConstraintRecord]:
+    def of_job(self, job_id: str) -> list[ConstraintRecord]:
         """The constraints in the order of their tasks."""
         return [ConstraintRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -66,7 +65,7 @@ class Evaluations(Repository):
         ]
         self._insert_or_replace(EvaluationRow, rows, key=("job_id", "method", "after_visit", "task_index"))
 
-    def list(self, job_id: str) -> builtins.list[EvaluationRecord]:
+    def of_job(self, job_id: str) -> list[EvaluationRecord]:
         """All entries, by method, then visit, then task."""
         return [EvaluationRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
 

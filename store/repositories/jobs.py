@@ -1,57 +1,24 @@
-"""Jobs: their life and their progress."""
+"""Jobs as they stand: found, listed and counted, and their progress noted; `job_life` has how they begin and move."""
 
 from __future__ import annotations
 
-import builtins
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, case, func, select, update
 
-from ewc_core.errors import IllegalTransition, InvalidCursor, NotFound, RowDamaged
-from ewc_core.specs import JobSpec
+from ewc_core.errors import InvalidCursor, NotFound, RowDamaged
 from store.driver_errors import driver_errors_translated
-from store.ids import new_id
-from store.job_states import ALLOWED_MOVES, FINISHED, DesiredState, JobStatus, allowed_from, is_allowed
+from store.job_states import DesiredState, JobStatus
 from store.records import JobOrders, JobRecord, JobStanding, JobSummary, Page, TransitionRecord
 from store.repositories import job_rows
 from store.repositories.repository import Repository
-from store.tables import JobRow, TransitionRow
-
-_RESTING = FINISHED | {JobStatus.WAITING, JobStatus.PAUSED}
-
-# What every submission or every look at a job asks is made once; see `job_rows`.
-_INSERT = insert(JobRow)
-_INSERT_TRANSITION = insert(TransitionRow)
+from store.tables import JobRow
 
 
 class Jobs(Repository):
     """What is known of each job. Which of them are due is the `Queue`'s matter."""
-
-    def create(self, spec: JobSpec, *, owner: str, request_id: str | None = None) -> JobRecord:
-        """A new queued job with its tasks, a switch per visit that its spec plans, and its first event.
-
-        Supervised: one visit per task, in order. Reinforcement: the visits of the schedule.
-
-        Cost: one statement per table, however many tasks and visits there are.
-        """
-        job_id = new_id("job")
-        tasks = spec.planned_tasks
-        visits = spec.planned_visits
-        row = job_rows.new_job_row(job_id, spec, owner, request_id, num_switches=len(visits), now=self._now)
-        self._connection.execute(_INSERT, row)
-        self._work.tasks.add_first(job_id, tasks)
-        self._work.switches.add_planned(job_id, visits)
-        self._record_transition(job_id, None, JobStatus.QUEUED, reason=job_rows.SUBMITTED, actor=owner, epoch=None)
-        self._work.events.add_first(
-            job_id,
-            type="job.created",
-            message=f"{spec.kind} job created" + (f" with {len(tasks)} task{'s' if len(tasks) > 1 else ''}" if tasks else ""),
-            data={"kind": spec.kind, "num_tasks": len(tasks)},
-        )
-        return job_rows.new_job_record(row)
 
     def get(self, job_id: str, *, owner: str | None = None, lock: bool = False) -> JobRecord:
         """One job with its spec; with `lock` nobody else can change it until this transaction ends.
@@ -87,7 +54,7 @@ class Jobs(Repository):
         query = select(JobRow.desired_state, JobRow.version).where(JobRow.id == job_id)
         return JobOrders(**self._connection.execute(query).mappings().one())
 
-    def list(
+    def page(
         self,
         *,
         owner: str,
@@ -108,7 +75,7 @@ class Jobs(Repository):
 
     def ids(
         self, *, owner: str, after: str | None = None, before: str | None = None, status: JobStatus | str | None = None
-    ) -> builtins.list[str]:
+    ) -> list[str]:
         """As `list` without a limit, and nothing of the rows is read but their ids."""
         query = job_rows.select_page(with_status=status is not None, after=after is not None, before=before is not None)
         query = query.with_only_columns(JobRow.id).limit(None)
@@ -167,44 +134,7 @@ class Jobs(Repository):
         rows = self._connection.execute(query, values).mappings().all()
         return Page(items=rows[:limit] if before is None else rows[:limit][::-1], has_more=len(rows) > limit)
 
-    def transition(
-        self,
-        job_id: str,
-        to: JobStatus | str,
-        *,
-        reason: str,
-        actor: str,
-        epoch: int | None = None,
-        error: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Move a job to another state, with its history and its event.
-
-        Entering `queued` makes the job due for a wake-up at once; entering a resting state withdraws what was asked of
-        the job's holder; `failed` keeps `error`, and leaving it forgets it. A state that nothing follows needs no
-        resume point: it is dropped.
-
-        Raises:
-            IllegalTransition: the table of states does not allow the move.
-            NotFound: there is no such job.
-        """
-        requested = JobStatus(to)
-        job = self.standing(job_id, lock=True)
-        if not is_allowed(job.status, requested):
-            raise IllegalTransition(job_id, job.status.value, requested.value, allowed_from(job.status))
-        changes = self._changes_of_move(job, requested, reason, error)
-        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))
-        if not ALLOWED_MOVES[requested]:
-            self._work.resume_points.drop(job_id)
-        self._record_transition(job_id, job.status, requested, reason=reason, actor=actor, epoch=epoch)
-        self._work.events.append(
-            job_id,
-            type="job.status",
-            level="error" if requested is JobStatus.FAILED else "info",
-            message=f"{job.status.value} -> {requested.value}: {reason}",
-            data={"from": job.status.value, "to": requested.value, "reason": reason},
-        )
-
-    def transitions(self, job_id: str) -> builtins.list[TransitionRecord | None]:
+    def transitions(self, job_id: str) -> list[TransitionRecord | None]:
         """The history of the job's states, oldest first; None stands for a move that cannot be read."""
         try:
             with driver_errors_translated():
@@ -252,36 +182,6 @@ class Jobs(Repository):
         query = select(JobRow.status, func.count().label("num_jobs")).group_by(JobRow.status)
         counted = {row.status: row.num_jobs for row in self._connection.execute(query)}
         return {status.value: counted.get(status.value, 0) for status in JobStatus}
-
-    def _changes_of_move(self, job: JobStanding, to: JobStatus, reason: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
-        changes: dict[str, Any] = {
-            "status": to.value,
-            "status_reason": reason,
-            "error": None if error is None else dict(error),
-            "finished_at": self._now if to in FINISHED else None,
-        }
-        if to is JobStatus.RUNNING and not job.is_started:
-            changes["started_at"] = self._now
-        if to is JobStatus.QUEUED:
-            changes.update(woken_at=None, num_wake_ups=0)
-        if to in _RESTING:
-            changes["desired_state"] = DesiredState.RUN.value
-            changes["attempts_since_progress"] = 0
-        return changes
-
-    def _record_transition(
-        self, job_id: str, from_status: JobStatus | None, to: JobStatus, *, reason: str, actor: str, epoch: int | None
-    ) -> None:
-        move = {
-            "job_id": job_id,
-            "from_status": from_status.value if from_status else None,
-            "to_status": to.value,
-            "at": self._now,
-            "reason": reason,
-            "actor": actor,
-            "epoch": epoch,
-        }
-        self._connection.execute(_INSERT_TRANSITION, move)
 
     def _update(self, job_id: str, **changes: Any) -> None:
         result = self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**changes, **self._touched()))

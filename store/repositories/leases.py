@@ -6,11 +6,11 @@ that lost its job (it was stopped, or cut off) can wake up and write nothing. Al
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from ewc_core.errors import Fenced
 from store.base import db_now
-from store.job_states import HELD, DesiredState, JobStatus
+from store.job_states import HELD, JobStatus
 from store.records import ExpiredLease, Fence, LeaseRecord
 from store.repositories.repository import Repository
 from store.tables import JobRow, LeaseRow
@@ -20,22 +20,6 @@ _GET = select(*LeaseRow.__table__.columns).where(LeaseRow.job_id == bindparam("j
 
 class Leases(Repository):
     """At most one holder per job. Locks the job's row first, the lease's second."""
-
-    def claim(self, job_id: str, *, worker_id: str, ttl_seconds: float) -> Fence | None:
-        """Take a queued job that should run; None when it is not to be had.
-
-        The job is `starting` afterwards, its attempts are counted, and the move is recorded with the new epoch.
-        """
-        due = select(JobRow.id).where(
-            JobRow.id == job_id, JobRow.status == JobStatus.QUEUED.value, JobRow.desired_state == DesiredState.RUN.value
-        )
-        if self._connection.execute(due.with_for_update()).one_or_none() is None:
-            return None
-        attempts = {"attempt": JobRow.attempt + 1, "attempts_since_progress": JobRow.attempts_since_progress + 1}
-        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**attempts))
-        fence = Fence(job_id=job_id, epoch=self._next_epoch(job_id, worker_id, ttl_seconds), worker_id=worker_id)
-        self._work.jobs.transition(job_id, JobStatus.STARTING, reason="claimed", actor=worker_id, epoch=fence.epoch)
-        return fence
 
     def extend(self, fence: Fence, *, ttl_seconds: float) -> str:
         """Heartbeat: the lease lasts `ttl_seconds` from now. Returns what the owner wants of the job.
@@ -93,20 +77,6 @@ class Leases(Repository):
         """The job's lease, or None before its first claim."""
         row = self._connection.execute(_GET, {"job_id": job_id}).mappings().one_or_none()
         return None if row is None else LeaseRecord(**row)
-
-    def _next_epoch(self, job_id: str, worker_id: str, ttl_seconds: float) -> int:
-        expires_at = db_now(ttl_seconds)
-        taken = (
-            update(LeaseRow)
-            .where(LeaseRow.job_id == job_id)
-            .values(epoch=LeaseRow.epoch + 1, worker_id=worker_id, expires_at=expires_at)
-            .returning(LeaseRow.epoch)
-        )
-        epoch = self._connection.execute(taken).scalar_one_or_none()
-        if epoch is not None:
-            return epoch
-        self._connection.execute(insert(LeaseRow).values(job_id=job_id, epoch=1, worker_id=worker_id, expires_at=expires_at))
-        return 1
 
 
 def _is_held_by(fence: Fence) -> tuple[ColumnElement[bool], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import time
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -13,6 +12,7 @@ from store.base import are_among, db_now
 from store.job_states import HELD, RECORD_UNAVAILABLE, RECOVERED_REASONS, DesiredState, JobStatus
 from store.records import JobSummary
 from store.repositories.repository import Repository
+from store.repositories.workers import Workers
 from store.tables import JobRow
 from store.worker_records import Room
 
@@ -43,7 +43,7 @@ class Queue(Repository):
         A job whose row somebody else has locked is not skipped at once, which would let others overtake it: most locks are
         gone in milliseconds, and the job with them or not. One that stays locked is left for a later look.
         """
-        worker = self._work.workers.find(worker_id, lock=True)
+        worker = Workers(self._transaction).find(worker_id, lock=True)
         if worker is None:
             return None
         locked: set[str] = set()
@@ -63,13 +63,13 @@ class Queue(Repository):
 
     def has_work_for(self, worker_id: str) -> bool:
         """Whether a job is due that fits beside what this worker runs. Locks nothing."""
-        worker = self._work.workers.find(worker_id)
+        worker = Workers(self._transaction).find(worker_id)
         return worker is not None and self._is_any_due(_fits(worker.room))
 
     def has_work_for_anybody(self, *, woken_within_seconds: float | None = None) -> bool:
         """Whether a job is due that fits beside what some living worker runs. With `woken_within_seconds` only jobs count
         that were woken so lately, or not yet."""
-        rooms = {worker.room for worker in self._work.workers.list()}
+        rooms = {worker.room for worker in Workers(self._transaction).alive()}
         fits = or_(*(_fits(room) for room in rooms if room.slots))
         if not any(room.slots for room in rooms):
             return False
@@ -77,7 +77,7 @@ class Queue(Repository):
             fits = and_(fits, or_(JobRow.woken_at.is_(None), JobRow.woken_at >= db_now(-woken_within_seconds)))
         return self._is_any_due(fits)
 
-    def due_for_wake_up(self, *, limit: int = 100) -> builtins.list[str]:
+    def due_for_wake_up(self, *, limit: int = 100) -> list[str]:
         """Jobs that are due and whose last wake-up, if any, has had its time: 10 s, doubling up to 300 s."""
         waits = {num: min(FIRST_WAKE_UP_SECONDS * 2**num, MAX_WAKE_UP_SECONDS) for num in range(6)}
         patience = case(waits, value=JobRow.num_wake_ups, else_=MAX_WAKE_UP_SECONDS)
@@ -87,7 +87,7 @@ class Queue(Repository):
             .order_by(JobRow.created_at, JobRow.id)
             .limit(limit)
         )
-        return builtins.list(self._connection.execute(query).scalars())
+        return list(self._connection.execute(query).scalars())
 
     def mark_woken(self, job_ids: Iterable[str]) -> None:
         """A wake-up was sent just now, while these jobs were due."""
@@ -96,7 +96,7 @@ class Queue(Repository):
     def reset_wake_ups(self) -> int:
         """Make all queued jobs due for a wake-up again (a worker has come, or the broker has lost its messages); how many."""
         queued = select(JobRow.id).where(JobRow.status == JobStatus.QUEUED.value).order_by(JobRow.id).with_for_update()
-        ids = builtins.list(self._connection.execute(queued).scalars())
+        ids = list(self._connection.execute(queued).scalars())
         again = update(JobRow).where(JobRow.status == JobStatus.QUEUED.value).values(woken_at=None, num_wake_ups=0)
         self._connection.execute(again)
         return len(ids)
@@ -154,7 +154,7 @@ def _is_of_owner(running: Subquery) -> ColumnElement[bool]:
     return and_(running.c.owner == JobRow.owner, running.c.slot == JobRow.slot)
 
 
-def _order(running: Subquery) -> builtins.list[ColumnElement[Any]]:
+def _order(running: Subquery) -> list[ColumnElement[Any]]:
     return [
         case((JobRow.status_reason.in_(sorted(RECOVERED_REASONS)), 0), else_=1),
         JobRow.priority.desc(),

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.base import Base
-
-if TYPE_CHECKING:
-    from store.unit_of_work import Work
+from store.transaction import Transaction
 
 
 class Repository:
     """Queries on one kind of record, inside one transaction."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     @property
     def _connection(self) -> Connection:
-        return self._work.connection
+        return self._transaction.connection
 
     @property
     def _now(self) -> datetime:
-        return self._work.now
+        return self._transaction.now
 
     def _insert_or_replace(self, table: type[Base], rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
         """Insert rows; where `key` exists already, replace all other columns. Both engines speak the same dialect here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from store.records import ResumePointRecord
+from store.repositories.blobs import Blobs
 from store.repositories.repository import Repository
 from store.tables import ResumePointRow
 
@@ -18,12 +19,12 @@ class ResumePoints(Repository):
         Raises:
             BlobIncomplete: the blob is not finished yet (`blobs.finish` comes first, in the same transaction).
         """
-        self._work.blobs.require_ready(blob_id)
+        Blobs(self._transaction).require_ready(blob_id)
         replaced = self.get(job_id)
         row = {"job_id": job_id, "visit_index": visit_index, "step": step, "blob_id": blob_id, "created_at": self._now}
         self._insert_or_replace(ResumePointRow, [row], key=("job_id",))
         if replaced is not None and replaced.blob_id != blob_id:
-            self._work.blobs.delete(replaced.blob_id)
+            Blobs(self._transaction).delete(replaced.blob_id)
         return ResumePointRecord(job_id=job_id, visit_index=visit_index, step=step, blob_id=blob_id, created_at=self._now)
 
     def get(self, job_id: str) -> ResumePointRecord | None:
@@ -38,4 +39,4 @@ class ResumePoints(Repository):
         if point is None:
             return
         self._connection.execute(delete(ResumePointRow).where(ResumePointRow.job_id == job_id))
-        self._work.blobs.delete(point.blob_id)
+        Blobs(self._transaction).delete(point.blob_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Select, delete, func, insert, select
 from ewc_core.errors import BlobIncomplete, InvalidCursor
 from store.ids import new_id
 from store.records import Page, SnapshotRecord
+from store.repositories.blobs import Blobs
 from store.repositories.repository import Repository
 from store.tables import BlobRow, SnapshotPartRow, SnapshotRow
 
@@ -54,10 +54,10 @@ class Snapshots(Repository):
         """The snapshot of one visit, or None where it left none or it was dropped."""
         return self._first(_of(job_id).where(SnapshotRow.visit_index == visit_index))
 
-    def visits(self, job_id: str) -> builtins.list[int]:
+    def visits(self, job_id: str) -> list[int]:
         """The visits whose snapshots are kept, in their order."""
         query = select(SnapshotRow.visit_index).where(SnapshotRow.job_id == job_id).order_by(SnapshotRow.visit_index)
-        return builtins.list(self._connection.execute(query).scalars())
+        return list(self._connection.execute(query).scalars())
 
     def parts(self, snapshot_id: str) -> dict[str, str]:
         """The blobs of a snapshot by the names of its parts."""
@@ -86,13 +86,13 @@ class Snapshots(Repository):
         Their bytes are released here and deleted by the collection of blobs, in short transactions.
         """
         old = select(SnapshotRow.id).where(SnapshotRow.job_id == job_id).order_by(SnapshotRow.visit_index.desc())
-        ids = builtins.list(self._connection.execute(old.offset(max(1, num))).scalars())
+        ids = list(self._connection.execute(old.offset(max(1, num))).scalars())
         if not ids:
             return
         blobs = select(SnapshotPartRow.blob_id).where(SnapshotPartRow.snapshot_id.in_(ids))
-        released = builtins.list(self._connection.execute(blobs).scalars())
+        released = list(self._connection.execute(blobs).scalars())
         self._connection.execute(delete(SnapshotRow).where(SnapshotRow.id.in_(ids)))
-        self._work.blobs.release(released)
+        Blobs(self._transaction).release(released)
 
     def _first(self, query: Select[Any]) -> SnapshotRecord | None:
         row = self._connection.execute(query.limit(1)).mappings().one_or_none()

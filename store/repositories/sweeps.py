@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -61,7 +60,7 @@ class Sweeps(Repository):
             raise NotFound("sweep", sweep_id)
         return SweepRecord(**row)
 
-    def list(self, *, owner: str, limit: int, after: str | None = None, before: str | None = None) -> Page[SweepSummary]:
+    def page(self, *, owner: str, limit: int, after: str | None = None, before: str | None = None) -> Page[SweepSummary]:
         """Newest first. `after` the id of a sweep: older ones; `before`: the newer ones next to it.
 
         Raises:
@@ -72,18 +71,18 @@ class Sweeps(Repository):
         items = [SweepSummary(**row) for row in rows[:limit]]
         return Page(items=items if before is None else items[::-1], has_more=len(rows) > limit)
 
-    def ids(self, *, owner: str, after: str | None = None, before: str | None = None) -> builtins.list[str]:
+    def ids(self, *, owner: str, after: str | None = None, before: str | None = None) -> list[str]:
         """As `list` without a limit, and nothing of the rows is read but their ids."""
         query = self._of_owner(select(SweepRow.id), owner, after=after, before=before)
-        ids = builtins.list(self._connection.execute(query).scalars())
+        ids = list(self._connection.execute(query).scalars())
         return ids if before is None else ids[::-1]
 
-    def running(self) -> builtins.list[str]:
+    def running(self) -> list[str]:
         """Ids of the sweeps that are not over, oldest first."""
         query = select(SweepRow.id).where(SweepRow.status == "running").order_by(SweepRow.created_at, SweepRow.id)
-        return builtins.list(self._connection.execute(query).scalars())
+        return list(self._connection.execute(query).scalars())
 
-    def trials(self, sweep_id: str) -> builtins.list[TrialRecord]:
+    def trials(self, sweep_id: str) -> list[TrialRecord]:
         """All trials by number."""
         query = select(TrialRow).where(TrialRow.sweep_id == sweep_id).order_by(TrialRow.number)
         return [TrialRecord(**row) for row in self._connection.execute(query).mappings()]
@@ -177,7 +176,7 @@ class Sweeps(Repository):
         return tuple_(literal(row.created_at, UtcTime()), row.id)
 
 
-def _columns_of(record: type[SweepSummary]) -> builtins.list[Any]:
+def _columns_of(record: type[SweepSummary]) -> list[Any]:
     inside = {"num_planned": SweepRow.spec["num_trials"].as_integer(), "stored_spec": SweepRow.spec}
     names = [field.name for field in fields(record)]
     return [inside[name].label(name) if name in inside else getattr(SweepRow, name) for name in names]

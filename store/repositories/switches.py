@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, insert, or_, select, update
 
-from ewc_core.errors import InvalidCursor, NotFound, SequenceConflict, SpecError, StreamClosed
+from ewc_core.errors import InvalidCursor, NotFound
 from store.ids import new_id
-from store.job_states import FINISHED, JobStatus, allowed_from
-from store.records import JobSummary, Page, SwitchRecord
+from store.records import Page, SwitchRecord
 from store.repositories.repository import Repository
-from store.tables import JobRow, SwitchRow
-from store.tables.tasks import SWITCH_ACTIONS
+from store.tables import SwitchRow
 
-_VISITING = ("append", "revisit")
+VISITING = ("append", "revisit")
+"""The actions that start a visit."""
 
 _INSERT = insert(SwitchRow)
 _VISITED: Select[Any] = (
@@ -30,58 +28,9 @@ _VISITED_AND_DONE = _VISITED.where(SwitchRow.status == "done")
 class Switches(Repository):
     """Switches of a job, numbered 1, 2, 3 ... ; those that start a visit also number the visits 0, 1, 2 ..."""
 
-    def append(
-        self,
-        job_id: str,
-        *,
-        action: str,
-        task_index: int | None = None,
-        origin: str,
-        now: bool = False,
-        expected_sequence: int | None = None,
-    ) -> SwitchRecord:
-        """Announce a switch.
-
-        `append` and `revisit` name a task and get the next visit; `switch_now` and `close` have neither. `now` asks
-        the running visit to end at once.
-
-        Raises:
-            NotFound: no such job, or no such task in it.
-            SequenceConflict: `expected_sequence` is given and is not the next one.
-            SpecError: an unknown action, or one with a task where none belongs, or without one where one does.
-            StreamClosed: the job has finished, or its stream is closed to further tasks.
-        """
-        _require_fitting(action, task_index, now)
-        job = self._work.jobs.summary(job_id, lock=True)
-        if expected_sequence is not None and expected_sequence != job.last_switch_sequence + 1:
-            raise SequenceConflict(job_id, expected_sequence, job.last_switch_sequence + 1)
-        if job.status in FINISHED or (job.stream == "closed" and action in _VISITING):
-            raise StreamClosed(job_id, job.status.value, _still_allowed(job))
-        if task_index is not None:
-            self._work.tasks.get(job_id, task_index)
-        sequence = job.last_switch_sequence + 1
-        numbered = {"last_switch_sequence": sequence, "version": JobRow.version + 1}
-        self._connection.execute(update(JobRow).where(JobRow.id == job_id).values(**numbered))
-        self._connection.execute(
-            insert(SwitchRow).values(
-                id=new_id("sw"),
-                job_id=job_id,
-                sequence=sequence,
-                action=action,
-                task_index=task_index,
-                visit_index=job.num_visits if action in _VISITING else None,
-                origin=origin,
-                now=now,
-                status="done" if action == "close" else "pending",
-                created_at=self._now,
-                finished_at=self._now if action == "close" else None,
-            )
-        )
-        return self.get(job_id, sequence)
-
     def add_planned(self, job_id: str, task_indices: Sequence[int]) -> None:
         """The visits that the spec of a new job plans, in one statement: `revisit` for a task that was visited before."""
-        first_visits = {task: visit for visit, task in reversed(builtins.list(enumerate(task_indices)))}
+        first_visits = {task: visit for visit, task in reversed(list(enumerate(task_indices)))}
         rows = [
             {
                 "id": new_id("sw"),
@@ -127,18 +76,18 @@ class Switches(Repository):
         rows = self._connection.execute(query).mappings().all()
         return Page(items=[SwitchRecord(**row) for row in rows[:limit]], has_more=len(rows) > limit)
 
-    def visits(self, job_id: str) -> builtins.list[SwitchRecord]:
+    def visits(self, job_id: str) -> list[SwitchRecord]:
         """The switches that start visits, in the order of the visits."""
         return [SwitchRecord(**row) for row in self._connection.execute(_visits(job_id)).mappings()]
 
-    def tasks_visited(self, job_id: str, *, num_visits: int) -> builtins.list[int]:
+    def tasks_visited(self, job_id: str, *, num_visits: int) -> list[int]:
         """Task indices of the first `num_visits` visits, in their order."""
         visits = _VISITED.where(SwitchRow.visit_index < num_visits)
-        return builtins.list(self._connection.execute(visits, {"job": job_id}).scalars())
+        return list(self._connection.execute(visits, {"job": job_id}).scalars())
 
-    def tasks_of_done_visits(self, job_id: str) -> builtins.list[int]:
+    def tasks_of_done_visits(self, job_id: str) -> list[int]:
         """Task indices of the visits that are done, in their order."""
-        return builtins.list(self._connection.execute(_VISITED_AND_DONE, {"job": job_id}).scalars())
+        return list(self._connection.execute(_VISITED_AND_DONE, {"job": job_id}).scalars())
 
     def find_visit(self, job_id: str, visit_index: int) -> SwitchRecord | None:
         """The switch that starts a visit, or None while the job has no such visit."""
@@ -158,7 +107,7 @@ class Switches(Repository):
         """Whether a pending switch, announced after this visit, asks it to end at once."""
         return self._first(_cuts(job_id, visit_index)) is not None
 
-    def cuts_requested(self, job_id: str, *, visit_index: int) -> builtins.list[SwitchRecord]:
+    def cuts_requested(self, job_id: str, *, visit_index: int) -> list[SwitchRecord]:
         """The switches of `is_cut_requested`, in the order of their sequence."""
         return [SwitchRecord(**row) for row in self._connection.execute(_cuts(job_id, visit_index)).mappings()]
 
@@ -173,7 +122,7 @@ class Switches(Repository):
         asked = update(SwitchRow).where(SwitchRow.job_id == job_id, between)
         spent = {"status": "done", "finished_at": self._now}
         self._connection.execute(asked.where(SwitchRow.action == "switch_now", SwitchRow.status == "pending").values(**spent))
-        self._connection.execute(asked.where(SwitchRow.action.in_(_VISITING), SwitchRow.now.is_(True)).values(now=False))
+        self._connection.execute(asked.where(SwitchRow.action.in_(VISITING), SwitchRow.now.is_(True)).values(now=False))
 
     def start_visit(self, job_id: str, visit_index: int) -> None:
         """The visit is being trained."""
@@ -199,22 +148,6 @@ def _visits(job_id: str) -> Select[Any]:
 
 def _cuts(job_id: str, visit_index: int) -> Select[Any]:
     announced = select(SwitchRow.sequence).where(SwitchRow.job_id == job_id, SwitchRow.visit_index == visit_index)
-    asks = or_(SwitchRow.action == "switch_now", and_(SwitchRow.action.in_(_VISITING), SwitchRow.now.is_(True)))
+    asks = or_(SwitchRow.action == "switch_now", and_(SwitchRow.action.in_(VISITING), SwitchRow.now.is_(True)))
     query = select(SwitchRow).where(SwitchRow.job_id == job_id, SwitchRow.status == "pending", asks)
     return query.where(SwitchRow.sequence > announced.scalar_subquery()).order_by(SwitchRow.sequence)
-
-
-def _require_fitting(action: str, task_index: int | None, now: bool) -> None:
-    if action not in SWITCH_ACTIONS:
-        raise SpecError(f"action {action!r} is unknown; expected one of {', '.join(SWITCH_ACTIONS)}", field="action")
-    if (task_index is not None) != (action in _VISITING):
-        expected = "the index of a task" if action in _VISITING else "none"
-        raise SpecError(f"action {action!r} has task_index {task_index}; expected {expected}", field="task_index")
-    if now and action == "close":
-        raise SpecError("now is true with action 'close'; closing a stream never ends the running visit", field="now")
-
-
-def _still_allowed(job: JobSummary) -> list[str]:
-    if job.status in FINISHED:
-        return allowed_from(job.status)
-    return ["switch_now", *allowed_from(JobStatus(job.status))]

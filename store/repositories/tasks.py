@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -30,7 +29,7 @@ _FIRST_PAGE = _LIST.limit(bindparam("num"))
 class Tasks(Repository):
     """The learning problems of a job, numbered from 0 in the order in which they were announced."""
 
-    def list(self, job_id: str) -> builtins.list[TaskRecord]:
+    def of_job(self, job_id: str) -> list[TaskRecord]:
         """All tasks of the job in the order of their index."""
         return [TaskRecord(**row) for row in self._connection.execute(_LIST, {"job": job_id}).mappings()]
 
@@ -107,7 +106,7 @@ class Tasks(Repository):
             **changes,
         )
 
-    def note_data(self, job_id: str, data: Mapping[int, Mapping[str, Any]]) -> builtins.list[int]:
+    def note_data(self, job_id: str, data: Mapping[int, Mapping[str, Any]]) -> list[int]:
         """Keep, by task index, what is known of data that were loaded; what was noted first stays. The tasks that had nothing."""
         query = select(TaskRow.task_index).where(TaskRow.job_id == job_id, TaskRow.data.is_(None), TaskRow.task_index.in_(data))
         found = sorted(self._connection.execute(query).scalars())

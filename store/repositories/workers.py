@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,7 @@ class Workers(Repository):
         if self._connection.execute(update(WorkerRow).where(WorkerRow.id == worker_id).values(**facts)).rowcount == 0:
             self._connection.execute(insert(WorkerRow).values(id=worker_id, started_at=self._now, **facts))
 
-    def list(self, *, alive_seconds: float = 30) -> builtins.list[WorkerRecord]:
+    def alive(self, *, alive_seconds: float = 30) -> list[WorkerRecord]:
         """Workers heard of within this time, oldest first."""
         query = _SELECT.where(WorkerRow.last_seen_at >= db_now(-alive_seconds))
         query = query.order_by(WorkerRow.started_at, WorkerRow.id)

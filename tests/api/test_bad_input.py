@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 from store.base import Base
 from tests.api.lives import SPEC, add_checkpoint
 
+pytestmark = pytest.mark.both_engines
+
 JSON = {"Content-Type": "application/json"}
 NO_ID = "0" * 26
 

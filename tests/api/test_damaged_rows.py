@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from tests.api.lives import SPEC
 
+pytestmark = pytest.mark.both_engines
+
 ON_BOTH_ENGINES = ["error = '12'"]
 ON_SQLITE = [
     "name = CAST(x'ff' AS TEXT)",

@@ -15,6 +15,8 @@ from store.job_states import JobStatus
 from tests.api.conftest import listening, make_key, settings_for, speaking_to
 from tests.api.lives import add_events, bring_to
 
+pytestmark = pytest.mark.both_engines
+
 STREAM = {"Accept": "text/event-stream"}
 
 
@@ -142,7 +144,7 @@ def vigilant(database_url, database, tmp_path, owner, monkeypatch):
 def test_a_stream_ends_with_the_problem_when_its_key_may_read_no_longer(vigilant, database, owner, loss):
     job_id = _submit(vigilant)
     with database.read() as work:
-        [key] = work.api_keys.list(owner)
+        [key] = work.api_keys.of_owner(owner)
     other = {"Authorization": f"Bearer {make_key(database, owner=owner)}"}
     path = f"/v1/jobs/{job_id}/events"
     with (

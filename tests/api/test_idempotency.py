@@ -10,6 +10,8 @@ import pytest
 from store.job_states import JobStatus
 from tests.api.lives import SPEC, bring_to
 
+pytestmark = pytest.mark.both_engines
+
 KEY = {"Idempotency-Key": "key-1"}
 
 

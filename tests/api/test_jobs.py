@@ -9,6 +9,8 @@ from store.job_states import JobStatus
 from tests.api.conftest import TestClient, make_key, settings_for
 from tests.api.lives import ASSOCIATION, SPEC, bring_to, warn
 
+pytestmark = pytest.mark.both_engines
+
 
 def test_a_submitted_job_is_queued_and_says_where_everything_is(client):
     response = client.post("/v1/jobs", json={**SPEC, "name": "mine"})

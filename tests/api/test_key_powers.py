@@ -31,7 +31,7 @@ def test_a_key_makes_only_keys_that_can_do_no_more_than_itself(caller, database,
             assert (response.status_code, response.json()["code"]) == (403, "scope_missing")
             assert response.json()["missing_scope"] in needed - set(powers)
     with database.read() as work:
-        for made in work.api_keys.list(owner):
+        for made in work.api_keys.of_owner(owner):
             assert made.name == "test" or set(made.scopes) <= set(powers)
 
 

@@ -13,6 +13,8 @@ from tests.api.lives import ASSOCIATION, SPEC, bring_to, finish_visit
 from tests.store.conftest import execute
 from tests.store.statements import statements
 
+pytestmark = pytest.mark.both_engines
+
 MANY_TASKS = [{"dataset": "digits", "permutation": index} for index in range(1000)]
 GAMES = {
     "kind": "reinforcement",

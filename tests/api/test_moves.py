@@ -8,6 +8,8 @@ from api.jobs.moves import Move
 from store.job_states import JobStatus
 from tests.api.lives import bring_to
 
+pytestmark = pytest.mark.both_engines
+
 LEADS_TO = {
     "queued": {"cancel": "cancelled", "pause": "paused"},
     "starting": {"cancel": "cancelling", "pause": "pausing"},

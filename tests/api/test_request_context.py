@@ -56,7 +56,7 @@ def test_an_unexpected_failure_is_a_problem_without_internals_and_one_record_wit
     def fail(*_args: object, **_kwargs: object) -> None:
         raise ZeroDivisionError("a secret of the service")
 
-    monkeypatch.setattr(Jobs, "list", fail)
+    monkeypatch.setattr(Jobs, "page", fail)
     response = client.get("/v1/jobs")
     assert (response.status_code, response.json()["code"]) == (500, "ewc_error")
     assert response.headers["Content-Type"] == "application/problem+json"

@@ -28,6 +28,8 @@ from tests.api.lives import SPEC, bring_to
 from tests.inherited_signals import as_nohup_does
 from tests.store.conftest import expire_lease
 
+pytestmark = pytest.mark.both_engines
+
 
 def _api(database_url: str, **environment: object) -> subprocess.Popen[str]:
     settings = {"EWC_DATABASE_URL": database_url, "EWC_API_PORT": "0", **environment}

@@ -7,6 +7,8 @@ import pytest
 from store.job_states import JobStatus
 from tests.api.lives import bring_to
 
+pytestmark = pytest.mark.both_engines
+
 APPEND = {"action": "append", "task": {"dataset": "digits", "permutation": 7}}
 
 

@@ -91,4 +91,4 @@ def test_a_look_that_a_busy_worker_is_handed_reaches_the_one_with_a_free_slot(st
 
 def _num_workers(database) -> int:
     with database.read() as work:
-        return len(work.workers.list())
+        return len(work.workers.alive())

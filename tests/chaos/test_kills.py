@@ -47,7 +47,7 @@ def assert_the_record_is_true(database: Database, job_id: str) -> None:
     with database.read() as work:
         job = work.jobs.get(job_id)
         events = work.events.page(job_id, limit=100_000)
-        checkpoints = work.checkpoints.list(job_id).items
+        checkpoints = work.checkpoints.page(job_id).items
         epochs = [move.epoch for move in work.jobs.transitions(job_id) if move.epoch is not None]
         visits = work.switches.visits(job_id)
     assert job.status is JobStatus.SUCCEEDED, job.error

@@ -214,6 +214,6 @@ def test_scores_of_before_intervals_were_kept_have_none(bare_database_url):
     run.upgrade(bare_database_url)
     database = Database(bare_database_url)
     with database.read() as work:
-        (entry,) = work.evaluations.list(job_id)
+        (entry,) = work.evaluations.of_job(job_id)
     database.close()
     assert (entry.score, entry.num_examples, entry.interval, entry.chance) == (0.75, 360, None, None)

@@ -31,7 +31,7 @@ def test_a_key_is_found_by_its_prefix_and_listed_by_its_owner(database):
     with database.read() as work:
         assert work.api_keys.find("ewc_1") == key
         assert work.api_keys.find("ewc_3") is None
-        assert work.api_keys.list("bob") == [other]
+        assert work.api_keys.of_owner("bob") == [other]
         assert work.api_keys.count() == 2
     assert (key.owner, key.scopes, key.last_used_at, key.revoked_at) == (OWNER, ["jobs:read"], None, None)
 
@@ -81,7 +81,7 @@ def test_of_requests_with_one_key_at_the_same_time_one_has_an_effect(database):
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(request, range(8))) == 1
     with database.read() as work:
-        assert len(work.jobs.list(owner=OWNER, limit=10).items) == 1
+        assert len(work.jobs.page(owner=OWNER, limit=10).items) == 1
 
 
 def test_old_answers_are_forgotten(database):
@@ -99,12 +99,12 @@ def test_workers_are_alive_while_they_beat(database):
         work.workers.beat("wrk_1", **FACTS)
         work.workers.beat("wrk_2", **FACTS)
         work.connection.execute(update(WorkerRow).where(WorkerRow.id == "wrk_1").values(last_seen_at=db_now(-40)))
-        assert [worker.id for worker in work.workers.list()] == ["wrk_2"]
-        assert [worker.id for worker in work.workers.list(alive_seconds=60)] == ["wrk_1", "wrk_2"]
+        assert [worker.id for worker in work.workers.alive()] == ["wrk_2"]
+        assert [worker.id for worker in work.workers.alive(alive_seconds=60)] == ["wrk_1", "wrk_2"]
     with database.write() as work:
         work.workers.beat("wrk_1", **{**FACTS, "slots": 3})
-        first = work.workers.list()[0]
+        first = work.workers.alive()[0]
         assert (first.id, first.slots, first.hostname, first.pid, first.queue) == ("wrk_1", 3, "host", 7, "cpu")
         assert first.started_at < first.last_seen_at
         work.workers.remove("wrk_1")
-        assert [worker.id for worker in work.workers.list()] == ["wrk_2"]
+        assert [worker.id for worker in work.workers.alive()] == ["wrk_2"]

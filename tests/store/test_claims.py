@@ -114,7 +114,7 @@ def test_a_job_fits_by_its_labels_and_its_memory_as_room_says_of_one_and_the_dat
         make_job(database, execution={"labels": labels, "memory_bytes": memory})
     ask(database)
     with database.read() as work:
-        jobs = work.jobs.list(owner=OWNER, limit=100).items
+        jobs = work.jobs.page(owner=OWNER, limit=100).items
     num_fitting = []
     for labels, memory, slots in product(([], ["gpu"], ["big/1", "gpu", "x"]), (None, 5, 0), (set(), {Slot.SHORT}, set(Slot))):
         room = Room(slots=frozenset(slots), device="cpu", labels=frozenset(labels), memory_bytes=memory)

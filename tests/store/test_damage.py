@@ -132,7 +132,7 @@ def test_a_file_in_which_damage_was_met_is_damaged_until_it_is_restored_and_read
     read_through = sqlite_file._read_through
     monkeypatch.setattr(sqlite_file, "_read_through", lambda file: reads.append(file) or read_through(file))
     with pytest.raises(StoreDamaged), opened.read() as work:
-        work.jobs.list(owner="alice", limit=5)
+        work.jobs.page(owner="alice", limit=5)
     for _ in range(3):
         with pytest.raises(StoreDamaged):
             opened.ping()

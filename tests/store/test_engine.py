@@ -48,7 +48,7 @@ def test_a_write_commits_on_a_clean_exit_and_rolls_back_on_an_exception(database
         work.jobs.create(make_spec(), owner=OWNER)
         work.jobs.get("job_none")
     with database.read() as work:
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=10).items] == [kept.id]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=10).items] == [kept.id]
 
 
 def test_writers_on_sqlite_wait_for_each_other_even_when_they_read_first(sqlite_url):

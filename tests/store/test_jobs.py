@@ -21,7 +21,7 @@ def test_a_new_job_is_queued_with_its_tasks_visits_history_and_event(database):
         assert (job.status, job.desired_state, job.stream, job.name, job.request_id) == ("queued", "run", "open", "demo", "req_1")
         assert (job.attempt, job.attempts_since_progress, job.last_event_seq, job.last_switch_sequence) == (0, 0, 1, 3)
         assert job.spec == spec
-        assert [(task.task_index, task.status, task.spec) for task in work.tasks.list(job.id)] == [
+        assert [(task.task_index, task.status, task.spec) for task in work.tasks.of_job(job.id)] == [
             (index, "pending", task) for index, task in enumerate(spec.tasks)
         ]
         visits = work.switches.visits(job.id)
@@ -46,26 +46,26 @@ def test_a_job_of_another_owner_is_not_found(database, job):
         assert work.jobs.get(job.id, owner=OWNER).id == job.id
         with pytest.raises(NotFound, match=job.id):
             work.jobs.get(job.id, owner="mallory")
-        assert work.jobs.list(owner="mallory", limit=10).items == []
+        assert work.jobs.page(owner="mallory", limit=10).items == []
 
 
 def test_pages_cover_a_list_once_forwards_and_backwards(database):
     ids = [make_job(database).id for _ in range(7)]
     make_job(database, owner="bob")
     with database.read() as work:
-        newest_first = [job.id for job in work.jobs.list(owner=OWNER, limit=100).items]
+        newest_first = [job.id for job in work.jobs.page(owner=OWNER, limit=100).items]
         assert sorted(newest_first) == sorted(ids)
         forward, cursor = [], None
         while True:
-            page = work.jobs.list(owner=OWNER, limit=3, after=cursor)
+            page = work.jobs.page(owner=OWNER, limit=3, after=cursor)
             forward.append([job.id for job in page.items])
             cursor = page.items[-1].id
             if not page.has_more:
                 break
         assert forward == [newest_first[0:3], newest_first[3:6], newest_first[6:7]]
-        page = work.jobs.list(owner=OWNER, limit=3, before=newest_first[5])
+        page = work.jobs.page(owner=OWNER, limit=3, before=newest_first[5])
         assert ([job.id for job in page.items], page.has_more) == (newest_first[2:5], True)
-        page = work.jobs.list(owner=OWNER, limit=3, before=newest_first[2])
+        page = work.jobs.page(owner=OWNER, limit=3, before=newest_first[2])
         assert ([job.id for job in page.items], page.has_more) == (newest_first[0:2], False)
 
 
@@ -74,17 +74,17 @@ def test_jobs_created_in_the_same_instant_are_paged_by_their_ids(database):
     with database.write() as work:
         work.connection.execute(JobRow.__table__.update().values(created_at=work.now))
     with database.read() as work:
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=2).items] == ids[:2]
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=2, after=ids[1]).items] == ids[2:]
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=2, before=ids[2]).items] == ids[:2]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=2).items] == ids[:2]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=2, after=ids[1]).items] == ids[2:]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=2, before=ids[2]).items] == ids[:2]
 
 
 def test_a_list_can_be_limited_to_one_status(database):
     first, second = make_job(database), make_job(database)
     claim(database, first.id)
     with database.read() as work:
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=10, status="starting").items] == [first.id]
-        assert [job.id for job in work.jobs.list(owner=OWNER, limit=10, status=JobStatus.QUEUED).items] == [second.id]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=10, status="starting").items] == [first.id]
+        assert [job.id for job in work.jobs.page(owner=OWNER, limit=10, status=JobStatus.QUEUED).items] == [second.id]
 
 
 @pytest.mark.parametrize("direction", ["after", "before"])
@@ -93,7 +93,7 @@ def test_a_cursor_that_names_none_of_the_owners_jobs_is_refused(database, direct
     with database.read() as work:
         for cursor in ("job_unknown", foreign.id):
             with pytest.raises(InvalidCursor, match=cursor):
-                work.jobs.list(owner=OWNER, limit=10, **{direction: cursor})
+                work.jobs.page(owner=OWNER, limit=10, **{direction: cursor})
 
 
 def test_a_move_writes_history_event_and_times(database, job):

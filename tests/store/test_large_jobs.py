@@ -50,7 +50,7 @@ def test_a_bulk_of_visits_is_numbered_and_named_as_one_by_one(database):
     with database.write() as work:
         job = work.jobs.create(games(num_tasks=2, num_rounds=2), owner=OWNER)
         visits = work.switches.visits(job.id)
-        tasks = work.tasks.list(job.id)
+        tasks = work.tasks.of_job(job.id)
     order = [segment.task for segment in job.spec.segments]
     assert [visit.task_index for visit in visits] == order
     assert [(visit.sequence, visit.visit_index, visit.origin, visit.status) for visit in visits] == [
@@ -112,7 +112,7 @@ def test_a_page_of_jobs_is_one_statement_and_reads_no_spec(database):
         work.switches.append(made[2].id, action="append", task_index=3, origin="api")
     for limit in (1, 4):
         with statements(database) as sent, database.read() as work:
-            page = work.jobs.list(owner=OWNER, limit=limit)
+            page = work.jobs.page(owner=OWNER, limit=limit)
         assert len([statement for statement in sent if "BEGIN" not in statement]) == 1
     assert {job.id: (job.kind, job.metadata, job.num_visits, job.task_index) for job in page.items} == {
         made[0].id: ("supervised", {"n": "0"}, 1, None),

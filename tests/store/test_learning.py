@@ -56,12 +56,12 @@ def test_checkpoints_are_paged_in_the_order_of_visits(database, job):
     add_checkpoint(database, make_job(database).id, 0)
     ordered = [ids[1], ids[2], ids[0]]
     with database.read() as work:
-        page = work.checkpoints.list(job.id, limit=2)
+        page = work.checkpoints.page(job.id, limit=2)
         assert ([one.id for one in page.items], page.has_more) == (ordered[:2], True)
-        page = work.checkpoints.list(job.id, limit=2, after=ordered[1])
+        page = work.checkpoints.page(job.id, limit=2, after=ordered[1])
         assert ([one.id for one in page.items], page.has_more) == (ordered[2:], False)
         with pytest.raises(InvalidCursor, match="ckpt_none"):
-            work.checkpoints.list(job.id, after="ckpt_none")
+            work.checkpoints.page(job.id, after="ckpt_none")
 
 
 def test_the_latest_checkpoint_is_of_the_last_visit(database, job):
@@ -99,7 +99,7 @@ def test_a_tasks_constraint_is_replaced_not_added(database, job):
         work.constraints.put(job.id, task_index=0, visit_index=0, checkpoint_id=first.id, ewc_lambda=5.0, info=info)
         put = work.constraints.put(job.id, task_index=0, visit_index=2, checkpoint_id=second.id, ewc_lambda=7.5, info=info)
     with database.read() as work:
-        found = work.constraints.list(job.id)
+        found = work.constraints.of_job(job.id)
     assert [(one.task_index, one.visit_index, one.checkpoint_id, one.ewc_lambda) for one in found] == [
         (0, 2, second.id, 7.5),
         (1, 1, other.id, 5.0),

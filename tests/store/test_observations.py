@@ -85,7 +85,7 @@ def test_a_score_row_may_be_written_again(database, job):
         work.evaluations.put_row(job.id, method="ewc", after_visit=1, scores={0: 0.75, 1: 0.625}, num_examples={0: 360, 1: 360})
         work.evaluations.put_row(job.id, method="naive", after_visit=1, scores={0: 0.25}, num_examples={0: 360})
     with database.read() as work:
-        entries = [(one.method, one.after_visit, one.task_index, one.score) for one in work.evaluations.list(job.id)]
+        entries = [(one.method, one.after_visit, one.task_index, one.score) for one in work.evaluations.of_job(job.id)]
     assert entries == [("ewc", -1, 0, 0.1), ("ewc", 1, 0, 0.75), ("ewc", 1, 1, 0.625), ("naive", 1, 0, 0.25)]
 
 
@@ -101,7 +101,7 @@ def test_beside_a_score_stand_its_interval_and_its_chance_level_where_they_are_k
             chances={0: 0.1, 1: None},
         )
     with database.read() as work:
-        entries = [(one.num_examples, one.interval, one.chance) for one in work.evaluations.list(job.id)]
+        entries = [(one.num_examples, one.interval, one.chance) for one in work.evaluations.of_job(job.id)]
     assert entries == [(360, (0.875, 0.925), 0.1), (1, None, None), (9, None, None)]
 
 

@@ -44,7 +44,7 @@ def test_a_sweep_of_another_owner_or_none_is_not_found(database):
             with pytest.raises(NotFound):
                 work.sweeps.get(sweep_id, owner=owner)
         with pytest.raises(InvalidCursor):
-            work.sweeps.list(owner="bob", limit=5, after=made.id)
+            work.sweeps.page(owner="bob", limit=5, after=made.id)
 
 
 def test_a_trial_keeps_its_values_and_follows_its_job_until_it_is_settled(database):

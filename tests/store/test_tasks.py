@@ -16,7 +16,7 @@ def test_an_announced_task_gets_the_next_index_and_keeps_its_spec(database, job)
         added = work.tasks.add(job.id, spec)
     with database.read() as work:
         assert work.tasks.get(job.id, 2) == added
-        assert [task.task_index for task in work.tasks.list(job.id)] == [0, 1, 2]
+        assert [task.task_index for task in work.tasks.of_job(job.id)] == [0, 1, 2]
     assert (added.name, added.spec, added.status, added.num_visits, added.checkpoint_id) == ("ninth", spec, "pending", 0, None)
 
 

@@ -46,8 +46,8 @@ def test_a_job_started_before_the_upgrade_goes_on_with_its_bits(upgraded):
         assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
         with database.read() as work:
             job = work.jobs.get(fence.job_id)
-            checkpoints = {f"{it.visit_index}.{it.method}": it.weights_sha256 for it in work.checkpoints.list(job.id).items}
-            cells = [cell for cell in work.evaluations.list(job.id) if cell.after_visit >= 0]
+            checkpoints = {f"{it.visit_index}.{it.method}": it.weights_sha256 for it in work.checkpoints.page(job.id).items}
+            cells = [cell for cell in work.evaluations.of_job(job.id) if cell.after_visit >= 0]
         assert job.status is JOBS[name], job.error
         assert checkpoints.keys() == expected["checkpoints"].keys()
         scores = {f"{cell.method}.{cell.after_visit}.{cell.task_index}": cell.score for cell in cells}

@@ -12,6 +12,8 @@ from tests.store.conftest import execute
 from tests.worker.conftest import SPEC
 from worker.runner import JobRunner, Outcome
 
+pytestmark = pytest.mark.both_engines
+
 OTHER_SHAPES = ["[]", '{"kind": "secret"}', json.dumps({**SPEC, "tasks": "secret"})]
 NO_JSON = ['{"kind": "secret', '{"kind": "secret\udcff']
 

@@ -75,7 +75,7 @@ def test_what_was_read_stands_with_every_task_and_is_said_once(database, setting
     fence = claim(tasks=_tasks("a", "b", "a"))
     _stopped(database, settings, fence)
     with database.read() as work:
-        data = [task.data for task in work.tasks.list(fence.job_id)]
+        data = [task.data for task in work.tasks.of_job(fence.job_id)]
     assert [[digest["name"] for digest in its["digests"]] for its in data] == [["a.npz"], ["b.npz"], ["a.npz"]]
     assert data[0]["as_read"]["num_of_class"] == {"train": [16, 16], "test": [4, 4]}
     assert [warning["code"] for warning in data[1]["warnings"]] == ["inputs_far_from_unit_scale", "tasks_scaled_differently"]

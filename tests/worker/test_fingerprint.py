@@ -119,7 +119,7 @@ def test_attempts_in_one_environment_are_recorded_without_a_word(database, setti
     _run_for_a_step(database, settings, fence)
     _run_for_a_step(database, settings, again(fence))
     with database.read() as work:
-        attempts = work.attempts.list(fence.job_id)
+        attempts = work.attempts.of_job(fence.job_id)
     assert [(attempt.attempt, attempt.epoch, attempt.environment) for attempt in attempts] == [(1, 1, HERE), (2, 2, HERE)]
     assert _warnings(database, fence.job_id) == []
 
@@ -165,7 +165,7 @@ def test_a_job_whose_attempts_before_left_nothing_goes_on_without_a_word(databas
     fence = again(claim())
     _run_for_a_step(database, settings, fence)
     with database.read() as work:
-        assert [attempt.attempt for attempt in work.attempts.list(fence.job_id)] == [2]
+        assert [attempt.attempt for attempt in work.attempts.of_job(fence.job_id)] == [2]
     assert _warnings(database, fence.job_id) == []
 
 

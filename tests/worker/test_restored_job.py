@@ -97,7 +97,7 @@ def let_go(database, job_id) -> None:
 
 def recorded_rows(database, job_id) -> dict[tuple[int, str], dict[int, float]]:
     with database.read() as work:
-        cells = work.evaluations.list(job_id)
+        cells = work.evaluations.of_job(job_id)
     rows: dict[tuple[int, str], dict[int, float]] = {}
     for cell in cells:
         rows.setdefault((cell.after_visit, cell.method), {})[cell.task_index] = cell.score
@@ -120,7 +120,7 @@ def test_every_visit_evaluates_to_its_row_and_goes_on_with_the_same_bits(databas
             Visit(index=it.visit_index, task_index=it.task_index, task=work.tasks.get(job.id, it.task_index).spec)
             for it in work.switches.visits(job.id)
         ]
-        left = {it.visit_index: it.weights_sha256 for it in work.checkpoints.list(job.id).items if it.method == method}
+        left = {it.visit_index: it.weights_sha256 for it in work.checkpoints.page(job.id).items if it.method == method}
     for visit in visits:
         stored = snapshot_at(database, job, visit.index, tmp_path / f"restored-{visit.index}")
         run = take_up_tasks(job.learning, stored)
@@ -192,7 +192,7 @@ def test_a_trainer_that_dies_while_it_commits_a_visit_leaves_nothing_of_it(datab
     monkeypatch.undo()
     with database.read() as work:
         assert work.snapshots.visits(job_id) == [0]
-        assert [it.visit_index for it in work.checkpoints.list(job_id).items] == [0]
+        assert [it.visit_index for it in work.checkpoints.page(job_id).items] == [0]
     let_go(database, job_id)
     assert go_on(database, settings, job_id).weights_sha256 == undisturbed.weights_sha256
     with database.write() as work:

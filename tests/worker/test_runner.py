@@ -16,6 +16,8 @@ from tests.worker.conftest import SPEC
 from worker.recorder import Recorder
 from worker.runner import JobRunner, Outcome
 
+pytestmark = pytest.mark.both_engines
+
 
 def _job(database, fence):
     with database.read() as work:
@@ -28,10 +30,10 @@ def test_a_finished_job_leaves_checkpoints_scores_and_a_hash_equal_to_the_core_a
     constraints = [event.constraint for event in run(SupervisedSpec.model_validate(SPEC)) if isinstance(event, Consolidated)]
     with database.read() as work:
         job = work.jobs.get(fence.job_id)
-        checkpoints = sorted(work.checkpoints.list(job.id).items, key=lambda checkpoint: checkpoint.visit_index)
-        stored = [constraint.checkpoint_id for constraint in work.constraints.list(job.id)]
-        evaluations = work.evaluations.list(job.id)
-        tasks = work.tasks.list(job.id)
+        checkpoints = sorted(work.checkpoints.page(job.id).items, key=lambda checkpoint: checkpoint.visit_index)
+        stored = [constraint.checkpoint_id for constraint in work.constraints.of_job(job.id)]
+        evaluations = work.evaluations.of_job(job.id)
+        tasks = work.tasks.of_job(job.id)
     assert job.status is JobStatus.SUCCEEDED
     assert job.weights_sha256 == weights_sha256(constraints[-1].anchor)
     assert stored == [checkpoint.id for checkpoint in checkpoints]
@@ -123,13 +125,13 @@ def test_a_revisit_replaces_the_constraint_of_its_task(database, settings, claim
     JobRunner(database, settings, fence).run()
     assert _job(database, fence).status is JobStatus.WAITING
     with database.write() as work:
-        first = work.constraints.list(fence.job_id)
+        first = work.constraints.of_job(fence.job_id)
         work.leases.release(fence)
         work.switches.append(fence.job_id, action="revisit", task_index=0, origin="api")
         work.jobs.transition(fence.job_id, JobStatus.QUEUED, reason="task_announced", actor="tests")
     JobRunner(database, settings, claim(fence.job_id)).run()
     with database.read() as work:
-        second = work.constraints.list(fence.job_id)
+        second = work.constraints.of_job(fence.job_id)
         blob_ids = [work.checkpoints.get(constraint.checkpoint_id).blob_id for constraint in second]
     assert [constraint.task_index for constraint in second] == [0, 1]
     assert (second[0].visit_index, second[1]) == (2, first[1])

@@ -15,6 +15,8 @@ from tests.worker.conftest import SPEC
 from worker.checkpoint import MEDIA_TYPE
 from worker.runner import JobRunner
 
+pytestmark = pytest.mark.both_engines
+
 
 def flip(work, blob_id: str, position: int) -> None:
     row = work.connection.execute(BlobChunkRow.__table__.select().where(BlobChunkRow.blob_id == blob_id)).one()
@@ -105,7 +107,7 @@ def test_a_damaged_resume_point_fails_the_job_for_good(database, go_on, name):
 
 def test_a_damaged_checkpoint_fails_the_job_that_goes_on_from_it_and_an_analysis_of_it(database, paused, go_on):
     with database.write() as work:
-        (constraint,) = work.constraints.list(paused)
+        (constraint,) = work.constraints.of_job(paused)
         flip(work, work.checkpoints.get(constraint.checkpoint_id).blob_id, -7)
         analysis = AnalysisSpec.model_validate({"kind": "analysis", "job_id": paused, "question": {"kind": "capacity"}})
         analysis_id = work.jobs.create(analysis, owner="tests").id

@@ -12,6 +12,8 @@ from tests.worker.conftest import SPEC
 from worker import exit_codes, supervisor
 from worker.supervisor import Supervisor
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture
 def job_id(database):

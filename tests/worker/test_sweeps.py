@@ -25,6 +25,8 @@ from tests.ewc_core.sweep.test_proposer import run_through
 from worker import sweeps
 from worker.sweeps import advance, advance_one
 
+pytestmark = pytest.mark.both_engines
+
 OWNER = "alice"
 
 
@@ -203,7 +205,7 @@ def test_processes_that_move_a_sweep_at_the_same_time_make_no_trial_twice(databa
         _, trials = look(database, sweep_id)
         assert [trial.number for trial in trials] == expected
         with database.read() as work:
-            assert len(work.jobs.list(owner=OWNER, limit=100).items) == len(expected)
+            assert len(work.jobs.page(owner=OWNER, limit=100).items) == len(expected)
         for job_id in queued:
             end_job(database, job_id, scores={0: 0.5, 1: 0.5})
 
@@ -225,7 +227,7 @@ def test_a_process_that_dies_in_the_middle_leaves_nothing_and_the_next_one_does_
             advance(database, wake_ups)
     assert look(database, sweep_id) == before
     with database.read() as work:
-        assert work.jobs.list(owner=OWNER, limit=10).items == []
+        assert work.jobs.page(owner=OWNER, limit=10).items == []
     assert len(advance(database, wake_ups)) == 2
 
 

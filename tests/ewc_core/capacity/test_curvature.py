@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ewc_core.capacity import curvature, pull_and_power
 from ewc_core.errors import SpecError
-from ewc_core.fisher.seeds import make_seeds, num_seeds
+from ewc_core.fisher.grad_outputs import make_grad_outputs, num_grad_outputs
 from ewc_core.layers import by_layer
 from ewc_core.specs import FisherEstimator, LikelihoodName
 from tests.ewc_core.fisher.networks import NETWORKS, inputs_for
@@ -31,11 +31,11 @@ def _network(sizes: tuple[int, ...], seed: int = 0) -> nn.Sequential:
 def _full_fishers(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -> dict[str, Tensor]:
     """The full Fisher of every layer, from every example's and seed's gradient one at a time."""
     outputs = network(inputs)
-    seeds = make_seeds(FisherEstimator.EXACT, likelihood, outputs.detach(), torch.empty(0), torch.empty(0))
+    grad_outputs = make_grad_outputs(FisherEstimator.EXACT, likelihood, outputs.detach(), torch.empty(0), torch.empty(0))
     fishers: dict[str, Tensor] = {}
     for index in range(len(inputs)):
-        for seed in seeds[:, index]:
-            gradients = torch.autograd.grad(outputs[index] @ seed, list(network.parameters()), retain_graph=True)
+        for grad_output in grad_outputs[:, index]:
+            gradients = torch.autograd.grad(outputs[index] @ grad_output, list(network.parameters()), retain_graph=True)
             named = dict(zip(dict(network.named_parameters()), gradients, strict=True))
             for layer, names in by_layer(named).items():
                 score = torch.cat([named[name].reshape(-1) for name in names])
@@ -48,7 +48,7 @@ def test_over_all_examples_and_signs_its_means_are_the_traces_of_the_full_fisher
     network = _network((3, 4, 3))
     inputs = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     groups = by_layer(dict(network.named_parameters()))
-    size = num_seeds(FisherEstimator.EXACT, likelihood, 3)
+    size = num_grad_outputs(FisherEstimator.EXACT, likelihood, 3)
     signs = [2.0 * torch.tensor([float(code >> bit & 1) for bit in range(size)]) - 1.0 for code in range(2**size)]
     draws = [(example, sign) for example in range(5) for sign in signs]
     means = pull_and_power(network, inputs, draws, groups, likelihood=likelihood, select=None, num_examples=5) / len(draws)
@@ -146,14 +146,16 @@ def test_it_is_the_same_for_all_examples_at_once_and_one_at_a_time(name: str, mo
 
 
 def _scores(network: nn.Module, inputs: Tensor) -> Tensor:
-    """s_c of every example: [n, num_seeds, num_parameters]."""
+    """s_c of every example: [n, num_grad_outputs, num_parameters]."""
     outputs = network(inputs)
-    seeds = make_seeds(FisherEstimator.EXACT, LikelihoodName.CATEGORICAL, outputs.detach(), torch.empty(0), torch.empty(0))
+    grad_outputs = make_grad_outputs(
+        FisherEstimator.EXACT, LikelihoodName.CATEGORICAL, outputs.detach(), torch.empty(0), torch.empty(0)
+    )
     rows = []
     for index in range(len(inputs)):
-        for seed in seeds[:, index]:
+        for grad_output in grad_outputs[:, index]:
             gradients = torch.autograd.grad(
-                outputs[index] @ seed, list(network.parameters()), retain_graph=True, materialize_grads=True
+                outputs[index] @ grad_output, list(network.parameters()), retain_graph=True, materialize_grads=True
             )
             rows.append(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-    return torch.stack(rows).view(len(inputs), len(seeds), -1)
+    return torch.stack(rows).view(len(inputs), len(grad_outputs), -1)

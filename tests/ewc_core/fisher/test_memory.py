@@ -17,8 +17,8 @@ from ewc_core.data import DataSource, TaskData
 from ewc_core.data.as_stored import AsStored
 from ewc_core.data.task_data import Part
 from ewc_core.fisher import exact_fisher, fisher_steps
+from ewc_core.fisher.grad_outputs import num_grad_outputs
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, ChunkSize, examples_at_once
-from ewc_core.fisher.seeds import num_seeds
 from ewc_core.importance import memory_aware_steps
 from ewc_core.specs import FisherEstimator, LikelihoodName
 from ewc_core.supervised.evaluate import score
@@ -129,7 +129,7 @@ def _memory_aware(network: nn.Module, inputs: Tensor, _: LikelihoodName) -> None
 
 def _curvature(network: nn.Module, inputs: Tensor, likelihood: LikelihoodName) -> None:
     groups = {"all": [name for name, _ in network.named_parameters()]}
-    draws = [(0, torch.ones(num_seeds(FisherEstimator.EXACT, likelihood, 3)))]
+    draws = [(0, torch.ones(num_grad_outputs(FisherEstimator.EXACT, likelihood, 3)))]
     pull_and_power(network, inputs, draws, groups, likelihood=likelihood, select=None, num_examples=len(inputs))
 
 

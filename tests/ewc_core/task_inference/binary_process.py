@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ewc_core.task_inference.forget_me_not import ForgetMeNot
-from ewc_core.task_inference.kt import kt_estimator
+from tests.ewc_core.task_inference.kt import kt_estimator
 
 
 def binary_process(*, depth: int, pool_size: int, min_level: int = 0, reservoir_size: int = 100, seed: int = 0) -> ForgetMeNot:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ewc_core.task_inference.kt import kt_estimator
+from tests.ewc_core.task_inference.kt import kt_estimator
 
 
 @pytest.mark.parametrize(("num_zeros", "num_ones"), [(0, 1), (3, 0), (5, 8), (40, 2)])

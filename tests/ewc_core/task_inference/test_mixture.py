@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ewc_core.task_inference.kt import kt_estimator
 from ewc_core.task_inference.mixture import MixtureStack
+from tests.ewc_core.task_inference.kt import kt_estimator
 
 KT = kt_estimator()
 # A fresh coin, one that has seen three zeros, and one that has seen two ones.

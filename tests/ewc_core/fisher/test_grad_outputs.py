@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ewc_core.errors import SpecError
-from ewc_core.fisher.seeds import categorical_factor, make_seeds, num_seeds, num_uniforms
+from ewc_core.fisher.grad_outputs import categorical_factor, make_grad_outputs, num_grad_outputs, num_uniforms
 from ewc_core.likelihoods import log_likelihood, probabilities
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -29,44 +29,50 @@ def _covariance(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
     return torch.diag_embed(p) - p.unsqueeze(2) * p.unsqueeze(1)
 
 
-def _seeds(estimator: FisherEstimator, likelihood: LikelihoodName, outputs: Tensor, targets: Tensor | None = None) -> Tensor:
+def _grad_outputs(
+    estimator: FisherEstimator, likelihood: LikelihoodName, outputs: Tensor, targets: Tensor | None = None
+) -> Tensor:
     width = num_uniforms(estimator, likelihood, outputs.shape[1])
     uniforms = torch.rand(len(outputs), width, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    return make_seeds(estimator, likelihood, outputs, outputs if targets is None else targets, uniforms)
+    return make_grad_outputs(estimator, likelihood, outputs, outputs if targets is None else targets, uniforms)
 
 
 @pytest.mark.parametrize("likelihood", LikelihoodName)
-def test_exact_seeds_multiply_to_the_covariance_of_the_score(likelihood: LikelihoodName) -> None:
-    seeds = _seeds(FisherEstimator.EXACT, likelihood, _outputs())
-    assert len(seeds) == num_seeds(FisherEstimator.EXACT, likelihood, 5) == (4 if likelihood is CATEGORICAL else 5)
+def test_exact_grad_outputs_multiply_to_the_covariance_of_the_score(likelihood: LikelihoodName) -> None:
+    grad_outputs = _grad_outputs(FisherEstimator.EXACT, likelihood, _outputs())
+    assert len(grad_outputs) == num_grad_outputs(FisherEstimator.EXACT, likelihood, 5) == (4 if likelihood is CATEGORICAL else 5)
     torch.testing.assert_close(
-        torch.einsum("sni,snj->nij", seeds, seeds), _covariance(likelihood, _outputs()), rtol=1e-12, atol=1e-15
+        torch.einsum("sni,snj->nij", grad_outputs, grad_outputs), _covariance(likelihood, _outputs()), rtol=1e-12, atol=1e-15
     )
 
 
 @pytest.mark.parametrize("estimator", [FisherEstimator.SAMPLED, FisherEstimator.RADEMACHER])
 @pytest.mark.parametrize("likelihood", LikelihoodName)
-def test_random_seeds_multiply_to_the_covariance_on_average(estimator: FisherEstimator, likelihood: LikelihoodName) -> None:
+def test_random_grad_outputs_multiply_to_the_covariance_on_average(
+    estimator: FisherEstimator, likelihood: LikelihoodName
+) -> None:
     outputs = _outputs()[:1].expand(100_000, 5)
-    seeds = _seeds(estimator, likelihood, outputs)[0]
-    torch.testing.assert_close(seeds.T @ seeds / len(seeds), _covariance(likelihood, _outputs()[:1])[0], rtol=0, atol=0.02)
+    grad_outputs = _grad_outputs(estimator, likelihood, outputs)[0]
+    torch.testing.assert_close(
+        grad_outputs.T @ grad_outputs / len(grad_outputs), _covariance(likelihood, _outputs()[:1])[0], rtol=0, atol=0.02
+    )
 
 
 @pytest.mark.parametrize("likelihood", LikelihoodName)
-def test_the_empirical_seed_is_the_gradient_of_the_log_likelihood(likelihood: LikelihoodName) -> None:
+def test_the_empirical_grad_output_is_the_gradient_of_the_log_likelihood(likelihood: LikelihoodName) -> None:
     outputs = _outputs().requires_grad_()
     targets = torch.tensor([0, 3, 4, 1]) if likelihood is CATEGORICAL else (_outputs().flip(0) > 0).double()
     (gradient,) = torch.autograd.grad(log_likelihood(likelihood, outputs, targets).sum(), outputs)
     torch.testing.assert_close(
-        _seeds(FisherEstimator.EMPIRICAL, likelihood, outputs, targets)[0], gradient, rtol=1e-12, atol=1e-15
+        _grad_outputs(FisherEstimator.EMPIRICAL, likelihood, outputs, targets)[0], gradient, rtol=1e-12, atol=1e-15
     )
 
 
-def test_the_reversed_seed_is_the_gradient_with_negated_logits() -> None:
+def test_the_reversed_grad_output_is_the_gradient_with_negated_logits() -> None:
     outputs, labels = _outputs().requires_grad_(), torch.tensor([0, 3, 4, 1])
     (gradient,) = torch.autograd.grad(log_likelihood(CATEGORICAL, -outputs, labels).sum(), outputs)
     torch.testing.assert_close(
-        _seeds(FisherEstimator.REVERSED, CATEGORICAL, outputs, labels)[0], gradient, rtol=1e-12, atol=1e-15
+        _grad_outputs(FisherEstimator.REVERSED, CATEGORICAL, outputs, labels)[0], gradient, rtol=1e-12, atol=1e-15
     )
 
 
@@ -80,10 +86,10 @@ def test_the_factor_survives_probabilities_of_zero_and_one() -> None:
 def test_a_confident_float32_network_keeps_the_digits_of_its_doubt() -> None:
     """In float32 the probability of class 1 rounds to 1, and its doubt would be 0."""
     doubt = 1.0 / (1.0 + math.exp(20.0))
-    seeds = _seeds(FisherEstimator.EXACT, CATEGORICAL, torch.tensor([[0.0, 20.0]]))
-    assert seeds.dtype == torch.float32
-    assert float(seeds[0, 0, 0]) == pytest.approx(math.sqrt(doubt * (1 - doubt)), rel=1e-6)
-    assert float(_seeds(FisherEstimator.EXACT, BERNOULLI, torch.tensor([[40.0]]))[0, 0, 0]) == pytest.approx(
+    grad_outputs = _grad_outputs(FisherEstimator.EXACT, CATEGORICAL, torch.tensor([[0.0, 20.0]]))
+    assert grad_outputs.dtype == torch.float32
+    assert float(grad_outputs[0, 0, 0]) == pytest.approx(math.sqrt(doubt * (1 - doubt)), rel=1e-6)
+    assert float(_grad_outputs(FisherEstimator.EXACT, BERNOULLI, torch.tensor([[40.0]]))[0, 0, 0]) == pytest.approx(
         math.exp(-20.0), rel=1e-6
     )
 
@@ -98,10 +104,10 @@ def test_a_confident_float32_network_keeps_the_digits_of_its_doubt() -> None:
 )
 def test_targets_that_do_not_fit_are_refused(targets: Tensor, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        _seeds(FisherEstimator.EMPIRICAL, CATEGORICAL, _outputs(), targets)
+        _grad_outputs(FisherEstimator.EMPIRICAL, CATEGORICAL, _outputs(), targets)
 
 
 @pytest.mark.parametrize("likelihood", [BERNOULLI, GAUSSIAN])
 def test_reversed_needs_classes(likelihood: LikelihoodName) -> None:
     with pytest.raises(SpecError, match="reversed"):
-        _seeds(FisherEstimator.REVERSED, likelihood, _outputs(), torch.zeros(4, 5))
+        _grad_outputs(FisherEstimator.REVERSED, likelihood, _outputs(), torch.zeros(4, 5))

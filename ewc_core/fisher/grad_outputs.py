@@ -18,7 +18,7 @@ from ewc_core.specs import FisherEstimator, LikelihoodName
 _TINY = 1e-300
 
 
-def num_seeds(estimator: FisherEstimator, likelihood: LikelihoodName, num_outputs: int) -> int:
+def num_grad_outputs(estimator: FisherEstimator, likelihood: LikelihoodName, num_outputs: int) -> int:
     """Backward passes per example: the rank of the score's covariance for `exact`, else 1."""
     if estimator is not FisherEstimator.EXACT:
         return 1
@@ -26,7 +26,7 @@ def num_seeds(estimator: FisherEstimator, likelihood: LikelihoodName, num_output
 
 
 def num_uniforms(estimator: FisherEstimator, likelihood: LikelihoodName, num_outputs: int) -> int:
-    """Random numbers per example that `make_seeds` turns into labels or signs."""
+    """Random numbers per example that `make_grad_outputs` turns into labels or signs."""
     if estimator is FisherEstimator.SAMPLED:
         return 1 if likelihood is LikelihoodName.CATEGORICAL else num_outputs
     return num_outputs if estimator is FisherEstimator.RADEMACHER else 0
@@ -37,10 +37,10 @@ def needs_targets(estimator: FisherEstimator) -> bool:
     return estimator in (FisherEstimator.EMPIRICAL, FisherEstimator.REVERSED)
 
 
-def make_seeds(
+def make_grad_outputs(
     estimator: FisherEstimator, likelihood: LikelihoodName, outputs: Tensor, targets: Tensor, uniforms: Tensor
 ) -> Tensor:
-    """Seeds [num_seeds, n, K] for outputs [n, K], in their dtype.
+    """Vectors s [num_grad_outputs, n, K] for outputs [n, K], in their dtype.
 
     `uniforms` [n, num_uniforms] are float64 draws from [0, 1); `targets` are read by `empirical` and `reversed` only.
 
@@ -51,16 +51,16 @@ def make_seeds(
         _check_targets(likelihood, outputs, targets)
     match estimator:
         case FisherEstimator.EXACT:
-            seeds = _exact(likelihood, outputs)
+            grad_outputs = _exact(likelihood, outputs)
         case FisherEstimator.SAMPLED:
-            seeds = _sampled(likelihood, outputs, uniforms).unsqueeze(0)
+            grad_outputs = _sampled(likelihood, outputs, uniforms).unsqueeze(0)
         case FisherEstimator.RADEMACHER:
-            seeds = _rademacher(likelihood, outputs, uniforms).unsqueeze(0)
+            grad_outputs = _rademacher(likelihood, outputs, uniforms).unsqueeze(0)
         case FisherEstimator.EMPIRICAL:
-            seeds = _score(likelihood, outputs, targets).unsqueeze(0)
+            grad_outputs = _score(likelihood, outputs, targets).unsqueeze(0)
         case FisherEstimator.REVERSED:
-            seeds = _reversed(likelihood, outputs, targets).unsqueeze(0)
-    return seeds.to(outputs.dtype)
+            grad_outputs = _reversed(likelihood, outputs, targets).unsqueeze(0)
+    return grad_outputs.to(outputs.dtype)
 
 
 def categorical_factor(p: Tensor) -> Tensor:

@@ -1,0 +1,3 @@
+"""The version of client and service, which both projects read from here."""
+
+VERSION = "0.2.0"
