@@ -96,7 +96,7 @@ class Job:
     @property
     def kind(self) -> str:
         """What kind of job it is, such as supervised."""
-        return str(self.raw["kind"])
+        return str(self.raw["kind"] if "kind" in self.raw else self.spec["kind"])
 
     @property
     def has_tasks(self) -> bool:

@@ -59,7 +59,7 @@ def played_games(jobs: Mapping[str, Job]) -> PlayedGames:
         FigureError: it does not play games, or has not finished all its visits.
     """
     part, job = next(iter(jobs.items()))
-    if "schedule" not in job.spec:
+    if "task_inference" not in job.spec:
         raise FigureError(f"part {part!r}, job {job.id}: it is of kind {job.kind!r}; this figure needs a job that plays games")
     matrix = job.matrix()
     lengths = {switch.visit_index: int(switch.raw["num_steps"]) for switch in job.task_switches() if switch.raw.get("num_steps")}

@@ -67,7 +67,7 @@ def test_figure_4b_refuses_what_has_no_total(changes: dict[str, Any], message: s
 def test_a_job_that_plays_no_games_is_refused() -> None:
     documents = {"/v1/jobs/job_s": job("job_s", supervised("ewc", 2))}
     for drawing in (games_over_time, total_score, per_game):
-        with pytest.raises(FigureError, match="it is of kind 'supervised'; this figure needs a reinforcement job"):
+        with pytest.raises(FigureError, match="it is of kind 'supervised'; this figure needs a job that plays games"):
             collected(drawing, documents, job_id="job_s")
 
 
