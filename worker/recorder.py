@@ -228,7 +228,7 @@ class Recorder:
 
     def save_resume_point(self, point: ResumePoint) -> None:
         """Replace the job's resume point."""
-        blob_id = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
+        blob_id = stage_blob(self._database, point.parts(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             self._put_resume_point(work, point, blob_id)
 
@@ -240,7 +240,7 @@ class Recorder:
     def commit_visit(self, left: LeftByVisit, point: ResumePoint) -> None:
         """Write everything that a finished visit leaves, in one transaction: checkpoints, constraints, scores, resume point."""
         staged = left.stage(self._database, self._fence)
-        point_blob = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
+        point_blob = stage_blob(self._database, point.parts(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)
             checkpoint_id = staged.write(work, self._fence.job_id)

@@ -189,7 +189,7 @@ class JobRunner:
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
         left = LeftByVisit(finished, method, run.weights(method), rows, consolidated)
-        self._recorder.commit_visit(left, run.capture())
+        self._recorder.commit_visit(left, run.capture(live=True))
         self._note_point(run)
 
     def _constraint_weights(self) -> dict[int, float]:
@@ -222,7 +222,7 @@ class JobRunner:
         pause = max(self._settings.resume_seconds, SHARE_OF_POINTS * self._seconds_of_point)
         if is_due or time.monotonic() - self._last_point >= pause:
             started = time.monotonic()
-            self._recorder.save_resume_point(run.capture())
+            self._recorder.save_resume_point(run.capture(live=True))
             self._seconds_of_point = time.monotonic() - started
             self._note_point(run)
 
@@ -231,7 +231,7 @@ class JobRunner:
         run.point_kept()
 
     def _stop_here(self, run: Run) -> None:
-        self._recorder.save_resume_point(run.capture())
+        self._recorder.save_resume_point(run.capture(live=True))
         raise _Rest(Outcome.STOPPED)
 
     def _obey_at(self, run: Run, desired_state: str) -> None:
@@ -239,7 +239,7 @@ class JobRunner:
         if desired_state == DesiredState.PAUSE:
             if not run.can_capture:
                 return
-            self._recorder.save_resume_point(run.capture())
+            self._recorder.save_resume_point(run.capture(live=True))
         self._obey(desired_state)
 
     def _obey(self, desired_state: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ewc_core.analysis.subject import OpenedSubject, chosen_examples
 from ewc_core.capacity import capacity_of_precision, capacity_warning, pull_and_power
-from ewc_core.consolidation.stability import explicit_step_limit
+from ewc_core.consolidation.stability import ExplicitStep
 from ewc_core.errors import SpecError
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
@@ -66,11 +66,10 @@ class CapacityRun:
     def findings(self) -> Findings:
         """Shares frozen, `overall` and by layer, the curvature they are set against, and a `warning` or None."""
         parameters, spec = self._opened.parameters, self._opened.spec
-        quadratic = self._opened.quadratic()
-        precision = torch.zeros(parameters.layout.num_parameters) if quadratic is None else quadratic.precision
+        layout, penalty = parameters.layout, self._opened.penalty()
+        named = layout.split(torch.zeros(layout.num_parameters)) if penalty is None else penalty.stiffness(layout)
         pairs = zip(self._groups, self._sums.tolist(), strict=True)
         curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
-        named = parameters.layout.split(precision)
         found = capacity_of_precision(named, curvature)
         layers = {
             layer: {
@@ -81,7 +80,8 @@ class CapacityRun:
             }
             for layer, names in self._groups.items()
         }
-        step = explicit_step_limit(precision, spec.training.learning_rate, momentum=spec.training.momentum)
+        rate, momentum = spec.training.learning_rate, spec.training.momentum
+        step = ExplicitStep.nothing(momentum=momentum) if penalty is None else penalty.explicit_step(rate, momentum=momentum)
         is_sgd = spec.training.optimiser is OptimiserName.SGD
         body = {
             "kind": "capacity",

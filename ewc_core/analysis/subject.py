@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation import Penalty
 from ewc_core.data import TaskData
 from ewc_core.errors import SpecError
 from ewc_core.networks import build_network
@@ -59,11 +59,11 @@ class OpenedSubject:
         """The outputs of a task, those of all consolidated tasks competing where heads grow."""
         return self._book.view(task, seen=[task, *(constraint.task_index for constraint in self.subject.constraints)])
 
-    def quadratic(self) -> Quadratic | None:
+    def penalty(self) -> Penalty | None:
         """The penalty that the next task would meet, with every constraint in force."""
         book = constraint_book(self.spec.method, self.subject.constraints, latest_task=self._latest_task())
         book.weights.update(self.subject.constraint_weights)
-        return book.quadratic(self.parameters.layout, visiting=None)
+        return book.penalty(self.parameters.layout, visiting=None)
 
     def _latest_task(self) -> int | None:
         """The task consolidated last is the one whose anchor the parameters still are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
-from ewc_core.consolidation import ConstraintBook, Quadratic
+from ewc_core.consolidation import ConstraintBook, Penalty
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
@@ -18,10 +18,10 @@ NUM_EXAMPLES, NUM_SCORES = 64, 8
 """A coarse estimate of h: the warning asks whether nine tenths are frozen, not how many exactly."""
 
 
-def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout, *, seed: int) -> Capacity:
+def capacity_used(end: EndOfVisit, penalty: Penalty, layout: ParameterLayout, *, seed: int) -> Capacity:
     """Shares frozen for the next task, which is taken to pull as the task just learned; the network is left as it was.
 
-    `quadratic` is everything that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
+    `penalty` is everything that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
     """
     random = generator(seed, "capacity", end.visit_index)
     available = end.data.num_examples("train")
@@ -44,12 +44,12 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
     )
     pairs = zip(groups, sums.tolist(), strict=True)
     curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
-    return capacity_of_precision(layout.split(quadratic.precision), curvature)
+    return capacity_of_precision(penalty.stiffness(layout), curvature)
 
 
 def capacity_guard(spec: SupervisedSpec, book: ConstraintBook, end: EndOfVisit, layout: ParameterLayout) -> Guard | None:
     """The warning that the network is nearly frozen; only the methods with a Fisher can say so."""
     if not isinstance(spec.method, EwcMethod | OnlineEwcMethod):
         return None
-    quadratic = book.quadratic(layout, visiting=None)
-    return None if quadratic is None else nearly_full(capacity_used(end, quadratic, layout, seed=spec.seed))
+    penalty = book.penalty(layout, visiting=None)
+    return None if penalty is None else nearly_full(capacity_used(end, penalty, layout, seed=spec.seed))

@@ -63,7 +63,10 @@ class StoredJob(Protocol):
 
     @property
     def constraints(self) -> Sequence[Constraint]:
-        """As they were consolidated. Raises CheckpointDamaged."""
+        """As they were consolidated; their tensors are read when they are looked at. Raises CheckpointDamaged."""
+
+    def constraint(self, task_index: int) -> Constraint:
+        """The constraint of one task, as one of `constraints`. Raises CheckpointDamaged."""
 
     def subject(self, job_id: str, *, at_visit: int | None) -> Subject:
         """Another job of the same owner, after its visit `at_visit` or after its last one.

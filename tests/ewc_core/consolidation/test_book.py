@@ -24,7 +24,7 @@ def _constraint(label: int, *, scale: float = 1.0) -> Constraint:
 
 
 def _precision(tasks: ConstraintBook, playing: int) -> Tensor:
-    quadratic = tasks.quadratic(LAYOUT, visiting=playing)
+    quadratic = tasks.penalty(LAYOUT, visiting=playing)
     return torch.zeros(8) if quadratic is None else quadratic.precision
 
 

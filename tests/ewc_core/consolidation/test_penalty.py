@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
 
 
 def _quadratic() -> Quadratic:
@@ -13,12 +12,12 @@ def _quadratic() -> Quadratic:
 
 
 def test_value_carries_the_half_and_the_constant() -> None:
-    assert penalty_value(_quadratic(), torch.tensor([9.0, 2.0, -0.5])) == 0.5 * (2 * 1 + 4 * 0.25) + 0.25
+    assert _quadratic().value(torch.tensor([9.0, 2.0, -0.5])) == 0.5 * (2 * 1 + 4 * 0.25) + 0.25
 
 
 def test_gradient_is_precision_times_distance_and_replaces_what_was_there() -> None:
     quadratic, values = _quadratic(), torch.tensor([9.0, 2.0, -0.5])
     gradient = torch.full((3,), torch.nan)
-    write_penalty_gradient(gradient, quadratic, values)
+    quadratic.write_gradient(gradient, values)
     assert gradient.tolist() == [0.0, 2.0, 2.0]
-    assert torch.equal(gradient, penalty_gradient(quadratic, values))
+    assert torch.equal(gradient, quadratic.gradient(values))
