@@ -56,13 +56,14 @@ class StoredTensors(Mapping[str, Tensor]):
         """
         stored = self._index[name]
         size = stored.dtype.itemsize
-        read, position = np.empty((stop - start) * size, dtype=np.uint8), 0
+        result, position = torch.empty(stop - start, dtype=stored.dtype), 0
+        read = result.numpy().view(np.uint8)
         for piece in self._read(stored.begin + start * size, stored.begin + stop * size):
             read[position : position + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
             position += len(piece)
         if position != len(read):
             raise StateFormatError(f"tensor {name!r} ends after {position} of {len(read)} bytes")
-        return torch.from_numpy(read).view(stored.dtype)
+        return result
 
     def only(self, prefix: str) -> StoredTensors:
         """Those whose names begin with `prefix`, under the rest of their names."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch import Tensor
 
 from ewc_core.capacity import Capacity, capacity_of_precision, pull_and_power
-from ewc_core.consolidation import ConstraintBook, Penalty
+from ewc_core.consolidation import ConstraintBook
 from ewc_core.fisher.seeds import num_seeds
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
@@ -18,10 +21,10 @@ NUM_EXAMPLES, NUM_SCORES = 64, 8
 """A coarse estimate of h: the warning asks whether nine tenths are frozen, not how many exactly."""
 
 
-def capacity_used(end: EndOfVisit, penalty: Penalty, layout: ParameterLayout, *, seed: int) -> Capacity:
+def capacity_used(end: EndOfVisit, stiffness: Mapping[str, Tensor], *, seed: int) -> Capacity:
     """Shares frozen for the next task, which is taken to pull as the task just learned; the network is left as it was.
 
-    `penalty` is everything that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
+    `stiffness` is that of the penalty that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
     """
     random = generator(seed, "capacity", end.visit_index)
     available = end.data.num_examples("train")
@@ -32,7 +35,7 @@ def capacity_used(end: EndOfVisit, penalty: Penalty, layout: ParameterLayout, *,
     for _ in range(NUM_SCORES):
         example = int(torch.randint(len(chosen), (), generator=random))
         draws.append((example, 2.0 * torch.randint(2, (size,), generator=random) - 1.0))
-    groups = by_layer(layout.names)
+    groups = by_layer(stiffness)
     sums = pull_and_power(
         end.network,
         inputs,
@@ -44,12 +47,15 @@ def capacity_used(end: EndOfVisit, penalty: Penalty, layout: ParameterLayout, *,
     )
     pairs = zip(groups, sums.tolist(), strict=True)
     curvature = {layer: pull / power if power > 0.0 else 0.0 for layer, (pull, power) in pairs}
-    return capacity_of_precision(penalty.stiffness(layout), curvature)
+    return capacity_of_precision(stiffness, curvature)
 
 
 def capacity_guard(spec: SupervisedSpec, book: ConstraintBook, end: EndOfVisit, layout: ParameterLayout) -> Guard | None:
     """The warning that the network is nearly frozen; only the methods with a Fisher can say so."""
     if not isinstance(spec.method, EwcMethod | OnlineEwcMethod):
         return None
-    penalty = book.penalty(layout, visiting=None)
-    return None if penalty is None else nearly_full(capacity_used(end, penalty, layout, seed=spec.seed))
+    if (penalty := book.penalty(layout, visiting=None)) is None:
+        return None
+    stiffness = penalty.stiffness(layout)
+    del penalty  # the rest of it takes the memory of a network
+    return nearly_full(capacity_used(end, stiffness, seed=spec.seed))
