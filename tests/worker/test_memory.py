@@ -44,20 +44,22 @@ def test_a_job_with_adam_and_ewc_has_eight_copies_of_its_parameters_at_most(
 
 def test_a_job_that_goes_on_has_eight_copies_of_its_parameters_at_most(database, settings, claim, small_blocks) -> None:
     fence = claim(**_job(3))
-    runner = JobRunner(database, settings, fence)
-    after_step = runner._after_step
-
-    def stop_in_the_last_visit(run, event):
-        if event.visit.index == 2:
-            runner.stop()
-        after_step(run, event)
-
-    runner._after_step = stop_in_the_last_visit
-    assert runner.run() is Outcome.STOPPED
+    _stop_in_visit(2, JobRunner(database, settings, fence))
     with database.write() as work:
         work.jobs.transition(fence.job_id, JobStatus.QUEUED, reason="worker_stopping", actor="tests", epoch=fence.epoch)
         work.leases.release(fence)
-    del runner, after_step, stop_in_the_last_visit
     with LiveStorage(smallest_bytes=int(0.8 * COPY)) as live:
         assert JobRunner(database, settings, claim(fence.job_id)).run() is Outcome.SETTLED
     assert live.peak_bytes <= 8 * COPY, f"{live.peak_bytes / COPY:.2f} copies at {live.peak_at}"
+
+
+def _stop_in_visit(index: int, runner: JobRunner) -> None:
+    after_step = runner._after_step
+
+    def stop(run, event):
+        if event.visit.index == index:
+            runner.stop()
+        after_step(run, event)
+
+    runner._after_step = stop
+    assert runner.run() is Outcome.STOPPED

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import import_module
 
 import pytest
 import torch
 from torch import Tensor
 
-from ewc_core.consolidation import Constraint, Quadratic, merge
+from ewc_core.consolidation import Constraint, Quadratic, merge, merge_latest
 from ewc_core.errors import NonFiniteError, ParameterMismatch
 from tests.ewc_core.consolidation.constraints import LAYOUT, random_constraint, single
 
@@ -112,3 +113,54 @@ def test_a_constraint_of_another_network_is_refused() -> None:
     wrong = dataclasses.replace(random_constraint(0), fisher={"w": torch.ones(3, 4)})
     with pytest.raises(ParameterMismatch, match=r"missing \['b'\]"):
         merge([wrong], LAYOUT)
+
+
+@pytest.mark.parametrize("merging", ["separate", "floor", "latest"])
+def test_precision_and_centre_have_the_same_bits_whatever_the_size_of_a_block(
+    merging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    constraints = [random_constraint(index, dtype=torch.float32) for index in range(4)]
+
+    def merged() -> Quadratic:
+        if merging == "latest":
+            quadratic = merge_latest(constraints, LAYOUT, latest_task=2)
+        else:
+            quadratic = merge(constraints, LAYOUT, precision_floor=0.5 if merging == "floor" else 0.0, latest_task=2)
+        assert quadratic is not None
+        return quadratic
+
+    whole = merged()
+    for size in (1, 4, 5, 13):
+        monkeypatch.setattr(import_module("ewc_core.consolidation.merge"), "BLOCK", size)
+        in_blocks = merged()
+        assert torch.equal(in_blocks.precision, whole.precision)
+        assert torch.equal(in_blocks.centre, whole.centre)
+        assert in_blocks.constant == pytest.approx(whole.constant, rel=1e-12)
+
+
+def test_constraints_of_a_stored_file_are_read_once_and_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("ewc_core.consolidation.merge"), "BLOCK", 4)
+    kept = [random_constraint(index, dtype=torch.float32) for index in range(3)]
+    reads: list[tuple[int, int, int]] = []
+
+    def opened(constraint: Constraint) -> Constraint:
+        data = constraint.to_bytes()
+
+        def read(begin: int, end: int) -> list[bytes]:
+            reads.append((constraint.task_index, begin, end))
+            return [data[begin:end]]
+
+        return Constraint.open(read, len(data))
+
+    stored = [opened(constraint) for constraint in kept]
+    reads.clear()
+    quadratic, expected = merge(stored, LAYOUT), merge(kept, LAYOUT)
+    assert quadratic is not None
+    assert expected is not None
+    assert torch.equal(quadratic.precision, expected.precision)
+    assert torch.equal(quadratic.centre, expected.centre)
+    assert sum(end - begin for _, begin, end in reads) == 3 * 2 * 4 * LAYOUT.num_parameters
+    assert max(end - begin for _, begin, end in reads) == 16
+    for task in range(3):
+        begins = [begin for index, begin, _ in reads if index == task]
+        assert sorted(begins) == sorted(set(begins))
