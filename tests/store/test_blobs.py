@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import update
@@ -158,7 +159,7 @@ def test_a_deleted_blob_leaves_no_chunks(database, blob_id):
 
 def test_a_blob_staged_in_parts_is_the_one_staged_whole(database, data, blob_id):
     borders = [0, 0, 7, CHUNK_SIZE - 1, CHUNK_SIZE, 2 * CHUNK_SIZE + 1, SIZE]
-    parts = [memoryview(data)[start:stop] for start, stop in zip(borders, borders[1:], strict=False)]
+    parts = [memoryview(data)[start:stop] for start, stop in pairwise(borders)]
     in_parts = stage_blob(database, parts, fence=None, media_type="test")
     with database.write() as work:
         work.blobs.finish(in_parts)
