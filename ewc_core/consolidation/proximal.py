@@ -16,6 +16,9 @@ LARGEST_STRENGTH = 1e37
 
 FIRST_STEPS, REFRESH_EVERY = 16, 8
 
+IN_CACHE = 2**15
+"""So many numbers at a time, where an operation is to find in the cache what the one before it wrote."""
+
 
 def proximal_weight(precision: Tensor, rate: float) -> Tensor:
     """w = ηP / (1 + ηP) for one step size η; computed in float64, returned in the precision's dtype."""
@@ -31,20 +34,35 @@ def strength_of(precision: Tensor, learning_rate: float) -> Tensor:
     return (learning_rate * precision.double()).clamp_max_(LARGEST_STRENGTH)
 
 
+def strengths(precision: Tensor, *, learning_rate: float, eps: float) -> tuple[Tensor, Tensor]:
+    """lr·P and lr·P + eps, each rounded once; [n]."""
+    strength = strength_of(precision, learning_rate)
+    return strength.to(precision.dtype), (strength + eps).to(precision.dtype)
+
+
 def write_adaptive_weight(
-    out: Tensor, precision: Tensor, second_moment: Tensor, *, learning_rate: float, eps: float, bias_correction: float = 1.0
+    out: Tensor,
+    precision: Tensor,
+    second_moment: Tensor,
+    *,
+    learning_rate: float,
+    eps: float,
+    bias_correction: float = 1.0,
+    kept: tuple[Tensor, Tensor] | None = None,
 ) -> None:
     """The weight beside Adam and RMSProp, with their own step size per coordinate: η = lr/d, d = √v̂ + eps: w = lr·P/(d + lr·P).
 
     v̂ = second_moment / bias_correction must come from the data gradient alone; a scalar step size beside an adaptive data
-    step would change what is minimised.
+    step would change what is minimised. `kept` are the `strengths`, where there is memory for them.
     """
-    for weight, of_block, moment in blocks(out, precision, second_moment):
-        strength = strength_of(of_block, learning_rate)
-        strength_and_eps = (strength + eps).to(out.dtype)
-        torch.sqrt(moment, out=weight)
-        torch.add(strength_and_eps, weight, alpha=bias_correction**-0.5, out=weight)
-        torch.div(strength.to(out.dtype), weight, out=weight)
+    if kept is None and len(out) > IN_CACHE:
+        for parts in zip(*(torch.split(vector, IN_CACHE) for vector in (out, precision, second_moment)), strict=True):
+            write_adaptive_weight(*parts, learning_rate=learning_rate, eps=eps, bias_correction=bias_correction)
+        return
+    strength, strength_and_eps = kept or strengths(precision, learning_rate=learning_rate, eps=eps)
+    torch.sqrt(second_moment, out=out)
+    torch.add(strength_and_eps, out, alpha=bias_correction**-0.5, out=out)
+    torch.div(strength, out, out=out)
 
 
 def proximal_step(values: Tensor, centre: Tensor, weight: Tensor) -> None:

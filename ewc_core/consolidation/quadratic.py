@@ -12,9 +12,13 @@ from torch import Tensor
 from ewc_core.blocks import blocks
 from ewc_core.consolidation.interface import AdaptiveSizes, AdaptiveStep, DividedStep, UniformStep
 from ewc_core.consolidation.kept_weight import KeptWeight
-from ewc_core.consolidation.proximal import proximal_step, proximal_weight, strength_of, write_adaptive_weight
+from ewc_core.consolidation.proximal import proximal_step, proximal_weight, strength_of, strengths, write_adaptive_weight
 from ewc_core.consolidation.stability import ExplicitStep, explicit_step_limit
 from ewc_core.params import ParameterLayout
+
+KEEPS_STRENGTHS = 2**23
+"""Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
+making it takes; larger networks have no memory to spare for it."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,15 @@ class Quadratic:
 
     def adaptive_step(self, kept: KeptWeight) -> AdaptiveStep:
         """θ ← θ + w (m − θ), w = lr·P / (d + lr·P) with d = √v̂ + eps; see `KeptWeight` for when w is made."""
+        made_for: tuple[float, float] | None = None
+        strengths_kept: tuple[Tensor, Tensor] | None = None
 
         def step(values: Tensor, sizes: AdaptiveSizes) -> None:
+            nonlocal made_for, strengths_kept
             rate = sizes.learning_rate
+            if made_for != (rate, sizes.eps) and len(values) <= KEEPS_STRENGTHS:
+                strengths_kept = strengths(self.precision, learning_rate=rate, eps=sizes.eps)
+            made_for = (rate, sizes.eps)
             write = partial(
                 write_adaptive_weight,
                 precision=self.precision,
@@ -85,6 +95,7 @@ class Quadratic:
                 learning_rate=rate,
                 eps=sizes.eps,
                 bias_correction=sizes.bias_correction,
+                kept=strengths_kept,
             )
             weight = kept.at(sizes.num_steps, precision=self.precision, learning_rate=rate, write=write)
             proximal_step(values, self.centre, weight)

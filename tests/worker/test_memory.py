@@ -26,6 +26,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks that are as small beside this network as real ones are beside a large one."""
     for name in ("ewc_core.blocks", "ewc_core.consolidation.merge"):
         monkeypatch.setattr(import_module(name), "BLOCK", 2**14)
+    monkeypatch.setattr("ewc_core.consolidation.quadratic.KEEPS_STRENGTHS", 2**14)
 
 
 def _job(num_tasks: int) -> dict[str, object]:

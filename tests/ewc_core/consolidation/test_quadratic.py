@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import proximal_weight, write_adaptive_weight
+from ewc_core.consolidation.proximal import proximal_weight, strengths, write_adaptive_weight
 
 
 def _quadratic() -> Quadratic:
@@ -39,7 +39,12 @@ def test_blocks_change_no_bit_of_a_weight_and_a_value_by_rounding_only(monkeypat
 
     value, weight, rate = quadratic.value(values), adaptive(), proximal_weight(precision, 0.1)
     monkeypatch.setattr(import_module("ewc_core.blocks"), "BLOCK", 96)
+    monkeypatch.setattr("ewc_core.consolidation.proximal.IN_CACHE", 96)
     assert quadratic.value(values) == pytest.approx(value, rel=1e-6)
     assert quadratic.gradient_norm(values) == pytest.approx(float(gradient.norm()), rel=1e-6)
     assert torch.equal(adaptive(), weight)
+    kept = strengths(precision, learning_rate=0.01, eps=1e-8)
+    from_kept = torch.empty(1000)
+    write_adaptive_weight(from_kept, precision, moment, learning_rate=0.01, eps=1e-8, bias_correction=0.3, kept=kept)
+    assert torch.equal(from_kept, weight)
     assert torch.equal(proximal_weight(precision, 0.1), rate)
