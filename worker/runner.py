@@ -188,7 +188,7 @@ class JobRunner:
                     finished = event
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        left = LeftByVisit(finished, method, run.weights(method), rows, consolidated)
+        left = LeftByVisit(finished, method, run.weights(method, live=True), rows, consolidated)
         self._recorder.commit_visit(left, run.capture(live=True))
         self._note_point(run)
 

@@ -72,10 +72,11 @@ class VisitRun:
         """What is trained: the method first, then the controls."""
         return self._problem.methods
 
-    def weights(self, method: str) -> dict[str, Tensor]:
-        """One network's parameters by name, as they are now: they move with the network. Of an agent, with the biases and gains
-        of the task visited last."""
-        return self._problem.weights(method)
+    def weights(self, method: str, *, live: bool = False) -> dict[str, Tensor]:
+        """One network's parameters by name, in copies or (`live`) as they are until the next step; of an agent, with the biases
+        and gains of the task visited last."""
+        weights = self._problem.weights(method)
+        return weights if live else {name: tensor.clone() for name, tensor in weights.items()}
 
     def set_constraint_weights(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these tasks count so often from the next visit on; the others count once.
