@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ewc_core.task_inference.kt import kt_estimator
 from numpy.typing import NDArray
 
 from ewc_core.reinforcement.learner import QLearner
@@ -29,7 +30,6 @@ from ewc_core.seeding import generator
 from ewc_core.specs import FlatInference, FmnInference, ReinforcementSpec
 from ewc_core.task_inference import Quantiser, make_recogniser
 from ewc_core.task_inference.forget_me_not import ForgetMeNot
-from ewc_core.task_inference.kt import kt_estimator
 
 NUM_TOSSES, NUM_COINS, SWITCH_PROBABILITY, NUM_RUNS = 5000, 7, 0.005, 4
 DEPTH, POOL_SIZE, MIN_LEVEL = 13, 15, 5

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.errors import ParameterMismatch
+from ewc_core.stored_tensors import shape_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ParameterLayout:
         return torch.cat([named[name].detach().reshape(-1).to(dtype) for name in self.names])
 
     def check(self, named: Mapping[str, Tensor]) -> None:
-        """Check that `named` has exactly the layout's names and shapes.
+        """Check that `named` has exactly the layout's names and shapes. No values are read.
 
         Raises:
             ParameterMismatch: they differ; the message names the parameters.
@@ -68,8 +69,8 @@ class ParameterLayout:
         if missing or unknown:
             raise ParameterMismatch(f"parameters do not fit the network: missing {missing}, unknown {unknown}")
         for name, shape in zip(self.names, self.shapes, strict=True):
-            if tuple(named[name].shape) != shape:
-                raise ParameterMismatch(f"parameter {name!r} has shape {tuple(named[name].shape)}, expected {shape}")
+            if (found := shape_of(named, name)) != shape:
+                raise ParameterMismatch(f"parameter {name!r} has shape {found}, expected {shape}")
 
 
 class FlatParameters:
@@ -94,7 +95,11 @@ class FlatParameters:
 
     def named(self) -> dict[str, Tensor]:
         """Named copies of the parameters."""
-        return {name: view.clone() for name, view in self.layout.split(self.values).items()}
+        return {name: view.clone() for name, view in self.views().items()}
+
+    def views(self) -> dict[str, Tensor]:
+        """The parameters by name, as they are now: they move with the network. Read only."""
+        return self.layout.split(self.values)
 
     def load_flat(self, flat: Tensor) -> None:
         """Copy a flat vector into the parameters, in place.

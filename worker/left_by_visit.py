@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from ewc_core.events import Consolidated, Evaluated, VisitFinished
 from store.blobs import stage_blob
 from store.records import Fence
 from store.unit_of_work import Database, Work
-from worker.checkpoint import MEDIA_TYPE, anchor_bytes, tensor_index
+from worker.checkpoint import MEDIA_TYPE, anchor_parts, tensor_index
 from worker.matrix_row import write_matrix_row
 
 
@@ -24,7 +25,7 @@ class LeftByVisit:
 
     finished: VisitFinished
     method: str
-    weights: dict[str, Tensor]
+    weights: Mapping[str, Tensor]
     rows: Sequence[Evaluated]
     consolidated: Mapping[int, Consolidated]
 
@@ -42,18 +43,18 @@ class LeftByVisit:
     def stage(self, database: Database, fence: Fence) -> StagedVisit:
         """Upload the checkpoints; nothing refers to them before `StagedVisit.write`."""
         task = self.finished.visit.task_index
-        contents = [self.own.constraint.to_bytes() if self.own else anchor_bytes(self.weights, task_index=task)]
-        contents += [other.constraint.to_bytes() for other in self.others]
+        contents = [self.own.constraint.parts() if self.own else anchor_parts(self.weights, task_index=task)]
+        contents += [other.constraint.parts() for other in self.others]
         blobs = [stage_blob(database, content, fence=fence, media_type=MEDIA_TYPE) for content in contents]
-        return StagedVisit(self, contents, blobs)
+        return StagedVisit(self, [tensor_index(content[0]) for content in contents], blobs)
 
 
 @dataclass(frozen=True)
 class StagedVisit:
-    """Checkpoints whose bytes are stored: the visit's first, then those of `left.others`."""
+    """Checkpoints whose bytes are stored: the visit's first, then those of `left.others`, and where each tensor lies."""
 
     left: LeftByVisit
-    contents: Sequence[bytes]
+    tensors: Sequence[list[dict[str, Any]]]
     blobs: Sequence[str]
 
     def write(self, work: Work, job_id: str) -> str:
@@ -70,7 +71,9 @@ class StagedVisit:
             _write_row(work, job_id, row)
         return own_id
 
-    def _checkpoint(self, work: Work, job_id: str, number: int, method: str, task_index: int, weights: dict[str, Tensor]) -> str:
+    def _checkpoint(
+        self, work: Work, job_id: str, number: int, method: str, task_index: int, weights: Mapping[str, Tensor]
+    ) -> str:
         work.blobs.finish(self.blobs[number])
         return work.checkpoints.add(
             job_id,
@@ -79,7 +82,7 @@ class StagedVisit:
             method=method,
             blob_id=self.blobs[number],
             weights_sha256=weights_sha256(weights),
-            tensors=tensor_index(self.contents[number]),
+            tensors=self.tensors[number],
         ).id
 
 

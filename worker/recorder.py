@@ -224,7 +224,7 @@ class Recorder:
 
     def save_resume_point(self, point: ResumePoint) -> None:
         """Replace the job's resume point."""
-        blob_id = stage_blob(self._database, point.to_bytes(), fence=self._fence, media_type=MEDIA_TYPE)
+        blob_id = stage_blob(self._database, point.parts(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             work.blobs.finish(blob_id)
             work.resume_points.put(self._fence.job_id, visit_index=point.visit_index, step=point.step, blob_id=blob_id)

@@ -70,6 +70,18 @@ class RestoredJob:
         """
         return constraints_in(self._database, self._snapshot)
 
+    def constraint(self, task_index: int) -> Constraint:
+        """The constraint of one task, as one of `constraints`.
+
+        Raises:
+            NotFound: the task had none.
+            CheckpointDamaged: its stored bytes are not those that were written.
+        """
+        for constraint in self.constraints:
+            if constraint.task_index == task_index:
+                return constraint
+        raise NotFound("constraint", f"{self._job.id}/{task_index}")
+
     @property
     def constraint_weights(self) -> dict[int, float]:
         """How often constraints counted, by task, where their owner had changed it."""

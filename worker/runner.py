@@ -189,8 +189,8 @@ class JobRunner:
                     finished = event
         if finished is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        left = LeftByVisit(finished, method, run.weights(method), rows, consolidated)
-        content = SnapshotContent(run.methods, run.capture(), run.files())
+        left = LeftByVisit(finished, method, run.weights(method, live=True), rows, consolidated)
+        content = SnapshotContent(run.methods, run.capture(live=True), run.files())
         self._recorder.commit_visit(left, content.stage(self._database, self._fence, self._settings))
         self._note_point(run)
 
@@ -224,7 +224,7 @@ class JobRunner:
         pause = max(self._settings.resume_seconds, SHARE_OF_POINTS * self._seconds_of_point)
         if is_due or time.monotonic() - self._last_point >= pause:
             started = time.monotonic()
-            self._recorder.save_resume_point(run.capture())
+            self._recorder.save_resume_point(run.capture(live=True))
             self._seconds_of_point = time.monotonic() - started
             self._note_point(run)
 
@@ -233,7 +233,7 @@ class JobRunner:
         run.point_kept()
 
     def _stop_here(self, run: Run) -> None:
-        self._recorder.save_resume_point(run.capture())
+        self._recorder.save_resume_point(run.capture(live=True))
         raise _Rest(Outcome.STOPPED)
 
     def _obey_at(self, run: Run, desired_state: str) -> None:
@@ -241,7 +241,7 @@ class JobRunner:
         if desired_state == DesiredState.PAUSE:
             if not run.can_capture:
                 return
-            self._recorder.save_resume_point(run.capture())
+            self._recorder.save_resume_point(run.capture(live=True))
         self._obey(desired_state)
 
     def _obey(self, desired_state: str) -> None:

@@ -8,14 +8,16 @@ from functools import cached_property
 from pathlib import Path
 
 from ewc_core.consolidation import Constraint
+from ewc_core.errors import NotFound
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnyTaskSpec
 from ewc_core.training.stored import Subject
-from store.records import Fence, JobRecord
+from store.records import CheckpointRecord, Fence, JobRecord
 from store.unit_of_work import Database
 from worker.restored_job import RestoredJob
 from worker.settings import WorkerSettings
-from worker.stored_state import stored_constraint, stored_point
+from worker.stored_bytes import StoredBytes
+from worker.stored_state import opened_constraint, stored_point
 from worker.stored_subject import load_subject
 
 
@@ -28,6 +30,7 @@ class RecordedJob:
         self.replay_folder = _replay_folder(settings, job.id)
         self.generation = fence.epoch
         self._database, self._job = database, job
+        self._bytes = StoredBytes(database)
 
     @cached_property
     def point(self) -> ResumePoint | None:
@@ -63,16 +66,28 @@ class RecordedJob:
 
     @property
     def constraints(self) -> Sequence[Constraint]:
-        """As they were consolidated.
+        """As they were consolidated. Their bytes are checked now; their tensors are read when they are looked at.
 
         Raises:
             CheckpointDamaged: the stored bytes of one of them are not those that were written.
         """
-        if self._latest is not None:
-            return self._latest.constraints
+        return [opened_constraint(self._bytes, checkpoint, check_whole=True) for checkpoint in self._checkpoints()]
+
+    def constraint(self, task_index: int) -> Constraint:
+        """The constraint of one task, whose tensors are read when they are looked at.
+
+        Raises:
+            NotFound: the task has none.
+            CheckpointDamaged: what is stored is no constraint.
+        """
+        for checkpoint in self._checkpoints():
+            if checkpoint.task_index == task_index:
+                return opened_constraint(self._bytes, checkpoint, check_whole=False)
+        raise NotFound("constraint", f"{self._job.id}/{task_index}")
+
+    def _checkpoints(self) -> list[CheckpointRecord]:
         with self._database.read() as work:
-            checkpoints = work.checkpoints.of_constraints(self._job.id)
-        return [stored_constraint(self._database, checkpoint) for checkpoint in checkpoints]
+            return work.checkpoints.of_constraints(self._job.id)
 
     def put_files(self, folder: Path) -> bool:
         """Write the replays that the last snapshot keeps into `folder`. What was under way since has replays of its own, which
@@ -91,7 +106,7 @@ class RecordedJob:
     def _under_way(self) -> ResumePoint | None:
         with self._database.read() as work:
             saved = work.resume_points.get(self._job.id)
-        return None if saved is None else stored_point(self._database, saved)
+        return None if saved is None else stored_point(self._bytes, saved)
 
     @cached_property
     def _latest(self) -> RestoredJob | None:

@@ -25,6 +25,7 @@ from store.blobs import read_blob
 from store.records import CheckpointRecord, ResumePointRecord, SnapshotRecord
 from store.unit_of_work import Database
 from worker.checkpoint import tensor_index
+from worker.stored_bytes import StoredBytes
 
 log = logging.getLogger(__name__)
 _DAMAGE = (BlobCorrupt, BlobIncomplete, NotFound, StateFormatError, StoreDamaged)
@@ -32,14 +33,14 @@ _ANCHOR = "anchor."
 _Content = TypeVar("_Content")
 
 
-def stored_point(database: Database, saved: ResumePointRecord) -> ResumePoint:
-    """The resume point.
+def stored_point(stored: StoredBytes, saved: ResumePointRecord) -> ResumePoint:
+    """The resume point, whose bytes are checked now, and whose tensors are read when they are looked at.
 
     Raises:
         ResumePointDamaged: its bytes are not those that were stored.
     """
     try:
-        return ResumePoint.from_bytes(read_blob(database, saved.blob_id))
+        return ResumePoint.open(*stored.open(saved.blob_id, check_whole=True))
     except _DAMAGE as error:
         log.error("job %s: its resume point is damaged: %s", saved.job_id, error)
         where = f"visit {saved.visit_index}, step {saved.step}"
@@ -89,6 +90,16 @@ def stored_constraint(database: Database, checkpoint: CheckpointRecord) -> Const
     return _checked(database, checkpoint, Constraint.from_bytes)
 
 
+def opened_constraint(stored: StoredBytes, checkpoint: CheckpointRecord, *, check_whole: bool) -> Constraint:
+    """The constraint that a checkpoint holds, whose tensors are read when they are looked at.
+
+    Raises:
+        CheckpointDamaged: it is no constraint or, with `check_whole`, its bytes are not those that were stored.
+    """
+    with _damage_told(checkpoint):
+        return Constraint.open(*stored.open(checkpoint.blob_id, check_whole=check_whole))
+
+
 def stored_weights(database: Database, checkpoint: CheckpointRecord) -> dict[str, Tensor]:
     """The anchor that a checkpoint holds, with or without a Fisher beside it.
 
@@ -99,8 +110,14 @@ def stored_weights(database: Database, checkpoint: CheckpointRecord) -> dict[str
 
 
 def _checked(database: Database, checkpoint: CheckpointRecord, parse: Callable[[bytes], _Content]) -> _Content:
-    try:
+    with _damage_told(checkpoint):
         return parse(read_blob(database, checkpoint.blob_id))
+
+
+@contextmanager
+def _damage_told(checkpoint: CheckpointRecord) -> Iterator[None]:
+    try:
+        yield
     except _DAMAGE as error:
         log.error("job %s: checkpoint %s is damaged: %s", checkpoint.job_id, checkpoint.id, error)
         raise CheckpointDamaged(checkpoint.id) from error

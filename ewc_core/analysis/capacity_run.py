@@ -58,10 +58,9 @@ class CapacityRun:
     def findings(self) -> Findings:
         """Shares frozen, `overall` and by layer, the curvature they are set against, and a `warning` or None."""
         parameters, groups = self._target.parameters, self._target.layers
-        quadratic = self._target.quadratic()
-        precision = torch.zeros(parameters.layout.num_parameters) if quadratic is None else quadratic.precision
+        layout, penalty = parameters.layout, self._target.penalty()
+        named = layout.split(torch.zeros(layout.num_parameters)) if penalty is None else penalty.stiffness(layout)
         curvature = mean_curvature(groups, self._sums)
-        named = parameters.layout.split(precision)
         found = capacity_of_precision(named, curvature)
         layers = {
             layer: {
@@ -72,7 +71,7 @@ class CapacityRun:
             }
             for layer, names in groups.items()
         }
-        step = self._target.explicit_step(precision)
+        step = self._target.explicit_step(penalty)
         body = {
             "kind": "capacity",
             "tasks": self._tasks,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ewc_core.analysis.perturbation import NoiseKind
 from ewc_core.analysis.perturbation_findings import Row
-from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation import Penalty
 from ewc_core.consolidation.stability import ExplicitStep
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PerturbationAnalysis
@@ -108,8 +108,8 @@ class Target(Protocol):
 class HeldTarget(Target, Protocol):
     """A target whose frozen share can be measured."""
 
-    def quadratic(self) -> Quadratic | None:
+    def penalty(self) -> Penalty | None:
         """The penalty that the next task would meet, with every constraint in force."""
 
-    def explicit_step(self, precision: Tensor) -> ExplicitStep | None:
+    def explicit_step(self, penalty: Penalty | None) -> ExplicitStep | None:
         """How near an explicit step is to its limit; None for optimisers without a known one."""

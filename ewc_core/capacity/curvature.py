@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ewc_core.blocks import blocks
 from ewc_core.errors import SpecError
 from ewc_core.fisher.grad_outputs import make_grad_outputs, num_grad_outputs
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
@@ -105,8 +106,14 @@ def _pull_and_power(
                     along = derivative.along({name: score[name] for name in names if name in score})
                     sums[row, 0] += torch.dot(weights, (grad_outputs * along).sum(-1).double().square().sum(0))
                     if start == 0:
-                        sums[row, 1] += sum(float(score[name].double().square().sum()) for name in names if name in score)
+                        sums[row, 1] += sum(_power(score[name]) for name in names if name in score)
+                del score  # as large as the network: before the next one is made
     return sums
+
+
+def _power(score: Tensor) -> float:
+    """Σ u² in float64."""
+    return sum(float(block.double().square().sum()) for (block,) in blocks(score.reshape(-1)))
 
 
 class _Derivative:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ewc_core.blocks import blocks
 from ewc_core.consolidation import Constraint, merge
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
@@ -44,9 +45,11 @@ def capacity_of_precision(precision: Mapping[str, Tensor], curvature: Mapping[st
     """Frozen shares for a merged precision by parameter name (every ewc_lambda included) and h by layer."""
     layers, total, size = {}, 0.0, 0
     for layer, names in by_layer(precision).items():
-        shares = frozen_share(torch.cat([precision[name].reshape(-1) for name in names]), curvature[layer])
-        layers[layer] = float(shares.mean())
-        total, size = total + float(shares.sum()), size + len(shares)
+        tensors = [precision[name].reshape(-1) for name in names]
+        length = sum(map(len, tensors))
+        of_layer = sum(float(frozen_share(block, curvature[layer]).sum()) for tensor in tensors for (block,) in blocks(tensor))
+        layers[layer] = of_layer / length
+        total, size = total + of_layer, size + length
     return Capacity(layers, total / size)
 
 

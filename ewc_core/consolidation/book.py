@@ -1,16 +1,18 @@
-"""The constraints of a job, and the one quadratic that they make while a task is learned."""
+"""The constraints of a job, and the one penalty that they make while a task is learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ewc_core.consolidation.constraint import Constraint
-from ewc_core.consolidation.merge import Quadratic, merge, merge_latest
+from ewc_core.consolidation.diagonal import Diagonal
+from ewc_core.consolidation.interface import Penalty
 from ewc_core.errors import StateFormatError
 from ewc_core.params import ParameterLayout
 
@@ -18,7 +20,7 @@ _FISHER, _ANCHOR, _FACTS = "fisher.", "anchor.", "facts"
 
 
 class Merging(StrEnum):
-    """How constraints become one quadratic.
+    """How constraints become one penalty.
 
     `separate`: each around its own anchor. `latest`: all around the anchor of the task consolidated last. `running`: the latest
     constraint holds the sum over all tasks, so that single ones cannot be masked, weighted or forgotten. `none`: not at all.
@@ -30,10 +32,18 @@ class Merging(StrEnum):
     NONE = "none"
 
 
+class ConstraintStore(Protocol):
+    """Where constraints are kept that were made in visits that are over."""
+
+    def constraint(self, task_index: int) -> Constraint:
+        """The constraint of a task, whose tensors are read when they are looked at."""
+
+
 class ConstraintBook:
     """Constraints by task (an agent's: by label), which of them came last, in which visit each was made, and how much it counts.
 
-    `weights` says how often a constraint counts: once, where it says nothing.
+    `weights` says how often a constraint counts: once, where it says nothing. Where there is a `store`, the book keeps a
+    constraint's tensors only until they are stored; without one it keeps them all.
     """
 
     def __init__(
@@ -43,9 +53,13 @@ class ConstraintBook:
         *,
         precision_floor: float = 0.0,
         latest_task: int | None = None,
+        store: ConstraintStore | None = None,
     ) -> None:
         self._merging, self._floor = merging, precision_floor
+        self._form = Diagonal()
         self._constraints = {constraint.task_index: constraint for constraint in constraints}
+        self._store = store
+        self._unstored: set[int] = set()
         self.made_in: dict[int, int] = {}
         """The visit in which each constraint was made, where it was put here."""
         self.latest_task = latest_task
@@ -65,11 +79,19 @@ class ConstraintBook:
         """Add the constraint of a task, or replace it when the task has one; it counts fully."""
         if self._merging is Merging.RUNNING:
             self._constraints.clear()
+            self._unstored.clear()
             self.made_in.clear()
         self._constraints[constraint.task_index] = constraint
+        self._unstored.add(constraint.task_index)
         self.made_in[constraint.task_index] = visit_index
         self.latest_task = constraint.task_index
         self.weights.pop(constraint.task_index, None)
+
+    def let_go(self) -> None:
+        """Keep no longer in memory what the store holds by now: every constraint that was put here."""
+        if self._store is not None:
+            self._constraints |= {task: self._store.constraint(task) for task in self._unstored}
+        self._unstored.clear()
 
     def ties(self, visiting: int) -> bool:
         """Whether some constraint is meant to hold the network while task `visiting` is learned."""
@@ -77,24 +99,26 @@ class ConstraintBook:
             return self.latest is not None
         return any(index != visiting and self.weights.get(index, 1.0) > 0.0 for index in self._constraints)
 
-    def quadratic(self, layout: ParameterLayout, *, visiting: int | None) -> Quadratic | None:
+    def penalty(self, layout: ParameterLayout, *, visiting: int | None) -> Penalty | None:
         """What ties the network while task `visiting` is learned (None: no task): its own constraint is left out.
 
         A running sum cannot leave a task out: there the whole sum ties the network to the latest anchor.
         """
-        weights: Mapping[int, float] = self.weights if visiting is None else {**self.weights, visiting: 0.0}
-        match self._merging:
-            case Merging.NONE:
-                return None
-            case Merging.RUNNING:
-                latest = [] if self.latest is None else [self.latest]
-                return merge(latest, layout, precision_floor=self._floor, latest_task=self.latest_task)
-            case Merging.LATEST if self.latest_task is not None:
-                return merge_latest(
-                    self.constraints, layout, latest_task=self.latest_task, weights=weights, precision_floor=self._floor
-                )
-            case _:
-                return merge(self.constraints, layout, weights=weights, precision_floor=self._floor, latest_task=self.latest_task)
+        if self._merging is Merging.NONE:
+            return None
+        constraints, weights = self.constraints, dict(self.weights)
+        if self._merging is Merging.RUNNING:
+            constraints, weights = [] if self.latest is None else [self.latest], {}
+        elif visiting is not None:
+            weights[visiting] = 0.0
+        return self._form.merged(
+            constraints,
+            layout,
+            weights=weights,
+            precision_floor=self._floor,
+            latest_task=self.latest_task,
+            at_latest=self._merging is Merging.LATEST,
+        )
 
     def state(self, layout: ParameterLayout) -> dict[str, Tensor]:
         """Per task Fisher and anchor, flat; and one row of facts: task, visit, number of examples, seed, weight."""
@@ -123,7 +147,7 @@ class ConstraintBook:
         expected = {_FACTS} | {f"{part}{task}" for part in (_FISHER, _ANCHOR) for task in tasks}
         if set(state) != expected:
             raise StateFormatError(f"constraints: the state holds {sorted(state)}, expected {sorted(expected)}")
-        self._constraints, self.made_in, self.weights = {}, {}, {}
+        self._constraints, self._unstored, self.made_in, self.weights = {}, set(), {}, {}
         for task, (_, visit_index, num_examples, high, low, weight) in zip(tasks, rows, strict=True):
             info = replace(like.info, num_examples=int(num_examples), seed=int(high) * 2**32 + int(low))
             fisher, anchor = (_copies(layout, state[f"{part}{task}"]) for part in (_FISHER, _ANCHOR))

@@ -1,4 +1,4 @@
-"""The constraint of one task: Fisher diagonal, anchor and strength."""
+"""The diagonal constraint of one task: Fisher diagonal, anchor and strength."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from ewc_core import tensor_file
 from ewc_core.errors import StateFormatError
 from ewc_core.fisher.info import FisherInfo
+from ewc_core.stored_tensors import Read
 
 _KIND = "ewc-constraint"
 _VERSION = "1"
@@ -21,20 +22,24 @@ _ANCHOR, _FISHER = "anchor.", "fisher."
 
 @dataclass(frozen=True)
 class Constraint:
-    """½ · ewc_lambda · Σ_i fisher_i (θ_i − anchor_i)², by parameter name.
+    """A `TaskConstraint`: ½ · ewc_lambda · Σ_i fisher_i (θ_i − anchor_i)², by parameter name.
 
     `anchor` holds the parameters at the end of the task, `fisher` the Fisher diagonal there (a mean over examples of
-    per-example squares). Both are float32 and have the network's names and shapes.
+    per-example squares). Both are float32 and have the network's names and shapes. They may be `StoredTensors`.
     """
 
     task_index: int
-    fisher: dict[str, Tensor]
-    anchor: dict[str, Tensor]
+    fisher: Mapping[str, Tensor]
+    anchor: Mapping[str, Tensor]
     ewc_lambda: float
     info: FisherInfo
 
     def to_bytes(self) -> bytes:
         """Safetensors bytes with tensors `anchor.<parameter>` and `fisher.<parameter>`; deterministic."""
+        return b"".join(self.parts())
+
+    def parts(self) -> list[memoryview]:
+        """The bytes of `to_bytes`, one part after the other; see `tensor_file.encode_parts`."""
         tensors = {_ANCHOR + name: tensor for name, tensor in self.anchor.items()}
         tensors |= {_FISHER + name: tensor for name, tensor in self.fisher.items()}
         metadata = {
@@ -43,7 +48,21 @@ class Constraint:
             "ewc_lambda": json.dumps(self.ewc_lambda),
             "info": json.dumps(asdict(self.info), sort_keys=True),
         }
-        return tensor_file.encode(tensors, metadata, kind=_KIND)
+        return tensor_file.encode_parts(tensors, metadata, kind=_KIND)
+
+    @classmethod
+    def open(cls, read: Read, size: int) -> Constraint:
+        """The constraint that `to_bytes` wrote, whose tensors stay in the stored file of `size` bytes.
+
+        Raises:
+            StateFormatError: it is of another kind or version, or lacks tensors. Values are not looked at.
+        """
+        tensors, metadata = tensor_file.open_stored(read, size, kind=_KIND)
+        _check_version(metadata)
+        fisher, anchor = tensors.only(_FISHER), tensors.only(_ANCHOR)
+        if len(fisher) + len(anchor) != len(tensors) or set(fisher) != set(anchor):
+            raise StateFormatError(f"constraint: unexpected tensors in {sorted(tensors)}; expected anchor.* and fisher.* only")
+        return cls(_task_index(metadata), fisher, anchor, _ewc_lambda(metadata), _info(metadata))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Constraint:
@@ -53,8 +72,7 @@ class Constraint:
             StateFormatError: the bytes are damaged, of another kind or version, or hold values that no constraint has.
         """
         tensors, metadata = tensor_file.decode(data, kind=_KIND)
-        if metadata.get("version") != _VERSION:
-            raise StateFormatError(f"constraint has version {metadata.get('version')!r}, expected {_VERSION!r}")
+        _check_version(metadata)
         fisher = {name.removeprefix(_FISHER): tensor for name, tensor in tensors.items() if name.startswith(_FISHER)}
         anchor = {name.removeprefix(_ANCHOR): tensor for name, tensor in tensors.items() if name.startswith(_ANCHOR)}
         _check_tensors(tensors, fisher, anchor)
@@ -64,6 +82,11 @@ class Constraint:
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of a network's weights: names, dtypes, shapes and raw bytes in sorted name order."""
     return tensor_file.tensors_sha256(weights)
+
+
+def _check_version(metadata: Mapping[str, str]) -> None:
+    if metadata.get("version") != _VERSION:
+        raise StateFormatError(f"constraint has version {metadata.get('version')!r}, expected {_VERSION!r}")
 
 
 def _check_tensors(tensors: Mapping[str, Tensor], fisher: Mapping[str, Tensor], anchor: Mapping[str, Tensor]) -> None:

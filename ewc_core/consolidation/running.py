@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ewc_core.blocks import BLOCK, all_finite
 from ewc_core.errors import NonFiniteError, SpecError
 from ewc_core.params import ParameterLayout
+from ewc_core.stored_tensors import part_of
 
 
 def decayed_sum(
@@ -27,21 +29,28 @@ def decayed_sum(
     """
     if not 0.0 <= fisher_decay <= 1.0:
         raise SpecError(f"fisher_decay is {fisher_decay}, expected a number in [0, 1]", field="fisher_decay")
-    added = {name: tensor.double() for name, tensor in fisher.items()}
-    if normalise:
-        added = _normalised(added)
+    mean = _mean(fisher) if normalise else 0.0
     if running is not None:
         layout = ParameterLayout(tuple(fisher), tuple(tuple(tensor.shape) for tensor in fisher.values()))
         layout.check(running)
-        added = {name: fisher_decay * running[name].double() + tensor for name, tensor in added.items()}
-    result = {name: tensor.to(torch.float32, copy=True) for name, tensor in added.items()}
-    for name, tensor in result.items():
-        if not bool(torch.isfinite(tensor).all()):
+    result = {}
+    for name, tensor in fisher.items():
+        result[name] = torch.empty(tensor.shape, dtype=torch.float32)
+        written = result[name].view(-1)
+        for start in range(0, tensor.numel(), BLOCK):
+            stop = min(tensor.numel(), start + BLOCK)
+            added = part_of(fisher, name, start, stop).double()
+            if mean > 0.0:
+                added /= mean
+            if running is not None:
+                added = fisher_decay * part_of(running, name, start, stop).double() + added
+            written[start:stop] = added
+        if not all_finite(written):
             raise NonFiniteError(f"the running Fisher of parameter {name!r} holds NaN or infinity")
     return result
 
 
-def _normalised(fisher: dict[str, Tensor]) -> dict[str, Tensor]:
-    total = float(sum(float(tensor.sum()) for tensor in fisher.values()))
-    mean = total / sum(tensor.numel() for tensor in fisher.values())
-    return {name: tensor / mean for name, tensor in fisher.items()} if mean > 0.0 else fisher
+def _mean(fisher: Mapping[str, Tensor]) -> float:
+    """The mean over all parameters of the network."""
+    total = float(sum(float(tensor.double().sum()) for tensor in fisher.values()))
+    return total / sum(tensor.numel() for tensor in fisher.values())

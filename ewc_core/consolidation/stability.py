@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ewc_core.blocks import blocks
+
 
 @dataclass(frozen=True)
 class ExplicitStep:
@@ -18,6 +20,11 @@ class ExplicitStep:
     limit: float
     num_unstable: int
 
+    @classmethod
+    def nothing(cls, *, momentum: float) -> ExplicitStep:
+        """That of no penalty."""
+        return cls(0.0, 2.0 * (1.0 + momentum), 0)
+
     @property
     def is_unstable(self) -> bool:
         """Whether any coordinate diverges; the proximal step never does."""
@@ -26,5 +33,9 @@ class ExplicitStep:
 
 def explicit_step_limit(precision: Tensor, rate: float, *, momentum: float = 0.0) -> ExplicitStep:
     """How near the explicit step of size `rate` is to its limit for a merged precision [num_parameters]."""
-    strength, limit = rate * precision.double(), 2.0 * (1.0 + momentum)
-    return ExplicitStep(float(strength.max()), limit, int((strength >= limit).sum()))
+    largest, limit, num_unstable = 0.0, 2.0 * (1.0 + momentum), 0
+    for (block,) in blocks(precision):
+        strength = rate * block.double()
+        largest = max(largest, float(strength.max()))
+        num_unstable += int((strength >= limit).sum())
+    return ExplicitStep(largest, limit, num_unstable)

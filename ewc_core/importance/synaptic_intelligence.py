@@ -46,8 +46,8 @@ class PathIntegral:
         return (self._omega.double().clamp_min(0.0) / (total.square() + damping)).float()
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of everything that the rest of the visit depends on."""
-        return {_START: self._start.clone(), _OMEGA: self._omega.clone()}
+        """Everything that the rest of the visit depends on, as it is now."""
+        return {_START: self._start, _OMEGA: self._omega}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""

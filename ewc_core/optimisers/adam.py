@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from ewc_core.consolidation import Penalty
+from ewc_core.consolidation.interface import AdaptiveSizes
 from ewc_core.consolidation.kept_weight import KeptWeight
-from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import proximal_step
-from ewc_core.optimisers.optimiser import Step, check_state
+from ewc_core.optimisers.optimiser import Step, load_into
 from ewc_core.params import FlatParameters
 
 
@@ -29,7 +29,7 @@ class Adam:
             "exp_avg": torch.zeros_like(parameters.values),
             "exp_avg_sq": torch.zeros_like(parameters.values),
         }
-        self._weight = KeptWeight(eps=self.EPS)
+        self._weight = KeptWeight()
 
     @torch.no_grad()
     def step(self) -> None:
@@ -55,25 +55,27 @@ class Adam:
         """Make the weight of the proximal step anew at the next one."""
         self._weight.forget()
 
-    def proximal(self, quadratic: Quadratic) -> Step:
-        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it; see `KeptWeight`."""
+    def proximal(self, penalty: Penalty) -> Step:
+        """Step size per coordinate, lr / (√v̂ + eps), as the data step has it."""
+        follow = penalty.adaptive_step(self._weight)
 
         def step() -> None:
             self.step()
-            num_steps, squares = int(self._state["step"]), self._state["exp_avg_sq"]
+            num_steps = int(self._state["step"])
             correction = 1.0 - self.BETAS[1] ** num_steps
-            weight = self._weight.at(num_steps, quadratic, squares, learning_rate=self.learning_rate, bias_correction=correction)
-            proximal_step(self._parameters.values, quadratic.centre, weight)
+            follow(
+                self._parameters.values,
+                AdaptiveSizes(num_steps, self.learning_rate, self._state["exp_avg_sq"], self.EPS, correction),
+            )
 
         return step
 
     def state(self) -> dict[str, Tensor]:
         """Both moments, the number of steps, and the weight of the proximal step if there is one."""
-        return {**{name: tensor.clone() for name, tensor in self._state.items()}, **self._weight.state()}
+        return {**self._state, **self._weight.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`."""
-        check_state(state, {**self._state, **self._weight.blank_state(state, like=self._parameters.values)})
-        for name, tensor in self._state.items():
-            tensor.copy_(state[name])
-        self._weight.load_state(state, num_steps=int(self._state["step"]), learning_rate=self.learning_rate)
+        """Go on from a copy of `state`."""
+        weight = self._weight.blank_state(state, like=self._parameters.values)
+        load_into({**self._state, **weight}, state)
+        self._weight.load_state(weight, num_steps=int(self._state["step"]), learning_rate=self.learning_rate)

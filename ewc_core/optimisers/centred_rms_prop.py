@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import LARGEST_STRENGTH, proximal_step
-from ewc_core.optimisers.optimiser import Step, check_state
+from ewc_core.consolidation import Penalty
+from ewc_core.optimisers.optimiser import Step, load_into
 from ewc_core.params import FlatParameters
 
 _CHUNK = 2**18
@@ -37,23 +36,17 @@ class CentredRMSProp:
             self._step_on(*chunk)
 
     def forget_penalty(self) -> None:
-        """Nothing is kept from one quadratic to the next."""
+        """Nothing is kept from one penalty to the next."""
 
-    def proximal(self, quadratic: Quadratic) -> Step:
-        """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps):
-        w = lr·P / (√(n − m² + eps) + lr·P), so that g + P(θ − centre) = 0 is the fixed point."""
-        made_for, ties = torch.nan, _chunks(quadratic.precision, quadratic.centre)
+    def proximal(self, penalty: Penalty) -> Step:
+        """The data step, then the implicit step with its own size per coordinate, η = lr / √(n − m² + eps), chunk by chunk."""
+        follow = penalty.divided_step()
 
         def step() -> None:
-            nonlocal made_for, ties
-            if made_for != self.learning_rate:
-                strength = (self.learning_rate * quadratic.precision.double()).clamp_max(LARGEST_STRENGTH)
-                ties = _chunks(strength.to(quadratic.precision.dtype), quadratic.centre)
-                made_for = self.learning_rate
-            for chunk, (strength, centre) in zip(self._chunks, ties, strict=True):
-                divisor = self._step_on(*chunk)
-                weight = torch.div(strength, divisor.add_(strength), out=divisor)
-                proximal_step(chunk[0], centre, weight)
+            start = 0
+            for chunk in self._chunks:
+                follow(start, chunk[0], self._step_on(*chunk), self.learning_rate)
+                start += _CHUNK
 
         return step
 
@@ -68,14 +61,11 @@ class CentredRMSProp:
 
     def state(self) -> dict[str, Tensor]:
         """Both moments."""
-        return {"squares": self._squares.clone(), "mean": self._mean.clone()}
+        return {"squares": self._squares, "mean": self._mean}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
-        own = {"squares": self._squares, "mean": self._mean}
-        check_state(state, own)
-        for name, tensor in own.items():
-            tensor.copy_(state[name])
+        """Go on from a copy of `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
+        load_into(self.state(), state)
 
 
 def _chunks(*vectors: Tensor) -> list[tuple[Tensor, ...]]:

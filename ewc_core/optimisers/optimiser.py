@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ewc_core.consolidation.merge import Quadratic
+from ewc_core.consolidation import Penalty
 from ewc_core.errors import StateFormatError
 
 Step = Callable[[], None]
@@ -22,26 +22,34 @@ class Optimiser(Protocol):
         """One step on the parameters from the gradient as it is."""
 
     def forget_penalty(self) -> None:
-        """What was worked out for an earlier quadratic no longer holds: make it anew at the next proximal step."""
+        """What was worked out for an earlier penalty no longer holds: make it anew at the next proximal step."""
 
-    def proximal(self, quadratic: Quadratic) -> Step:
-        """What to call instead of `step`: the data step, then the implicit step on `quadratic` of the fitting size.
+    def proximal(self, penalty: Penalty) -> Step:
+        """What to call instead of `step`: the data step, then the implicit step on `penalty` of the fitting size.
 
         Both steps are of the learning rate that is set when they are made.
         """
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of everything that the next step depends on."""
+        """Everything that the next step depends on, as it is now: the tensors change with that step."""
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
+        """Go on from a copy of `state`. Raises StateFormatError when names, shapes or dtypes are not those of `state()`."""
 
 
-def check_state(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raises StateFormatError when names, shapes or dtypes differ from those of `expected`."""
-    if {name: (tensor.shape, tensor.dtype) for name, tensor in given.items()} != {
-        name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()
-    }:
+def load_into(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    """Copy an optimiser's state into its own tensors, one after the other: those of a stored state are read here.
+
+    Raises:
+        StateFormatError: names, shapes or dtypes differ; some tensors may have been copied.
+    """
+    fits = set(given) == set(own)
+    for name in sorted(own) if fits else ():
+        tensor = given[name]
+        fits = fits and (tensor.shape, tensor.dtype) == (own[name].shape, own[name].dtype)
+        if fits:
+            own[name].copy_(tensor)
+    if not fits:
         raise StateFormatError(
-            f"optimiser state holds {sorted(given)}, expected {sorted(expected)} with the shapes of this network and optimiser"
+            f"optimiser state holds {sorted(given)}, expected {sorted(own)} with the shapes of this network and optimiser"
         )

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ewc_core.consolidation import Penalty
+from ewc_core.consolidation.interface import AdaptiveSizes
 from ewc_core.consolidation.kept_weight import KeptWeight
-from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import proximal_step
-from ewc_core.optimisers.optimiser import Step, check_state
+from ewc_core.optimisers.optimiser import Step, load_into
 from ewc_core.params import FlatParameters
 
 
@@ -26,7 +26,7 @@ class RMSProp:
         self._num_steps = 0
         self._squares = torch.zeros_like(parameters.values)
         self._scratch = torch.empty_like(parameters.values)
-        self._weight = KeptWeight(eps=self.EPS)
+        self._weight = KeptWeight()
 
     def step(self) -> None:
         """One step."""
@@ -40,26 +40,24 @@ class RMSProp:
         """Make the weight of the proximal step anew at the next one."""
         self._weight.forget()
 
-    def proximal(self, quadratic: Quadratic) -> Step:
-        """Step size per coordinate, lr / (√v + eps), as the data step has it; see `KeptWeight`."""
+    def proximal(self, penalty: Penalty) -> Step:
+        """Step size per coordinate, lr / (√v + eps), as the data step has it."""
+        follow = penalty.adaptive_step(self._weight)
 
         def step() -> None:
             self.step()
-            weight = self._weight.at(self._num_steps, quadratic, self._squares, learning_rate=self.learning_rate)
-            proximal_step(self._parameters.values, quadratic.centre, weight)
+            follow(self._parameters.values, AdaptiveSizes(self._num_steps, self.learning_rate, self._squares, self.EPS))
 
         return step
 
     def state(self) -> dict[str, Tensor]:
         """The mean of squares, the number of steps, and the weight of the proximal step if there is one."""
-        return {**self._own_state(), **self._weight.state()}
+        return {"squares": self._squares, "step": torch.tensor(self._num_steps, dtype=torch.int64), **self._weight.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`."""
-        check_state(state, {**self._own_state(), **self._weight.blank_state(state, like=self._parameters.values)})
-        self._squares.copy_(state["squares"])
-        self._num_steps = int(state["step"])
-        self._weight.load_state(state, num_steps=self._num_steps, learning_rate=self.learning_rate)
-
-    def _own_state(self) -> dict[str, Tensor]:
-        return {"squares": self._squares.clone(), "step": torch.tensor(self._num_steps, dtype=torch.int64)}
+        """Go on from a copy of `state`."""
+        weight = self._weight.blank_state(state, like=self._parameters.values)
+        num_steps = torch.zeros((), dtype=torch.int64)
+        load_into({"squares": self._squares, "step": num_steps, **weight}, state)
+        self._num_steps = int(num_steps)
+        self._weight.load_state(weight, num_steps=self._num_steps, learning_rate=self.learning_rate)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.proximal import proximal_step, proximal_weight
-from ewc_core.optimisers.optimiser import Step, check_state
+from ewc_core.consolidation import Penalty
+from ewc_core.optimisers.optimiser import Step, load_into
 from ewc_core.params import FlatParameters
 
 
@@ -30,28 +29,22 @@ class SGD:
         self._parameters.values.add_(direction, alpha=-self.learning_rate)
 
     def forget_penalty(self) -> None:
-        """Nothing is kept from one quadratic to the next."""
+        """Nothing is kept from one penalty to the next."""
 
-    def proximal(self, quadratic: Quadratic) -> Step:
-        """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + P(θ − m) = 0 the fixed point."""
-        made_for, weight = torch.nan, quadratic.precision
+    def proximal(self, penalty: Penalty) -> Step:
+        """Step size lr / (1 − μ): at rest v = g / (1 − μ), so only this η makes g + ∇penalty = 0 the fixed point."""
+        follow = penalty.uniform_step()
 
         def step() -> None:
-            nonlocal made_for, weight
             self.step()
-            if made_for != self.learning_rate:
-                weight = proximal_weight(quadratic.precision, self.learning_rate / (1.0 - self._momentum))
-                made_for = self.learning_rate
-            proximal_step(self._parameters.values, quadratic.centre, weight)
+            follow(self._parameters.values, self.learning_rate / (1.0 - self._momentum))
 
         return step
 
     def state(self) -> dict[str, Tensor]:
         """The velocity, when there is momentum."""
-        return {} if self._velocity is None else {"velocity": self._velocity.clone()}
+        return {} if self._velocity is None else {"velocity": self._velocity}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`."""
-        check_state(state, self.state())
-        if self._velocity is not None:
-            self._velocity.copy_(state["velocity"])
+        """Go on from a copy of `state`."""
+        load_into(self.state(), state)

@@ -26,7 +26,7 @@ from ewc_core.specs.method import NaiveMethod, PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 from ewc_core.task_inference import Quantiser, TaskRecogniser, make_recogniser
-from ewc_core.training.named_state import named, taken
+from ewc_core.training.named_state import Rest, named
 
 FisherSteps = Generator[tuple[int, int], None, None]
 _LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING = "learner.", "recogniser.", "constraints.", "replays.", "pending."
@@ -171,7 +171,7 @@ class Agent:
     def tie(self) -> None:
         """Hold the network to everything consolidated but the task being played."""
         if self._constrained is not None:
-            self.learner.set_penalty(self.consolidated.quadratic(self.learner.parameters.layout, visiting=self.label))
+            self.learner.set_penalty(self.consolidated.penalty(self.learner.parameters.layout, visiting=self.label))
 
     def weigh(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these labels count so often, and the others once."""
@@ -260,14 +260,14 @@ class Agent:
             StateFormatError: parts are missing, unknown or damaged.
             ParameterMismatch: the parameters do not fit the network.
         """
-        rest = dict(state)
+        rest = Rest(state)
         if not {_RANDOM, _COUNTS, _STEPS} <= set(rest):
             raise StateFormatError(f"agent state holds {sorted(rest)}, expected {_RANDOM!r}, {_COUNTS!r} and {_STEPS!r} in it")
         self._random.set_state(rest.pop(_RANDOM))
         counts = [int(value) for value in rest.pop(_COUNTS)]
         self.label, self._steps_to_learn, self._num_observed, self._num_settled = counts
         self.num_steps = {int(label): int(steps) for label, steps in rest.pop(_STEPS).tolist()}
-        parts = {prefix: taken(rest, prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING)}
+        parts = {prefix: rest.taken(prefix) for prefix in (_LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING)}
         if rest:
             raise StateFormatError(f"agent state holds unknown tensors {sorted(rest)}")
         layout = self.learner.parameters.layout

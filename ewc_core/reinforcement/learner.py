@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.penalty import penalty_value, write_penalty_gradient
+from ewc_core.consolidation import Penalty
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.networks.q_network import QNetwork, build_q_network
 from ewc_core.networks.q_passes import QPasses
@@ -20,7 +19,7 @@ from ewc_core.reinforcement.td import clip_global_norm_, double_dqn_targets, td_
 from ewc_core.seeding import generator
 from ewc_core.specs.method import PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
-from ewc_core.training.named_state import named, taken
+from ewc_core.training.named_state import Rest, named
 
 _TARGET, _OPTIMISER, _TASKS, _COUNTS = "target", "optimiser.", "tasks.", "counts"
 
@@ -51,7 +50,7 @@ class QLearner:
         self._target = FlatParameters(target_network)
         self._passes, self._target_passes = QPasses(self.network), QPasses(target_network)
         self._optimiser = make_agent_optimiser(spec.agent, self.parameters)
-        self._quadratic: Quadratic | None = None
+        self._penalty: Penalty | None = None
         self._step = self._optimiser.step
         self._steps_since_copy = 0
         self._copy_to_target()
@@ -61,18 +60,18 @@ class QLearner:
         self.tasks.select(label)
         self._copy_to_target()
 
-    def set_penalty(self, quadratic: Quadratic | None) -> None:
+    def set_penalty(self, penalty: Penalty | None) -> None:
         """Train with this penalty from now on; None for none."""
-        self._quadratic = quadratic
+        self._penalty = penalty
         self._optimiser.forget_penalty()
-        if quadratic is None or self._penalty_step is PenaltyStep.EXPLICIT:
+        if penalty is None or self._penalty_step is PenaltyStep.EXPLICIT:
             self._step = self._optimiser.step
         else:
-            self._step = self._optimiser.proximal(quadratic)
+            self._step = self._optimiser.proximal(penalty)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
-        return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
+        return 0.0 if self._penalty is None else self._penalty.value(self.parameters.values)
 
     def q_values(self, states: Tensor) -> Tensor:
         """Q-values [n, num_actions] of stacks [n, *input_shape], with the selected task's biases and gains."""
@@ -100,10 +99,8 @@ class QLearner:
         self._passes.write_gradient(trace, gradient)
         if self._agent.max_gradient_norm is not None:
             clip_global_norm_(self.parameters.gradient, self._agent.max_gradient_norm)
-        if self._quadratic is not None and self._penalty_step is PenaltyStep.EXPLICIT:
-            pull = torch.empty_like(self.parameters.gradient)
-            write_penalty_gradient(pull, self._quadratic, self.parameters.values)
-            self.parameters.gradient.add_(pull)
+        if self._penalty is not None and self._penalty_step is PenaltyStep.EXPLICIT:
+            self.parameters.gradient.add_(self._penalty.gradient(self.parameters.values))
         self._step()
         return value
 
@@ -114,9 +111,9 @@ class QLearner:
             self._copy_to_target()
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of everything that the next update depends on, the penalty excepted."""
+        """Everything that the next update depends on, the penalty excepted, as it is now."""
         return {
-            _TARGET: self._target.values.clone(),
+            _TARGET: self._target.values,
             _COUNTS: torch.tensor(self._steps_since_copy, dtype=torch.int64),
             **named(_OPTIMISER, self._optimiser.state()),
             **named(_TASKS, self.tasks.state()),
@@ -129,12 +126,12 @@ class QLearner:
             StateFormatError: parts are missing or unknown.
             ParameterMismatch: the parameters do not fit the network.
         """
-        rest = dict(state)
+        rest = Rest(state)
         if _TARGET not in rest or _COUNTS not in rest:
             raise StateFormatError(f"learner state holds {sorted(state)}, expected {_TARGET!r} and {_COUNTS!r} in it")
         target, count = rest.pop(_TARGET), rest.pop(_COUNTS)
-        self.tasks.load_state(taken(rest, _TASKS))
-        self._optimiser.load_state(taken(rest, _OPTIMISER))
+        self.tasks.load_state(rest.taken(_TASKS))
+        self._optimiser.load_state(rest.taken(_OPTIMISER))
         if rest:
             raise StateFormatError(f"learner state holds unknown tensors {sorted(rest)}")
         self._target.load_flat(target)

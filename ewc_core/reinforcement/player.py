@@ -17,7 +17,7 @@ from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.letting_go import let_go
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.specs.reinforcement import ReinforcementSpec
-from ewc_core.training.named_state import named, taken
+from ewc_core.training.named_state import Rest, named
 
 _ENVIRONMENT, _STACK, _AGENT, _RETURNS, _CONTENT = "environment.", "stack.", "agent.", "returns", "label_content"
 _FINISHED, _LOSSES = "finished_returns", "losses"
@@ -144,18 +144,16 @@ class Player:
         Raises:
             StateFormatError: parts are missing, unknown or damaged.
         """
-        rest = dict(state)
+        rest = Rest(state)
         own = {_RETURNS, _FINISHED, _LOSSES, _CONTENT}
         if not own <= set(rest):
             raise StateFormatError(f"state of {self.kind!r} holds {sorted(rest)[:8]}, expected {sorted(own)} in it")
         self._returns = rest.pop(_RETURNS).numpy().copy()
         self.finished_returns, self.losses = rest.pop(_FINISHED).tolist(), rest.pop(_LOSSES).tolist()
         self.label_content = Counter({(label, task): count for label, task, count in rest.pop(_CONTENT).tolist()})
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in taken(rest, _AGENT).items():
-            key, _, inner = name.partition(".")
-            parts.setdefault(key, {})[inner] = tensor
-        environment_state, stack_state = taken(rest, _ENVIRONMENT), taken(rest, _STACK)
+        agents = rest.taken(_AGENT)
+        parts = {key: agents.taken(f"{key}.") for key in sorted({name.partition(".")[0] for name in agents})}
+        environment_state, stack_state = rest.taken(_ENVIRONMENT), rest.taken(_STACK)
         if rest or not all(key.isdigit() for key in parts):
             raise StateFormatError(f"state of {self.kind!r} holds unknown tensors {sorted(rest)[:8]}, agents {sorted(parts)}")
         for key, part in parts.items():

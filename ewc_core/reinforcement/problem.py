@@ -35,7 +35,7 @@ from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.training.informing import Informing
-from ewc_core.training.named_state import named, taken
+from ewc_core.training.named_state import Rest, named
 from ewc_core.training.problem import Place
 
 NUM_LOGS_PER_VISIT = 200
@@ -183,9 +183,9 @@ class GameProblem:
         self._visited = self._seen
 
     def weights(self, method: str) -> dict[str, Tensor]:
-        """Named copies of one method's parameters, with the biases and gains of the task it plays; for `independent` those
-        of the agent of the task visited last."""
-        return self._players[method].agent(self._task).learner.parameters.named()
+        """One method's parameters by name, as they are now, with the biases and gains of the task it plays; for `independent`
+        those of the agent of the task visited last."""
+        return self._players[method].agent(self._task).learner.parameters.views()
 
     def weigh(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these tasks (by task index) count so often from the next visit on; the others count once."""
@@ -208,7 +208,7 @@ class GameProblem:
             StateFormatError: the state, or a replay file, is not one of a job with this spec.
             SpecError: an environment is no longer there.
         """
-        rest = dict(tensors)
+        rest = Rest(tensors)
         if _GENERATION not in rest:
             raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, expected {_GENERATION!r} in it")
         made_by = int(rest.pop(_GENERATION))
@@ -226,7 +226,7 @@ class GameProblem:
                 if place.visiting is None
                 else self._games.training_environment(place.visiting, visit_index=place.visit_index)
             )
-            player.restore(taken(rest, f"{kind}."), environment=environment, source=source / kind)
+            player.restore(rest.taken(f"{kind}."), environment=environment, source=source / kind)
         if rest:
             raise StateFormatError(f"the resume point holds {sorted(rest)[:8]}, which no method of {self.methods} has")
 

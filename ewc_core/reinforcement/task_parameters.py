@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ewc_core.errors import StateFormatError
 from ewc_core.networks.q_network import shared_names
 from ewc_core.params import FlatParameters
+from ewc_core.training.named_state import Rest
 
 _ALL, _LABEL, _OWN = "parameters", "label", "own."
 
@@ -59,11 +60,11 @@ class TaskParameters:
         return self._waiting.get(label, self._fresh).clone()
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of all parameters, of all tasks."""
+        """All parameters, of all tasks, as they are now."""
         return {
-            _ALL: self.parameters.values.clone(),
+            _ALL: self.parameters.values,
             _LABEL: torch.tensor(self.label, dtype=torch.int64),
-            **{f"{_OWN}{label}": values.clone() for label, values in self._waiting.items()},
+            **{f"{_OWN}{label}": values for label, values in self._waiting.items()},
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -73,7 +74,7 @@ class TaskParameters:
             StateFormatError: parts are missing or unknown, or a task's part has another size.
             ParameterMismatch: the parameters do not fit the network.
         """
-        rest = dict(state)
+        rest = Rest(state)
         if _ALL not in rest or _LABEL not in rest:
             raise StateFormatError(f"task parameters hold {sorted(state)}, expected {_ALL!r} and {_LABEL!r} in it")
         self.parameters.load_flat(rest.pop(_ALL))

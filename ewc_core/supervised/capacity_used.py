@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch import Tensor
 
 from ewc_core.capacity import Capacity, capacity_of_precision, mean_curvature, random_pulls
-from ewc_core.consolidation import ConstraintBook, Quadratic
+from ewc_core.consolidation import ConstraintBook
 from ewc_core.layers import by_layer
 from ewc_core.params import ParameterLayout
 from ewc_core.seeding import generator
@@ -17,16 +20,16 @@ NUM_EXAMPLES, NUM_SCORES = 64, 8
 """A coarse estimate of h: the warning asks whether nine tenths are frozen, not how many exactly."""
 
 
-def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout, *, seed: int) -> Capacity:
+def capacity_used(end: EndOfVisit, stiffness: Mapping[str, Tensor], *, seed: int) -> Capacity:
     """Shares frozen for the next task, which is taken to pull as the task just learned; the network is left as it was.
 
-    `quadratic` is everything that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
+    `stiffness` is that of the penalty that will tie the network then. Examples and signs derive from (seed, "capacity", visit).
     """
     random = generator(seed, "capacity", end.visit_index)
     available = end.data.num_examples("train")
     chosen = torch.randperm(available, generator=random)[:NUM_EXAMPLES].sort().values
     inputs, _ = end.read(chosen)(0, len(chosen))
-    groups = by_layer(layout.names)
+    groups = by_layer(stiffness)
     sums = random_pulls(
         end.network,
         inputs,
@@ -38,12 +41,15 @@ def capacity_used(end: EndOfVisit, quadratic: Quadratic, layout: ParameterLayout
         select=end.view.select,
         num_examples=available,
     )
-    return capacity_of_precision(layout.split(quadratic.precision), mean_curvature(groups, sums))
+    return capacity_of_precision(stiffness, mean_curvature(groups, sums))
 
 
 def capacity_guard(spec: SupervisedSpec, book: ConstraintBook, end: EndOfVisit, layout: ParameterLayout) -> Guard | None:
     """The warning that the network is nearly frozen; only the methods with a Fisher can say so."""
     if not isinstance(spec.method, EwcMethod | OnlineEwcMethod):
         return None
-    quadratic = book.quadratic(layout, visiting=None)
-    return None if quadratic is None else nearly_full(capacity_used(end, quadratic, layout, seed=spec.seed))
+    if (penalty := book.penalty(layout, visiting=None)) is None:
+        return None
+    stiffness = penalty.stiffness(layout)
+    del penalty  # the rest of it takes the memory of a network
+    return nearly_full(capacity_used(end, stiffness, seed=spec.seed))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ewc_core.consolidation import Constraint, ConstraintBook, Merging, decayed_sum
+from ewc_core.consolidation import Constraint, ConstraintBook, ConstraintStore, Merging, decayed_sum
 from ewc_core.data import TaskData
 from ewc_core.derived_seed import derive_seed
 from ewc_core.fisher import FisherInfo, fisher_steps
@@ -80,7 +80,11 @@ def consolidation_steps(spec: SupervisedSpec, end: EndOfVisit) -> Generator[Prog
 
 
 def constraint_book(
-    method: MethodSpec, constraints: Iterable[Constraint] = (), *, latest_task: int | None = None
+    method: MethodSpec,
+    constraints: Iterable[Constraint] = (),
+    *,
+    latest_task: int | None = None,
+    store: ConstraintStore | None = None,
 ) -> ConstraintBook:
     """The constraints of a job with this method, merged as the method has it."""
     match method:
@@ -93,7 +97,7 @@ def constraint_book(
         case _:
             merging = Merging.NONE
     floor = method.precision_floor if isinstance(method, EwcMethod | OnlineEwcMethod) else 0.0
-    return ConstraintBook(merging, constraints, precision_floor=floor, latest_task=latest_task)
+    return ConstraintBook(merging, constraints, precision_floor=floor, latest_task=latest_task, store=store)
 
 
 def _fisher_constraint(spec: SupervisedSpec, method: EwcMethod | OnlineEwcMethod, end: EndOfVisit) -> Steps:

@@ -43,12 +43,12 @@ class EarlyStopping:
             self._epochs_since_best += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of what has been noted; empty before the first epoch."""
+        """What has been noted, as it is now; empty before the first epoch."""
         if self._best_values is None:
             return {}
         return {
             "best_score": torch.tensor(self._best_score, dtype=torch.float64),
-            "best_values": self._best_values.clone(),
+            "best_values": self._best_values,
             "epochs_since_best": torch.tensor(self._epochs_since_best, dtype=torch.int64),
         }
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ewc_core.capacity import NEARLY_USED, Capacity, capacity_warning
-from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.stability import explicit_step_limit
+from ewc_core.consolidation import Penalty
 from ewc_core.data.as_read import TaskRead
 from ewc_core.specs import (
     EwcMethod,
@@ -41,10 +40,10 @@ class Guard:
     message: str
 
 
-def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, quadratic: Quadratic | None) -> list[Guard]:
+def at_start(spec: SupervisedSpec, visit_index: int, num_seen: int, penalty: Penalty | None) -> list[Guard]:
     """What can be said before a visit in which `num_seen` tasks, its own included, have been seen."""
     is_new = visit_index == 0 if len(spec.tasks) > 1 else num_seen == 2
-    found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, quadratic)]
+    found = [class_incremental(spec, max(len(spec.tasks), num_seen)) if is_new else None, unstable_step(spec, penalty)]
     return [guard for guard in found if guard is not None]
 
 
@@ -94,11 +93,12 @@ def class_incremental(spec: SupervisedSpec, num_tasks: int) -> Guard | None:
     )
 
 
-def without_effect(spec: SupervisedSpec, quadratic: Quadratic | None, largest_share: float | None) -> Guard | None:
-    """After a visit in which a constraint should have tied the network: the pull never reached a thousandth of the data's."""
+def without_effect(spec: SupervisedSpec, is_tied: bool, largest_share: float | None) -> Guard | None:
+    """After a visit in which a constraint should have tied the network: the pull never reached a thousandth of the data's.
+    `is_tied`: there was a penalty."""
     if not isinstance(spec.method, PENALISED):
         return None
-    if quadratic is None:
+    if not is_tied:
         return Guard(
             "penalty_without_effect",
             f"the merged precision is 0 everywhere ({_strength(spec.method)}, or every Fisher is 0): this was plain training",
@@ -113,14 +113,14 @@ def without_effect(spec: SupervisedSpec, quadratic: Quadratic | None, largest_sh
     )
 
 
-def unstable_step(spec: SupervisedSpec, quadratic: Quadratic | None) -> Guard | None:
+def unstable_step(spec: SupervisedSpec, penalty: Penalty | None) -> Guard | None:
     """Explicit SGD on the quadratic diverges along coordinate i when lr · P_i >= 2 (1 + momentum)."""
     method, training = spec.method, spec.training
-    if quadratic is None or not isinstance(method, PENALISED) or method.penalty_step is not PenaltyStep.EXPLICIT:
+    if penalty is None or not isinstance(method, PENALISED) or method.penalty_step is not PenaltyStep.EXPLICIT:
         return None
     if training.optimiser is not OptimiserName.SGD:
         return None
-    step = explicit_step_limit(quadratic.precision, training.learning_rate, momentum=training.momentum)
+    step = penalty.explicit_step(training.learning_rate, momentum=training.momentum)
     if not step.is_unstable:
         return None
     return Guard(

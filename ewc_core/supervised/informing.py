@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from ewc_core.consolidation import ConstraintBook, Quadratic
+from ewc_core.consolidation import ConstraintBook, Penalty
 from ewc_core.data.as_read import TaskRead
 from ewc_core.events import Event, ScoresLogged, Visit, ZeroShot
 from ewc_core.metrics import Measured
@@ -56,9 +56,9 @@ class SupervisedInforming(Informing):
             yield self.warned(visit, guard.code, guard.message)
         yield from self.failures(visit)
 
-    def at_start(self, visit: Visit, num_seen: int, quadratic: Quadratic | None) -> Iterator[Event]:
+    def at_start(self, visit: Visit, num_seen: int, penalty: Penalty | None) -> Iterator[Event]:
         """Warnings before the first step of a visit."""
-        found = self.make("the warnings before a visit", partial(guards.at_start, self._spec, visit.index, num_seen, quadratic))
+        found = self.make("the warnings before a visit", partial(guards.at_start, self._spec, visit.index, num_seen, penalty))
         for guard in found or []:
             yield self.warned(visit, guard.code, guard.message)
         yield from self.failures(visit)
@@ -73,10 +73,10 @@ class SupervisedInforming(Informing):
         yield ScoresLogged(visit, step, scores)
         yield from self.failures(visit)
 
-    def at_end(self, visit: Visit, quadratic: Quadratic | None, largest_share: float | None) -> Iterator[Event]:
-        """Warnings after a visit that a constraint should have tied."""
+    def at_end(self, visit: Visit, is_tied: bool, largest_share: float | None) -> Iterator[Event]:
+        """Warnings after a visit that a constraint should have tied; `is_tied`: there was a penalty."""
         guard = self.make(
-            "the check whether the penalty pulled", partial(guards.without_effect, self._spec, quadratic, largest_share)
+            "the check whether the penalty pulled", partial(guards.without_effect, self._spec, is_tied, largest_share)
         )
         if guard is not None:
             yield self.warned(visit, guard.code, guard.message)

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ewc_core.consolidation.merge import Quadratic
-from ewc_core.consolidation.penalty import penalty_gradient, penalty_value, write_penalty_gradient
+from ewc_core.blocks import all_finite
+from ewc_core.consolidation import Penalty
 from ewc_core.errors import NonFiniteError, StateFormatError
 from ewc_core.fisher.memory import examples_at_once
 from ewc_core.importance import PathIntegral
 from ewc_core.likelihoods import mean_loss
-from ewc_core.optimisers import Step, make_optimiser
+from ewc_core.optimisers import Optimiser, Step, make_optimiser
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
+from ewc_core.training.named_state import Rest, named
 
 Measure = Callable[[Callable[[], float | None]], float | None]
 _MOST = 2**16
@@ -34,8 +35,12 @@ class Segment:
     select: Callable[[Tensor], Tensor] | None = None
 
 
+def _no_step() -> None:
+    raise AssertionError("a step was asked for after the last one of a visit")
+
+
 class Learner:
-    """Trains one network on minibatches, with or without a quadratic penalty. Owns and mutates the network."""
+    """Trains one network on minibatches, with or without a penalty. Owns and mutates the network."""
 
     def __init__(
         self,
@@ -53,9 +58,9 @@ class Learner:
         self._penalty_step = penalty_step
         self._likelihood = likelihood
         self._follows_path = follows_path
-        self._optimiser = make_optimiser(training, self.parameters)
-        self._quadratic: Quadratic | None = None
-        self._explicit: Quadratic | None = None
+        self._optimiser: Optimiser | None = make_optimiser(training, self.parameters)
+        self._penalty: Penalty | None = None
+        self._explicit: Penalty | None = None
         self._step: Step = self._optimiser.step
         self._at_once: dict[tuple[int, ...], int] = {}
         self.path: PathIntegral | None = None
@@ -65,26 +70,33 @@ class Learner:
 
     def start_visit(self) -> None:
         """Forget the optimiser's state and the penalty; a path integral starts here."""
-        self._optimiser = make_optimiser(self._training, self.parameters)
+        self.end_steps()
+        self._optimiser = self._current_optimiser()
         self.path = PathIntegral(self.parameters.values) if self._follows_path else None
         self.set_penalty(None)
 
-    def set_penalty(self, quadratic: Quadratic | None) -> None:
+    def set_penalty(self, penalty: Penalty | None) -> None:
         """Train with this penalty from now on; None for none."""
-        self._quadratic = quadratic
-        self._explicit = quadratic if self._penalty_step is PenaltyStep.EXPLICIT else None
-        if quadratic is None or self._explicit is not None:
-            self._step = self._optimiser.step
+        self._penalty = penalty
+        self._explicit = penalty if self._penalty_step is PenaltyStep.EXPLICIT else None
+        if penalty is None or self._explicit is not None:
+            self._step = self._current_optimiser().step
         else:
-            self._step = self._optimiser.proximal(quadratic)
+            self._step = self._current_optimiser().proximal(penalty)
+
+    def end_steps(self) -> None:
+        """No step follows in this visit: give back the memory of the optimiser and the penalty. The state is then that of an
+        optimiser that has made no step, which is as good where none follows."""
+        self._penalty = self._explicit = self._optimiser = None
+        self._step = _no_step
 
     def set_learning_rate(self, rate: float) -> None:
         """Step at this rate from now on, the penalty's proximal step included."""
-        self._optimiser.learning_rate = rate
+        self._current_optimiser().learning_rate = rate
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters; 0 without one."""
-        return 0.0 if self._quadratic is None else penalty_value(self._quadratic, self.parameters.values)
+        return 0.0 if self._penalty is None else self._penalty.value(self.parameters.values)
 
     def step(self, segments: Sequence[Segment], *, measure: Measure | None = None) -> float:
         """One training step; returns the loss before it. Also sets `penalty_share` to what `measure` makes of its measurement.
@@ -97,7 +109,7 @@ class Learner:
             NonFiniteError: the loss is NaN or infinite; no step was made.
         """
         if self._explicit is not None:
-            write_penalty_gradient(self.parameters.gradient, self._explicit, self.parameters.values)
+            self._explicit.write_gradient(self.parameters.gradient, self.parameters.values)
         else:
             self.parameters.gradient.zero_()
         value, num_examples = 0.0, sum(len(segment.inputs) for segment in segments)
@@ -119,19 +131,19 @@ class Learner:
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
-        return bool(torch.isfinite(self.parameters.values).all())
+        return all_finite(self.parameters.values)
 
     def state(self, *, in_visit: bool) -> dict[str, Tensor]:
-        """Copies of the parameters and, within a visit, of everything else that the next step depends on."""
-        state = {_PARAMETERS: self.parameters.values.clone()}
+        """The parameters and, within a visit, everything else that the next step depends on, as they are now."""
+        state = {_PARAMETERS: self.parameters.values}
         if in_visit:
-            state |= {_OPTIMISER + name: tensor for name, tensor in self._optimiser.state().items()}
+            state |= named(_OPTIMISER, self._current_optimiser().state())
             if self.path is not None:
-                state |= {_PATH + name: tensor for name, tensor in self.path.state().items()}
+                state |= named(_PATH, self.path.state())
         return state
 
     def load_state(self, state: Mapping[str, Tensor], *, in_visit: bool) -> None:
-        """Go on from what `state` gave; the penalty is set separately.
+        """Go on from a copy of what `state` gave; the penalty is set separately.
 
         Raises:
             StateFormatError: parts are missing or unknown.
@@ -139,27 +151,32 @@ class Learner:
         """
         if _PARAMETERS not in state:
             raise StateFormatError(f"learner state holds {sorted(state)}, expected {_PARAMETERS!r} in it")
-        self.parameters.load_flat(state[_PARAMETERS])
-        rest = {name: tensor for name, tensor in state.items() if name != _PARAMETERS}
+        rest = Rest(state)
+        self.parameters.load_flat(rest.pop(_PARAMETERS))
         if not in_visit:
             if rest:
                 raise StateFormatError(f"learner state at a visit boundary holds {sorted(rest)}, expected parameters only")
             return
-        path = {name.removeprefix(_PATH): tensor for name, tensor in rest.items() if name.startswith(_PATH)}
-        self._optimiser.load_state(
-            {name.removeprefix(_OPTIMISER): tensor for name, tensor in rest.items() if not name.startswith(_PATH)}
-        )
+        path = rest.taken(_PATH)
+        self._optimiser = self._current_optimiser()
+        self._optimiser.load_state(rest.taken(_OPTIMISER))
+        if rest:
+            raise StateFormatError(f"learner state holds unknown tensors {sorted(rest)}")
         if self._follows_path:
             self.path = PathIntegral(self.parameters.values)
             self.path.load_state(path)
         elif path:
             raise StateFormatError(f"learner state holds {sorted(path)} of a path integral, which this method does not take")
 
+    def _current_optimiser(self) -> Optimiser:
+        """The optimiser; one that has made no step where the steps of a visit have ended."""
+        return make_optimiser(self._training, self.parameters) if self._optimiser is None else self._optimiser
+
     def _share(self) -> float | None:
-        if self._quadratic is None:
+        if self._penalty is None:
             return None
         data = float(self._data_gradient().norm())
-        pull = float(penalty_gradient(self._quadratic, self.parameters.values).norm())
+        pull = self._penalty.gradient_norm(self.parameters.values)
         if data > 0.0:
             return pull / data
         return torch.inf if pull > 0.0 else None
@@ -168,7 +185,7 @@ class Learner:
         """The gradient of the data loss alone; between a backward pass and its step."""
         if self._explicit is None:
             return self.parameters.gradient
-        return self.parameters.gradient - penalty_gradient(self._explicit, self.parameters.values)
+        return self.parameters.gradient - self._explicit.gradient(self.parameters.values)
 
     def _groups(self, segments: Sequence[Segment]) -> list[list[Segment]]:
         """The segments that go through the network together: joint training has as many as there are tasks, and its memory

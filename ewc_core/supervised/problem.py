@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ewc_core.consolidation import Constraint, Quadratic
+from ewc_core.consolidation import Constraint, ConstraintStore
 from ewc_core.errors import EwcError, NonFiniteError
 from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit
 from ewc_core.generators import passed_on
@@ -43,9 +43,11 @@ class SupervisedProblem:
         data_dir: Path | None,
         digests: Mapping[str, str] | None = None,
         constraints: Sequence[Constraint] = (),
+        store: ConstraintStore | None = None,
     ) -> None:
         """Load the data of the spec's tasks and make the networks. `digests`, by name, are those of data read before;
-        `constraints`, of a job that goes on, as they were consolidated.
+        `constraints`, of a job that goes on, as they were consolidated. Where there is a `store`, a constraint is kept in memory
+        only until `point_kept` says that it is stored.
 
         Raises:
             SpecError: the tasks or the network do not fit together; `field` says which. PluginFailed: all that is wrong with a
@@ -64,13 +66,13 @@ class SupervisedProblem:
         for constraint in constraints:
             for named in (constraint.fisher, constraint.anchor):
                 self._layout.check(named)
-        self._constraints = constraint_book(spec.method, constraints)
+        self._constraints = constraint_book(spec.method, constraints, store=store)
         self._informing = SupervisedInforming(spec, self._tasks, self._learners)
         self._stopping: EarlyStopping | None = None
         self._largest_share: float | None = None
         self._visited: Sequence[int] = ()
         self._seen: Sequence[int] = ()
-        self._quadratic: Quadratic | None = None
+        self._is_tied = False
         self._batches: ShuffledBatches
         self._others: list[tuple[int, ShuffledBatches]] = []
         self._num_done = 0
@@ -115,13 +117,14 @@ class SupervisedProblem:
             self._start_visit()
             if is_new:
                 yield from self._informing.zero_shot(visit)
-        self._quadratic = self._constraints.quadratic(self._layout, visiting=visit.task_index)
-        self._learners[self._method].set_penalty(self._quadratic)
+        penalty = self._constraints.penalty(self._layout, visiting=visit.task_index)
+        self._is_tied = penalty is not None
+        self._learners[self._method].set_penalty(penalty)
         if step == 0:
             if is_new:
                 view = self._tasks.view(visit.task_index, seen=seen)
                 yield from self._informing.one_output(visit, view)
-            yield from self._informing.at_start(visit, len(seen), self._quadratic)
+            yield from self._informing.at_start(visit, len(seen), penalty)
             if visit.index == 0:
                 yield from (self._informing.warned(visit, doubt.code, doubt.message) for doubt in self._doubts)
 
@@ -156,11 +159,13 @@ class SupervisedProblem:
             NonFiniteError: a parameter is NaN or infinite.
         """
         self._require_finite(visit)
+        for trained in self._learners.values():
+            trained.end_steps()
         learner = self._learners[self._method]
         if self._stopping is not None and self._stopping.best_values is not None:
             learner.parameters.load_flat(self._stopping.best_values)
         if self._constraints.ties(visit.task_index):
-            yield from self._informing.at_end(visit, self._quadratic, self._largest_share)
+            yield from self._informing.at_end(visit, self._is_tied, self._largest_share)
         end = EndOfVisit(
             task_index=visit.task_index,
             visit_index=visit.index,
@@ -189,15 +194,15 @@ class SupervisedProblem:
         yield from ()
 
     def weights(self, method: str) -> dict[str, Tensor]:
-        """Named copies of one network's parameters."""
-        return self._learners[method].parameters.named()
+        """One network's parameters by name, as they are now."""
+        return self._learners[method].parameters.views()
 
     def weigh(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these tasks count so often from the next visit on; the others count once."""
         self._constraints.weights = dict(weights)
 
     def state(self, *, in_visit: bool) -> dict[str, Tensor]:
-        """Copies of the networks' parameters and, within a visit, of all that trains them."""
+        """The networks' parameters and, within a visit, all that trains them, as they are now."""
         return RunState(
             latest_task=self._constraints.latest_task,
             weights=dict(self._constraints.weights),
@@ -235,7 +240,8 @@ class SupervisedProblem:
         return {}
 
     def point_kept(self) -> None:
-        """Nothing lies beside the point."""
+        """The constraints made so far are stored, too: they need not be in memory."""
+        self._constraints.let_go()
 
     def blamed(self, error: BaseException) -> EwcError | None:
         """The error of a plug-in's network, if it raised this one."""

@@ -47,6 +47,7 @@ def rehearse(spec: SupervisedSpec, tasks: TaskBook) -> list[Guard]:
         learner = Learner(tryout.network, spec.training, penalty_step=PenaltyStep.PROXIMAL, likelihood=tasks.data(0).likelihood)
         for batches in _minibatches(spec, tasks):
             _step(tryout, learner, [tasks.segment(task, rows, seen=range(len(spec.tasks))) for task, rows in batches])
+        learner.end_steps()  # whose memory consolidation has instead
         if not tryout.mistakes:
             outputs.append(_outputs(tryout, examples))
             _consolidate(tryout, spec, tasks)

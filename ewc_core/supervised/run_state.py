@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ewc_core.errors import StateFormatError
-from ewc_core.training.named_state import named, taken
+from ewc_core.training.named_state import Rest, named
 
 _LATEST, _WEIGHTS, _SHARE, _STOPPING = (
     "latest_task",
@@ -27,8 +27,8 @@ class RunState:
     latest_task: int | None
     weights: dict[int, float]
     largest_share: float | None
-    learners: dict[str, dict[str, Tensor]]
-    stopping: dict[str, Tensor]
+    learners: Mapping[str, Mapping[str, Tensor]]
+    stopping: Mapping[str, Tensor]
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Flat names: `<method>.<name>` for learners, plain names for the rest."""
@@ -49,13 +49,13 @@ class RunState:
         Raises:
             StateFormatError: parts are missing or unknown.
         """
-        rest = dict(tensors)
-        weights = rest.pop(_WEIGHTS, None)
+        rest = Rest(tensors)
+        weights = rest.pop_if_there(_WEIGHTS)
         if weights is None or weights.dtype != torch.float64 or weights.dim() != 2 or weights.shape[1] != 2:
             raise StateFormatError(f"the resume point has no {_WEIGHTS!r}")
-        latest, share = rest.pop(_LATEST, None), rest.pop(_SHARE, None)
-        stopping = taken(rest, _STOPPING)
-        learners = {method: taken(rest, f"{method}.") for method in methods}
+        latest, share = rest.pop_if_there(_LATEST), rest.pop_if_there(_SHARE)
+        stopping = rest.taken(_STOPPING)
+        learners = {method: rest.taken(f"{method}.") for method in methods}
         if rest:
             raise StateFormatError(f"the resume point holds {sorted(rest)}, which no method of {list(methods)} has")
         return cls(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.analysis.target import Sample
-from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.stability import ExplicitStep, explicit_step_limit
+from ewc_core.consolidation import Penalty
+from ewc_core.consolidation.stability import ExplicitStep
 from ewc_core.data import TaskData
 from ewc_core.errors import SpecError
 from ewc_core.layers import by_layer
@@ -91,18 +91,18 @@ class SupervisedTarget:
         """The outputs of a task, those of all consolidated tasks competing where heads grow."""
         return self._book.view(task, seen=[task, *(constraint.task_index for constraint in self.subject.constraints)])
 
-    def quadratic(self) -> Quadratic | None:
+    def penalty(self) -> Penalty | None:
         """The penalty that the next task would meet, with every constraint in force."""
         book = constraint_book(self._spec.method, self.subject.constraints, latest_task=self._latest_task())
         book.weights.update(self.subject.constraint_weights)
-        return book.quadratic(self.parameters.layout, visiting=None)
+        return book.penalty(self.parameters.layout, visiting=None)
 
-    def explicit_step(self, precision: Tensor) -> ExplicitStep | None:
+    def explicit_step(self, penalty: Penalty | None) -> ExplicitStep | None:
         """Of SGD; see `HeldTarget.explicit_step`."""
-        training = self._spec.training
-        if training.optimiser is not OptimiserName.SGD:
+        rate, momentum = self._spec.training.learning_rate, self._spec.training.momentum
+        if self._spec.training.optimiser is not OptimiserName.SGD:
             return None
-        return explicit_step_limit(precision, training.learning_rate, momentum=training.momentum)
+        return ExplicitStep.nothing(momentum=momentum) if penalty is None else penalty.explicit_step(rate, momentum=momentum)
 
     def _drawn(self, task: int, wanted: int | None, seed: int, *path: str | int) -> Tensor:
         order = torch.randperm(self.data(task).num_examples("train"), generator=generator(seed, "examples", *path))

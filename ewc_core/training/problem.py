@@ -78,16 +78,18 @@ class Problem(Protocol):
         """The visit is over: let go of what was held for it."""
 
     def weights(self, method: str) -> dict[str, Tensor]:
-        """Named copies of one network's parameters."""
+        """One network's parameters by name, as they are now: they move with the network."""
 
     def weigh(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these tasks count so often from the next visit on; the others count once."""
 
     def state(self, *, in_visit: bool) -> dict[str, Tensor]:
-        """Copies of everything that the rest depends on, besides the spec, the data and the stored constraints."""
+        """Everything that the rest depends on, besides the spec, the data and the stored constraints, as it is now: the tensors
+        may change with the next step."""
 
     def load_state(self, tensors: Mapping[str, Tensor], place: Place, tasks: Sequence[AnyTaskSpec]) -> None:
-        """Go on from what `state` gave. `tasks` are all tasks of the job, announced ones included.
+        """Go on from a copy of what `state` gave, whose tensors are read one after the other. `tasks` are all tasks of the job,
+        announced ones included.
 
         Raises:
             StateFormatError: the state is not one of a job with this spec.

@@ -21,8 +21,12 @@ class Run(Protocol):
     def can_capture(self) -> bool:
         """Whether `capture` is allowed now."""
 
-    def capture(self) -> ResumePoint:
-        """The present state. Changes nothing."""
+    def capture(self, *, live: bool = False) -> ResumePoint:
+        """The present state. Changes nothing.
+
+        Its tensors are copies; with `live` they may be the run's own, which the next step changes: for who writes them out
+        before, and has no memory to spare for copies.
+        """
 
     def point_kept(self) -> None:
         """The point captured last is stored: what only earlier ones needed may go."""

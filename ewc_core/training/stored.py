@@ -63,7 +63,10 @@ class StoredJob(Protocol):
 
     @property
     def constraints(self) -> Sequence[Constraint]:
-        """As they were consolidated. Raises CheckpointDamaged."""
+        """As they were consolidated; their tensors are read when they are looked at. Raises CheckpointDamaged."""
+
+    def constraint(self, task_index: int) -> Constraint:
+        """The constraint of one task, as one of `constraints`. Raises CheckpointDamaged."""
 
     def put_files(self, folder: Path) -> bool:
         """Write the files that belong to the point, as `VisitRun.files` named them, into `folder`. False where the record has

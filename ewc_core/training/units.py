@@ -74,8 +74,8 @@ class UnitRun:
         run.step = point.step
         return run
 
-    def capture(self) -> ResumePoint:
-        """The present state. Changes nothing."""
+    def capture(self, *, live: bool = False) -> ResumePoint:
+        """The present state, in copies either way. Changes nothing."""
         return ResumePoint(visit_index=0, step=self.step, tensors=self._computation.state(self.step))
 
     def point_kept(self) -> None:

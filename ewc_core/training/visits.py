@@ -13,6 +13,7 @@ from ewc_core.events import Event, Stepped, Visit, VisitFinished, VisitStarted
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import LearningSpec
 from ewc_core.specs.any_task import AnyTaskSpec
+from ewc_core.training.named_state import Rest
 from ewc_core.training.problem import Place, Problem
 
 _VISITED = "visited_tasks"
@@ -39,10 +40,10 @@ class VisitRun:
             ParameterMismatch: its tensors do not fit the network.
             SpecError, DataChanged: a task can no longer be learned.
         """
-        rest = dict(point.tensors)
+        rest = Rest(point.tensors)
         run = cls(problem)
         run.visit_index, run.step = point.visit_index, point.step
-        run._visited = _visited(rest.pop(_VISITED, None), num_tasks=len(tasks))
+        run._visited = _visited(rest.pop_if_there(_VISITED), num_tasks=len(tasks))
         if run.step > 0 and visiting is None:
             raise StateFormatError(f"the resume point is at step {run.step} of visit {run.visit_index}, which is not known")
         under_way = visiting if run.step > 0 else None
@@ -54,12 +55,13 @@ class VisitRun:
         """At every Stepped, between visits, and where the problem's state is always whole."""
         return self._is_between_steps or self._problem.can_capture_anywhere
 
-    def capture(self) -> ResumePoint:
+    def capture(self, *, live: bool = False) -> ResumePoint:
         """The present state. Changes nothing."""
         if not self.can_capture:
             raise AssertionError("the run was captured between two steps, while a belief was acted on or agents were evaluated")
         visited = {_VISITED: torch.tensor(self._visited, dtype=torch.int64)}
-        tensors = {**visited, **self._problem.state(in_visit=self.step > 0)}
+        state = self._problem.state(in_visit=self.step > 0)
+        tensors = visited | (state if live else {name: tensor.clone() for name, tensor in state.items()})
         return ResumePoint(self.visit_index, self.step, tensors, self._problem.digests)
 
     def point_kept(self) -> None:
@@ -75,9 +77,11 @@ class VisitRun:
         """What is trained: the method first, then the controls."""
         return self._problem.methods
 
-    def weights(self, method: str) -> dict[str, Tensor]:
-        """Named copies of one network's parameters; of an agent, with the biases and gains of the task visited last."""
-        return self._problem.weights(method)
+    def weights(self, method: str, *, live: bool = False) -> dict[str, Tensor]:
+        """One network's parameters by name, in copies or (`live`) as they are until the next step; of an agent, with the biases
+        and gains of the task visited last."""
+        weights = self._problem.weights(method)
+        return weights if live else {name: tensor.clone() for name, tensor in weights.items()}
 
     def set_constraint_weights(self, weights: Mapping[int, float]) -> None:
         """Let the constraints of these tasks count so often from the next visit on; the others count once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import update
@@ -154,3 +155,15 @@ def test_a_deleted_blob_leaves_no_chunks(database, blob_id):
     with database.write() as work:
         work.blobs.delete(blob_id)
         assert work.connection.exec_driver_sql("SELECT count(*) FROM blob_chunks").scalar_one() == 0
+
+
+def test_a_blob_staged_in_parts_is_the_one_staged_whole(database, data, blob_id):
+    borders = [0, 0, 7, CHUNK_SIZE - 1, CHUNK_SIZE, 2 * CHUNK_SIZE + 1, SIZE]
+    parts = [memoryview(data)[start:stop] for start, stop in pairwise(borders)]
+    in_parts = stage_blob(database, parts, fence=None, media_type="test")
+    with database.write() as work:
+        work.blobs.finish(in_parts)
+        whole, other = work.blobs.stat(blob_id), work.blobs.stat(in_parts)
+        for seq in range(whole.num_chunks):
+            assert work.blobs.read_chunk(in_parts, seq) == work.blobs.read_chunk(blob_id, seq)
+    assert (other.size, other.num_chunks, other.sha256) == (whole.size, whole.num_chunks, whole.sha256)

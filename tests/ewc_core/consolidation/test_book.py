@@ -24,7 +24,7 @@ def _constraint(label: int, *, scale: float = 1.0) -> Constraint:
 
 
 def _precision(tasks: ConstraintBook, playing: int) -> Tensor:
-    quadratic = tasks.quadratic(LAYOUT, visiting=playing)
+    quadratic = tasks.penalty(LAYOUT, visiting=playing)
     return torch.zeros(8) if quadratic is None else quadratic.precision
 
 
@@ -65,3 +65,38 @@ def test_its_state_goes_on_bit_for_bit() -> None:
         other.load_state({name: tensor for name, tensor in state.items() if name != "anchor.3"}, LAYOUT, _constraint(9))
     with pytest.raises(StateFormatError, match="facts"):
         other.load_state({}, LAYOUT, _constraint(9))
+
+
+class _Store:
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def constraint(self, task_index: int) -> Constraint:
+        self.asked.append(task_index)
+        return _constraint(task_index)
+
+
+def test_a_book_lets_go_of_what_was_put_there_once_a_store_has_it() -> None:
+    store = _Store()
+    book, alone = ConstraintBook(Merging.SEPARATE, store=store), ConstraintBook(Merging.SEPARATE)
+    made = [_constraint(label) for label in (0, 1)]
+    for constraint in made:
+        book.put(constraint, visit_index=constraint.task_index)
+        alone.put(constraint, visit_index=constraint.task_index)
+    assert [id(kept) for kept in book.constraints] == [id(constraint) for constraint in made]
+    for _ in range(2):  # the second time there is nothing new
+        book.let_go()
+        alone.let_go()
+    assert store.asked == [0, 1]
+    assert not any(kept is constraint for kept, constraint in zip(book.constraints, made, strict=True))
+    assert all(kept is constraint for kept, constraint in zip(alone.constraints, made, strict=True))
+    assert torch.equal(_precision(book, playing=2), _precision(alone, playing=2))
+
+
+def test_a_running_sum_lets_go_of_the_latest_only() -> None:
+    store = _Store()
+    book = ConstraintBook(Merging.RUNNING, store=store)
+    for label in (0, 1):
+        book.put(_constraint(label), visit_index=label)
+    book.let_go()
+    assert store.asked == [1]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveWeight, proximal_step, proximal_weight, refreshed_at
+from ewc_core.consolidation.proximal import proximal_step, proximal_weight, refreshed_at, write_adaptive_weight
 
 
 def _start() -> torch.Tensor:
@@ -75,16 +74,14 @@ def test_adams_weight_uses_the_step_size_of_each_coordinate() -> None:
     second[3:10] = 0.0
     rate = 0.01 / ((second / 0.3).sqrt() + 1e-8)
     weight = torch.empty_like(precision)
-    adaptive = AdaptiveWeight(Quadratic(precision, torch.zeros_like(precision), 0.0), learning_rate=0.01, eps=1e-8)
-    adaptive.compute(second, bias_correction=0.3, out=weight)
+    write_adaptive_weight(weight, precision, second, learning_rate=0.01, eps=1e-8, bias_correction=0.3)
     torch.testing.assert_close(weight, rate * precision / (1 + rate * precision), rtol=1e-12, atol=0)
     assert not weight[:5].any()
 
 
 def test_the_largest_precisions_do_not_overflow() -> None:
-    quadratic = Quadratic(torch.full((2,), 3e38), torch.zeros(2), 0.0)
-    weight = torch.empty(2)
-    AdaptiveWeight(quadratic, learning_rate=10.0, eps=1e-8).compute(torch.tensor([0.0, 1.0]), bias_correction=1e-3, out=weight)
+    weight, precision = torch.empty(2), torch.full((2,), 3e38)
+    write_adaptive_weight(weight, precision, torch.tensor([0.0, 1.0]), learning_rate=10.0, eps=1e-8, bias_correction=1e-3)
     assert weight.tolist() == [1.0, 1.0]
 
 

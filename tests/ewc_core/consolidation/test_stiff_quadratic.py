@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ewc_core.consolidation import Quadratic
-from ewc_core.consolidation.proximal import AdaptiveWeight, proximal_step, proximal_weight, refreshed_at
+from ewc_core.consolidation.proximal import proximal_step, proximal_weight, refreshed_at, write_adaptive_weight
 
 LEARNING_RATE, MOMENTUM, ADAM_BETA2, EPS = 1e-2, 0.9, 0.999, 1e-8
 STIFF = 1e6 / LEARNING_RATE
@@ -46,14 +46,15 @@ def _weights(name: str, optimiser: torch.optim.Optimizer, theta: Tensor, quadrat
     if name in ("sgd", "momentum"):
         fixed = proximal_weight(quadratic.precision, LEARNING_RATE / (1.0 - (MOMENTUM if name == "momentum" else 0.0)))
         return lambda step: fixed
-    adaptive, weight = AdaptiveWeight(quadratic, learning_rate=LEARNING_RATE, eps=EPS), torch.empty_like(theta)
+    weight = torch.empty_like(theta)
 
     def compute(step: int) -> Tensor:
         if refreshed_at(step) == step:
-            if name == "rmsprop":
-                adaptive.compute(optimiser.state[theta]["square_avg"], out=weight)
-            else:
-                adaptive.compute(optimiser.state[theta]["exp_avg_sq"], bias_correction=1.0 - ADAM_BETA2**step, out=weight)
+            moment = optimiser.state[theta]["square_avg" if name == "rmsprop" else "exp_avg_sq"]
+            correction = 1.0 if name == "rmsprop" else 1.0 - ADAM_BETA2**step
+            write_adaptive_weight(
+                weight, quadratic.precision, moment, learning_rate=LEARNING_RATE, eps=EPS, bias_correction=correction
+            )
         return weight
 
     return compute
@@ -125,10 +126,8 @@ def test_the_explicit_penalty_fails_where_the_proximal_one_rests(name: str) -> N
 @pytest.mark.parametrize("bias_correction", [None, 1.0])
 def test_rmsprops_weight_needs_no_correction(bias_correction: float | None) -> None:
     precision, second = torch.tensor([0.0, 2.0, 1e8]), torch.tensor([0.25, 0.25, 4.0])
-    adaptive, weight = AdaptiveWeight(Quadratic(precision, torch.zeros(3), 0.0), learning_rate=0.1, eps=1e-8), torch.empty(3)
-    if bias_correction is None:
-        adaptive.compute(second, out=weight)
-    else:
-        adaptive.compute(second, bias_correction=bias_correction, out=weight)
+    weight = torch.empty(3)
+    given = {} if bias_correction is None else {"bias_correction": bias_correction}
+    write_adaptive_weight(weight, precision, second, learning_rate=0.1, eps=1e-8, **given)
     rate = 0.1 / (second.double().sqrt() + 1e-8)
     torch.testing.assert_close(weight, (rate * precision / (1 + rate * precision)).float())

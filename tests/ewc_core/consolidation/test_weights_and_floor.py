@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ewc_core.consolidation import Constraint, Quadratic, merge, merge_latest
-from ewc_core.consolidation.penalty import penalty_gradient, penalty_value
 from ewc_core.errors import ParameterMismatch, SpecError
 from tests.ewc_core.consolidation.constraints import LAYOUT, random_constraint
 
@@ -48,8 +47,8 @@ def test_weighted_penalties_and_the_floor_are_merged_exactly(floor: float) -> No
     (gradient,) = torch.autograd.grad(expected, values)
     quadratic = merge(CONSTRAINTS, LAYOUT, weights=weights, precision_floor=floor, latest_task=1, dtype=torch.float64)
     assert quadratic is not None
-    assert penalty_value(quadratic, values.detach()) == pytest.approx(float(expected.detach()), rel=1e-13)
-    torch.testing.assert_close(penalty_gradient(quadratic, values.detach()), gradient, rtol=1e-12, atol=1e-12)
+    assert quadratic.value(values.detach()) == pytest.approx(float(expected.detach()), rel=1e-13)
+    torch.testing.assert_close(quadratic.gradient(values.detach()), gradient, rtol=1e-12, atol=1e-12)
 
 
 def test_weights_of_one_change_no_bit() -> None:
@@ -108,7 +107,7 @@ def test_the_latest_form_sums_the_precisions_at_one_anchor_without_tension() -> 
     torch.testing.assert_close(quadratic.precision, 0.1 + 3.0 * fishers[0] + 100.0 * fishers[2] + 1000.0 * fishers[3])
     assert torch.equal(quadratic.centre, _flat(CONSTRAINTS[2].anchor))
     assert quadratic.constant == 0.0
-    assert penalty_value(quadratic, _flat(CONSTRAINTS[2].anchor)) == 0.0
+    assert quadratic.value(_flat(CONSTRAINTS[2].anchor)) == 0.0
 
 
 def test_both_forms_agree_on_the_precision_and_on_one_constraint_altogether() -> None:

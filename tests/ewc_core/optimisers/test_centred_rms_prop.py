@@ -83,7 +83,8 @@ def test_its_state_goes_on_bit_for_bit_and_a_strange_one_is_refused() -> None:
     optimiser = CentredRMSProp(parameters, learning_rate=RATE, decay=DECAY, eps=EPS)
     for number, gradient in enumerate(gradients):
         if number == 3:
-            kept_values, kept_state = parameters.values.clone(), optimiser.state()
+            kept_values = parameters.values.clone()
+            kept_state = {name: tensor.clone() for name, tensor in optimiser.state().items()}
         parameters.gradient.copy_(gradient)
         optimiser.step()
 

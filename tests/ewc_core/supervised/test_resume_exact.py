@@ -13,7 +13,7 @@ import torch
 
 from ewc_core.consolidation import weights_sha256
 from ewc_core.errors import ParameterMismatch, StateFormatError
-from ewc_core.events import Consolidated, Evaluated, Event, StepLogged, Stepped, VisitFinished, ZeroShot
+from ewc_core.events import Consolidated, Evaluated, Event, FisherProgress, StepLogged, Stepped, VisitFinished, ZeroShot
 from ewc_core.resume import ResumePoint
 from tests.ewc_core.supervised.jobs import A_B_A, STEPS_PER_VISIT, Interrupted, begin, digests, job, learn_all, restored, visit_of
 
@@ -135,6 +135,26 @@ def test_a_captured_point_does_not_move_with_the_run() -> None:
     before = point.to_bytes()
     _until_step(events, 6)
     assert point.to_bytes() == before
+
+
+def test_a_live_point_has_the_same_bytes_and_is_no_copy() -> None:
+    spec = job()
+    run = begin(spec)
+    _until_step(run.learn(visit_of(spec, 0, 0)), 3)
+    live = run.capture(live=True)
+    assert live.to_bytes() == run.capture().to_bytes()
+    own = run.weights("ewc")["layers.0.weight"]
+    assert live.tensors["ewc.parameters"].untyped_storage().data_ptr() == own.untyped_storage().data_ptr()
+
+
+def test_a_point_kept_while_a_fisher_is_estimated_goes_on_to_the_same_bits() -> None:
+    """No step follows there in its visit, so the optimiser of the point is one that has made none."""
+    spec = job()
+    run = begin(spec)
+    next(event for event in run.learn(visit_of(spec, 0, 0)) if isinstance(event, FisherProgress))
+    again = restored(spec, ResumePoint.from_bytes(run.capture(live=True).to_bytes()), spec.tasks[:1])
+    list(again.learn(visit_of(spec, 0, 0)))
+    assert digests(again) == digests(learn_all(spec, [0])[0])
 
 
 def test_a_restored_run_captures_the_point_that_it_was_made_of() -> None:
