@@ -143,7 +143,7 @@ def test_a_live_point_has_the_same_bytes_and_is_no_copy() -> None:
     _until_step(run.learn(visit_of(spec, 0, 0)), 3)
     live = run.capture(live=True)
     assert live.to_bytes() == run.capture().to_bytes()
-    own = run.weights("ewc")["layers.0.weight"]
+    own = run.weights("ewc", live=True)["layers.0.weight"]
     assert live.tensors["ewc.parameters"].untyped_storage().data_ptr() == own.untyped_storage().data_ptr()
 
 
