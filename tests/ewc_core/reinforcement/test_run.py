@@ -61,7 +61,7 @@ def _order(events: list[Event]) -> list[str]:
 
 def _precision(reinforcement_run: VisitRun, kind: str, playing: int) -> Tensor | None:
     agent = problem_of(reinforcement_run)._players[kind].agents[0]
-    quadratic = agent.consolidated.quadratic(agent.learner.parameters.layout, visiting=playing)
+    quadratic = agent.consolidated.penalty(agent.learner.parameters.layout, visiting=playing)
     return None if quadratic is None else quadratic.precision
 
 
@@ -137,7 +137,7 @@ def test_the_own_constraint_is_inactive_while_a_task_is_played_and_replaced_when
         for event in whole.learn(visit_of(spec, index)):
             if isinstance(event, Stepped) and event.step == 2 * NUM_ENVS:
                 agent = problem_of(whole)._players["ewc"].agents[0]
-                quadratic = agent.learner._quadratic
+                quadratic = agent.learner._penalty
                 seen.append(None if quadratic is None else quadratic.precision)
                 expected = _precision(whole, "ewc", playing=spec.segments[index].task)
                 assert (seen[-1] is None) == (expected is None)
