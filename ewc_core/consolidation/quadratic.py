@@ -22,14 +22,7 @@ from ewc_core.consolidation.proximal import (
 )
 from ewc_core.consolidation.stability import ExplicitStep, explicit_step_limit
 from ewc_core.params import ParameterLayout
-
-KEEPS_STRENGTHS = 2**23
-"""Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
-making it takes; larger networks have no memory to spare for it."""
-
-KEEPS_WEIGHT = 2**25
-"""Up to so many parameters the adaptive weight itself is kept (128 MiB at most). Beyond, it is another copy of the network in
-memory; made anew in each step it takes about a tenth of the step's time."""
+from ewc_core.specs.size import KEEPS_STRENGTHS, KEEPS_WEIGHT
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from ewc_core.errors import SpecError
 from ewc_core.networks.layers import convolution, linear
-from ewc_core.specs.agent import DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec
+from ewc_core.specs.agent import DQN_SIZES, DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec
 
 _BYTE_SCALE = 1.0 / 255.0
-_DQN = {"standard": ((32, 64, 64), 512), "paper": ((32, 64, 128), 1024)}
 _DQN_KERNELS = ((8, 4), (4, 2), (3, 1))  # size, stride
 
 
@@ -106,7 +105,7 @@ def shared_names(network: nn.Module) -> tuple[str, ...]:
 
 
 def _dqn(spec: DQNNetworkSpec, channels: int, num_actions: int, generator: torch.Generator) -> QNetwork:
-    maps, hidden = _DQN[spec.size]
+    maps, hidden = DQN_SIZES[spec.size]
     layers, inputs, side = [], channels, 84
     for outputs, (kernel, stride) in zip(maps, _DQN_KERNELS, strict=True):
         layers.append(_convolution(inputs, outputs, kernel, stride, generator))

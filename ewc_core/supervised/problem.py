@@ -180,6 +180,7 @@ class SupervisedProblem:
         )
         steps = consolidation_steps(self._spec, end)
         constraint = yield from passed_on(steps, lambda progress: FisherProgress(visit, *progress))
+        give_back()
         if constraint is not None:
             self._constraints.put(constraint, visit_index=visit.index)
             yield Consolidated(visit, self._method, constraint)
