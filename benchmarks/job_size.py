@@ -50,7 +50,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "l2, explicit": _digits([3000, 3000], {"kind": "l2", "ewc_lambda": 0.01, "penalty_step": "explicit"}),
     "dropout": _digits([3000, 3000], {"kind": "dropout", "patience": 1}, num_validation_examples=200, num_epochs=2),
     "conv, mnist": {
-        **_digits([1024], _EWC),
+        **_digits([], {**_EWC, "fisher_num_examples": 2000}, num_validation_examples=54_000),
         "network": {"kind": "conv", "channels": [32, 64], "hidden_sizes": [1024]},
         "tasks": _MNIST,
     },
@@ -67,6 +67,15 @@ JOBS: dict[str, dict[str, Any]] = {
         "tasks": _CATCH,
         "schedule": {"kind": "explicit", "num_steps": 4000, "visits": [{"task": 0}, {"task": 1}, {"task": 0}]},
         "evaluation": {"num_episodes": 2, "max_steps": 20},
+    },
+    "atari, naive": {
+        "kind": "reinforcement",
+        "network": {"kind": "dqn", "size": "standard"},
+        "agent": {"preset": "small", "history": 4, "replay_period": 64, "replay_capacity": 6000},
+        "method": {"kind": "naive"},
+        "tasks": [{"kind": "atari", "game": game} for game in ("pong", "breakout")],
+        "schedule": {"kind": "explicit", "num_steps": 3000, "visits": [{"task": 0}, {"task": 1}]},
+        "evaluation": {"num_episodes": 1, "max_steps": 50},
     },
     "50 million, controls": _digits([7000, 7000], _EWC, "naive", "joint"),
 }
