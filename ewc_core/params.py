@@ -77,7 +77,7 @@ class FlatParameters:
     """Puts a network's parameters and gradients into two flat vectors, of which they become views.
 
     `values` and `gradient` have shape [num_parameters]. Mutates the network: `.data` and `.grad` of every parameter
-    become views, once; backward passes then accumulate into `gradient` in place.
+    become views; backward passes then accumulate into `gradient` in place.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -87,11 +87,22 @@ class FlatParameters:
         if len(dtypes) != 1:
             raise ParameterMismatch(f"parameters of one network must share one dtype, got {sorted(map(str, dtypes))}")
         self.values = self.layout.join(parameters, dtype=dtypes.pop())
+        self._parameters = parameters
+        for name, view in self.layout.split(self.values).items():
+            parameters[name].data = view
+        self.make_gradient()
+
+    def make_gradient(self) -> None:
+        """A gradient of 0."""
         self.gradient = torch.zeros_like(self.values)
-        values, gradients = self.layout.split(self.values), self.layout.split(self.gradient)
-        for name, parameter in parameters.items():
-            parameter.data = values[name]
-            parameter.grad = gradients[name]
+        for name, view in self.layout.split(self.gradient).items():
+            self._parameters[name].grad = view
+
+    def free_gradient(self) -> None:
+        """Give back the memory of the gradient, until `make_gradient`: no step and no backward pass may come in between."""
+        self.gradient = torch.empty(0)
+        for parameter in self._parameters.values():
+            parameter.grad = None
 
     def named(self) -> dict[str, Tensor]:
         """Named copies of the parameters."""

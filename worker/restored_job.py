@@ -39,9 +39,9 @@ class RestoredJob:
         self.data_dir, self.replay_folder, self.generation = data_dir, replay_folder, generation
         self._database, self._job, self._snapshot = database, job, snapshot
 
-    @cached_property
+    @property
     def point(self) -> ResumePoint:
-        """The state between the visit and the next.
+        """The state between the visit and the next, read anew at each look.
 
         Raises:
             ResumePointDamaged: its bytes are not those that were stored.

@@ -32,9 +32,10 @@ class RecordedJob:
         self._database, self._job = database, job
         self._bytes = StoredBytes(database)
 
-    @cached_property
+    @property
     def point(self) -> ResumePoint | None:
-        """The point to go on from; None for a job that begins.
+        """The point to go on from; None for a job that begins. That of a snapshot is read anew at each look: it is as large as
+        the networks, and the job has them in memory already.
 
         Raises:
             ResumePointDamaged: its bytes are not those that were stored.
@@ -52,10 +53,11 @@ class RecordedJob:
     @property
     def visiting(self) -> int | None:
         """The index of the task whose visit is under way at the point; None between visits."""
-        if self.point is None or self.point.step == 0:
+        point = self._under_way
+        if point is None or point.step == 0:
             return None
         with self._database.read() as work:
-            visit = work.switches.find_visit(self._job.id, self.point.visit_index)
+            visit = work.switches.find_visit(self._job.id, point.visit_index)
         return None if visit is None else visit.task_index
 
     @property

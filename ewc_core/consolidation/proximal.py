@@ -65,6 +65,25 @@ def write_adaptive_weight(
     torch.div(strength, out, out=out)
 
 
+def weightless_step(
+    values: Tensor,
+    centre: Tensor,
+    precision: Tensor,
+    second_moment: Tensor,
+    *,
+    learning_rate: float,
+    eps: float,
+    bias_correction: float = 1.0,
+) -> None:
+    """The step of `write_adaptive_weight` and `proximal_step` up to rounding, no weight in memory: w = 1 / (1 + d/(lr·P))."""
+    weight, floor = torch.empty(IN_CACHE, dtype=values.dtype), torch.tensor(eps / learning_rate, dtype=values.dtype)
+    vectors = (values, centre, precision, second_moment)
+    for some, at, held, moment in zip(*(torch.split(vector, IN_CACHE) for vector in vectors), strict=True):
+        part = torch.sqrt(moment, out=weight[: len(some)])
+        torch.add(floor, part, alpha=bias_correction**-0.5 / learning_rate, out=part)  # d/lr > 0: without precision w is 0
+        proximal_step(some, at, part.div_(held).add_(1.0).reciprocal_())
+
+
 def proximal_step(values: Tensor, centre: Tensor, weight: Tensor) -> None:
     """values ← values + weight (centre − values), in place: no-op where weight is 0, exactly centre where it is 1."""
     values.lerp_(centre, weight)

@@ -12,13 +12,17 @@ from torch import Tensor
 from ewc_core.blocks import blocks
 from ewc_core.consolidation.interface import AdaptiveSizes, AdaptiveStep, DividedStep, UniformStep
 from ewc_core.consolidation.kept_weight import KeptWeight
-from ewc_core.consolidation.proximal import proximal_step, proximal_weight, strength_of, strengths, write_adaptive_weight
+from ewc_core.consolidation.proximal import (
+    proximal_step,
+    proximal_weight,
+    strength_of,
+    strengths,
+    weightless_step,
+    write_adaptive_weight,
+)
 from ewc_core.consolidation.stability import ExplicitStep, explicit_step_limit
 from ewc_core.params import ParameterLayout
-
-KEEPS_STRENGTHS = 2**23
-"""Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
-making it takes; larger networks have no memory to spare for it."""
+from ewc_core.specs.size import KEEPS_STRENGTHS, KEEPS_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ class Quadratic:
         return step
 
     def adaptive_step(self, kept: KeptWeight) -> AdaptiveStep:
-        """θ ← θ + w (m − θ), w = lr·P / (d + lr·P) with d = √v̂ + eps; see `KeptWeight` for when w is made."""
+        """θ ← θ + w (m − θ), w = lr·P / (d + lr·P) with d = √v̂ + eps; see `KeptWeight` for when w is made, where it is kept."""
+        if len(self.precision) > KEEPS_WEIGHT:
+            kept.forget()  # of a job that an earlier version began
+            return self._weightless_step
         made_for: tuple[float, float] | None = None
         strengths_kept: tuple[Tensor, Tensor] | None = None
 
@@ -101,6 +108,17 @@ class Quadratic:
             proximal_step(values, self.centre, weight)
 
         return step
+
+    def _weightless_step(self, values: Tensor, sizes: AdaptiveSizes) -> None:
+        weightless_step(
+            values,
+            self.centre,
+            self.precision,
+            sizes.second_moment,
+            learning_rate=sizes.learning_rate,
+            eps=sizes.eps,
+            bias_correction=sizes.bias_correction,
+        )
 
     def divided_step(self) -> DividedStep:
         """θ ← θ + w (m − θ), w = lr·P / (d + lr·P) for divisors d; lr·P is kept while lr stays."""

@@ -49,8 +49,9 @@ class Sums:
             NonFiniteError: an entry is NaN or infinite.
         """
         recent, earlier = self._recent.pop(name), self._earlier.pop(name, None)
-        total = recent if earlier is None else earlier.add_(recent)
-        result = total.div_(self._num_examples).to(recent.dtype)
+        dtype, total = recent.dtype, recent if earlier is None else earlier.add_(recent)
+        del recent  # as large as the result
+        result = total.div_(self._num_examples).to(dtype)
         # No entry is negative, so nothing cancels; where the sum alone overflows, the entries decide.
         if not bool(torch.isfinite(result.sum())) and not bool(torch.isfinite(result).all()):
             raise NonFiniteError(f"the Fisher of parameter {name!r} holds NaN or infinity; has training diverged?")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ewc_core.blocks import blocks
 from ewc_core.errors import StateFormatError
 
 _START, _OMEGA = "start", "omega"
@@ -42,8 +43,11 @@ class PathIntegral:
         Where Δ² is much larger than `damping` (in the square of the parameters' unit) this is the curvature of a
         quadratic that would have fallen as much. Parameters that raised the loss count as unimportant.
         """
-        total = (values - self._start).double()
-        return (self._omega.double().clamp_min(0.0) / (total.square() + damping)).float()
+        importance = torch.empty_like(values, dtype=torch.float32)
+        for written, omega, value, start in blocks(importance, self._omega, values, self._start):
+            total = (value - start).double()
+            written.copy_(omega.double().clamp_min(0.0) / (total.square() + damping))
+        return importance
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the visit depends on, as it is now."""

@@ -8,13 +8,12 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from ewc_core.errors import SpecError
-from ewc_core.specs.agent import DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec
+from ewc_core.networks.layers import convolution, linear
+from ewc_core.specs.agent import DQN_SIZES, DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec
 
 _BYTE_SCALE = 1.0 / 255.0
-_DQN = {"standard": ((32, 64, 64), 512), "paper": ((32, 64, 128), 1024)}
 _DQN_KERNELS = ((8, 4), (4, 2), (3, 1))  # size, stride
 
 
@@ -106,7 +105,7 @@ def shared_names(network: nn.Module) -> tuple[str, ...]:
 
 
 def _dqn(spec: DQNNetworkSpec, channels: int, num_actions: int, generator: torch.Generator) -> QNetwork:
-    maps, hidden = _DQN[spec.size]
+    maps, hidden = DQN_SIZES[spec.size]
     layers, inputs, side = [], channels, 84
     for outputs, (kernel, stride) in zip(maps, _DQN_KERNELS, strict=True):
         layers.append(_convolution(inputs, outputs, kernel, stride, generator))
@@ -116,20 +115,8 @@ def _dqn(spec: DQNNetworkSpec, channels: int, num_actions: int, generator: torch
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> GainLayer:
-    # skip_init: the usual constructor would draw from the global generator.
-    layer: nn.Linear = skip_init(nn.Linear, inputs, outputs, bias=False, dtype=torch.float32)  # type: ignore[no-untyped-call]  # untyped in torch
-    return GainLayer(_drawn(layer, inputs, generator))
+    return GainLayer(linear(inputs, outputs, generator, bias=False))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int, generator: torch.Generator) -> GainLayer:
-    layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]  # untyped in torch
-        nn.Conv2d, inputs, outputs, kernel_size=kernel, stride=stride, bias=False, dtype=torch.float32
-    )
-    return GainLayer(_drawn(layer, inputs * kernel * kernel, generator))
-
-
-def _drawn(layer: nn.Linear | nn.Conv2d, fan_in: int, generator: torch.Generator) -> nn.Linear | nn.Conv2d:
-    bound = 1.0 / math.sqrt(fan_in)
-    with torch.no_grad():
-        layer.weight.uniform_(-bound, bound, generator=generator)
-    return layer
+    return GainLayer(convolution(inputs, outputs, generator, kernel=kernel, stride=stride, padding=0, bias=False))

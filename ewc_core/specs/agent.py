@@ -116,6 +116,10 @@ class QConvSpec(Spec):
     hidden_size: Size = 128
 
 
+DQN_SIZES = {"standard": ((32, 64, 64), 512), "paper": ((32, 64, 128), 1024)}
+"""Feature maps of the three convolutions, and units."""
+
+
 class DQNNetworkSpec(Spec):
     """For 84x84 frames. "standard": convolutions 32, 64, 64 and 512 units (Mnih et al. 2015); "paper": 32, 64, 128 and 1024."""
 

@@ -11,7 +11,8 @@ from pydantic import Discriminator, Field, Tag
 from ewc_core.specs.base import Spec
 from ewc_core.specs.plugins import Options
 
-MAX_PARAMETERS = 50_000_000
+MAX_PARAMETERS = 1_000_000_000
+"""A bound of sanity. What a job may take is a limit of whoever runs the service."""
 NETWORK_PLUGINS = "ewc.networks"  # the entry point group
 Size = Annotated[int, Field(ge=1, le=16384)]
 

@@ -71,6 +71,7 @@ class Learner:
     def start_visit(self) -> None:
         """Forget the optimiser's state and the penalty; a path integral starts here."""
         self.end_steps()
+        self.parameters.make_gradient()
         self._optimiser = self._current_optimiser()
         self.path = PathIntegral(self.parameters.values) if self._follows_path else None
         self.set_penalty(None)
@@ -85,9 +86,10 @@ class Learner:
             self._step = self._current_optimiser().proximal(penalty)
 
     def end_steps(self) -> None:
-        """No step follows in this visit: give back the memory of the optimiser and the penalty. The state is then that of an
-        optimiser that has made no step, which is as good where none follows."""
+        """No step follows in this visit: give back the memory of the gradient, the optimiser and the penalty. The state is then
+        that of an optimiser that has made no step, which is as good where none follows."""
         self._penalty = self._explicit = self._optimiser = None
+        self.parameters.free_gradient()
         self._step = _no_step
 
     def set_learning_rate(self, rate: float) -> None:

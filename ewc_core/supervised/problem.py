@@ -10,6 +10,7 @@ from torch import Tensor
 from ewc_core.consolidation import Constraint, ConstraintStore
 from ewc_core.errors import EwcError, NonFiniteError
 from ewc_core.events import Consolidated, DataRead, Evaluated, Event, FisherProgress, Visit
+from ewc_core.freed_memory import give_back
 from ewc_core.generators import passed_on
 from ewc_core.networks import reseed_dropout
 from ewc_core.networks.guarded import failed_in
@@ -127,6 +128,7 @@ class SupervisedProblem:
             yield from self._informing.at_start(visit, len(seen), penalty)
             if visit.index == 0:
                 yield from (self._informing.warned(visit, doubt.code, doubt.message) for doubt in self._doubts)
+        give_back()  # what merging took: steps need most of all
 
     def advance(self, visit: Visit, *, step: int, num_steps: int) -> Generator[Event, None, int]:
         """One step of every network on one minibatch.
@@ -161,6 +163,7 @@ class SupervisedProblem:
         self._require_finite(visit)
         for trained in self._learners.values():
             trained.end_steps()
+        give_back()
         learner = self._learners[self._method]
         if self._stopping is not None and self._stopping.best_values is not None:
             learner.parameters.load_flat(self._stopping.best_values)
@@ -177,6 +180,7 @@ class SupervisedProblem:
         )
         steps = consolidation_steps(self._spec, end)
         constraint = yield from passed_on(steps, lambda progress: FisherProgress(visit, *progress))
+        give_back()
         if constraint is not None:
             self._constraints.put(constraint, visit_index=visit.index)
             yield Consolidated(visit, self._method, constraint)

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from ewc_core.consolidation import Quadratic
+from ewc_core.consolidation.interface import AdaptiveSizes
+from ewc_core.consolidation.kept_weight import KeptWeight
 from ewc_core.consolidation.proximal import proximal_weight, strengths, write_adaptive_weight
 
 
@@ -48,3 +50,20 @@ def test_blocks_change_no_bit_of_a_weight_and_a_value_by_rounding_only(monkeypat
     write_adaptive_weight(from_kept, precision, moment, learning_rate=0.01, eps=1e-8, bias_correction=0.3, kept=kept)
     assert torch.equal(from_kept, weight)
     assert torch.equal(proximal_weight(precision, 0.1), rate)
+
+
+def test_a_large_network_has_the_same_adaptive_step_and_keeps_no_weight_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    precision, centre, values, moment = torch.rand(4, 1000, generator=torch.Generator().manual_seed(0))
+    precision[:9], moment[5:15], precision[20] = 0.0, 0.0, 3e38
+    sizes, large, before = AdaptiveSizes(1, 0.01, moment, 1e-8, bias_correction=0.3), values.clone(), values.clone()
+    quadratic, kept, of_the_large = Quadratic(precision, centre, 0.5), KeptWeight(), KeptWeight()
+    quadratic.adaptive_step(kept)(values, sizes)
+    monkeypatch.setattr("ewc_core.consolidation.quadratic.KEEPS_WEIGHT", 999)
+    monkeypatch.setattr("ewc_core.consolidation.proximal.IN_CACHE", 96)
+    of_the_large.load_state(kept.state(), num_steps=1, learning_rate=0.01)
+    quadratic.adaptive_step(of_the_large)(large, sizes)
+    torch.testing.assert_close(large, values, rtol=1e-6, atol=1e-7)
+    assert torch.equal(large[:9], before[:9])
+    assert large[20] == centre[20]
+    assert kept.state().keys() == {"proximal_weight", "proximal_weight_made_for"}
+    assert of_the_large.state() == {}

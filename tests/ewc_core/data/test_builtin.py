@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 
 from ewc_core.data.builtin import load_builtin
 from ewc_core.errors import DatasetUnavailable, StateFormatError
+from ewc_core.seeding import generator
 from ewc_core.specs import DATASETS, DatasetName, LikelihoodName
 
 _IDX = (DatasetName.MNIST, DatasetName.FASHION_MNIST)
@@ -39,6 +42,27 @@ def test_digits_have_the_announced_sizes_and_no_example_is_in_both_parts() -> No
     assert source.likelihood is LikelihoodName.CATEGORICAL
     assert int(source.train_inputs.max()) == source.largest
     assert len(source.train_targets) + len(source.test_targets) == 1797
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    from sklearn.datasets import load_digits
+
+    source, bunch = load_builtin(DatasetName.DIGITS, None), load_digits()
+    ours = torch.cat([source.train_inputs, source.test_inputs]).flatten(1).double()
+    labels = torch.cat([source.train_targets, source.test_targets])
+    theirs = torch.from_numpy(bunch.data)
+    order = torch.randperm(len(theirs), generator=generator(0, "digits", "split"))
+    assert torch.equal(ours, theirs[order])
+    assert torch.equal(labels, torch.from_numpy(bunch.target)[order])
+
+
+def test_digits_are_read_without_loading_scikit_learn() -> None:
+    program = (
+        "import sys; from ewc_core.data.builtin import load_builtin; from ewc_core.specs import DatasetName;"
+        "load_builtin(DatasetName.DIGITS, None); print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_split_of_the_digits_is_fixed() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -24,6 +26,14 @@ def test_it_has_as_many_parameters_as_its_spec_counts(hidden_sizes: list[int]) -
     expected = count_parameters(MLPSpec(hidden_sizes=hidden_sizes), input_shape=(1, 2, 3), num_outputs=3)
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
     assert network(torch.zeros(2, 6)).shape == (2, 3)
+
+
+def test_it_is_made_without_loading_a_library_of_symbols() -> None:
+    program = (
+        "import sys, torch; from ewc_core.networks import MLP;MLP([3, 4, 2], torch.Generator()); print('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("dropout", [None, DropoutRates(0.2, 0.5)])

@@ -112,3 +112,18 @@ def test_joint_training_on_many_tasks_takes_large_examples_in_groups_and_makes_t
     assert apart.step([Segment(inputs[a:b], labels[a:b]) for a, b in parts]) == pytest.approx(loss, rel=1e-6)
     torch.testing.assert_close(apart.parameters.values, together.parameters.values)
     assert sizes == [2, 3, 6, 6]  # two to measure, then the groups
+
+
+def test_a_visit_begins_with_a_gradient_whose_memory_was_given_back_at_the_end_of_the_one_before() -> None:
+    learner, (inputs, labels) = _learner(), _batch()
+    learner.start_visit()
+    learner.step([Segment(inputs, labels)])
+    learner.end_steps()
+    assert learner.parameters.gradient.numel() == 0
+    assert all(parameter.grad is None for parameter in learner.network.parameters())
+    twin = _learner()
+    twin.load_state(learner.state(in_visit=False), in_visit=False)
+    for one in (learner, twin):
+        one.start_visit()
+        one.step([Segment(inputs, labels)])
+    assert torch.equal(learner.parameters.values, twin.parameters.values)
