@@ -36,7 +36,7 @@ from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, JobSummary, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.fingerprint import fingerprint, note_attempt
-from worker.left_by_visit import LeftByVisit
+from worker.finished_visit import FinishedVisit
 from worker.lost_point import note_lost_point
 from worker.moves import Moves
 from worker.recorder import Recorder
@@ -173,7 +173,7 @@ class JobRunner:
             run.set_constraint_weights(self._constraint_weights())
         rows: list[Evaluated] = []
         consolidated: dict[int, Consolidated] = {}
-        finished: VisitFinished | None = None
+        end: VisitFinished | None = None
         for event in run.learn(visit):
             match event:
                 case VisitStarted():
@@ -202,12 +202,12 @@ class JobRunner:
                 case Evaluated():
                     rows.append(event)
                 case VisitFinished():
-                    finished = event
-        if finished is None:
+                    end = event
+        if end is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        left = LeftByVisit(finished, method, run.weights(method, live=True), rows, consolidated)
+        finished = FinishedVisit(end, method, run.weights(method, live=True), rows, consolidated)
         content = SnapshotContent(run.methods, run.capture(live=True), run.files())
-        self._recorder.commit_visit(left, content.stage(self._database, self._fence, self._settings))
+        self._recorder.commit_visit(finished, content.stage(self._database, self._fence, self._settings))
         self._note_point(run)
 
     def _constraint_weights(self) -> dict[int, float]:
