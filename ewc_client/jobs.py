@@ -40,6 +40,11 @@ class Jobs:
         params = {"status": status, "limit": limit, "after": after, "before": before}
         return fetch_page(self._transport, "/v1/jobs", params, self._job)
 
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Have a job taken earlier or later than others, while it is queued: those with the highest priority go first."""
+        path = f"/v1/jobs/{path_part(job_id)}"
+        return self._job(self._transport.request("PATCH", path, json={"priority": priority}).json())
+
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job."""
         return self._do(job_id, "cancel")

@@ -35,7 +35,7 @@ from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.training.informing import Informing
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 from ewc_core.training.problem import Place
 
 NUM_LOGS_PER_VISIT = 200
@@ -198,7 +198,7 @@ class GameProblem:
         """Everything that the next step depends on; the replay's files belong to it."""
         tensors = {_GENERATION: torch.tensor(self._generation, dtype=torch.int64)}
         for kind, player in self._players.items():
-            tensors |= named(f"{kind}.", player.capture())
+            tensors |= add_prefix(f"{kind}.", player.capture())
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor], place: Place, tasks: Sequence[AnyTaskSpec]) -> None:
