@@ -29,7 +29,7 @@ class RecordedJob:
         self, database: Database, settings: WorkerSettings, fence: Fence, job: JobRecord, *, is_before_point: bool = False
     ) -> None:
         """`is_before_point`: the resume point is not looked at; see `without_point`."""
-        self.data_dir = settings.data_dir
+        self.data_dir, self.limits = settings.data_dir, settings.limits_here
         self.replay_folder = _replay_folder(settings, job.id)
         self.generation = fence.epoch
         self._database, self._settings, self._fence, self._job = database, settings, fence, job
