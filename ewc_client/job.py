@@ -221,7 +221,7 @@ class Job:
         return self._transport.request("GET", path, params={"format": "csv"}, headers={"Accept": "text/csv"}).text
 
     def result(self) -> Result:
-        """What an association or analysis job has found.
+        """What a job without tasks has found: an association, an analysis, a check.
 
         Raises:
             NotFoundError: it has found nothing yet (code `no_result`).

@@ -25,6 +25,12 @@ class Jobs:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._job(self._transport.request("POST", "/v1/jobs", json=dict(spec), headers=headers).json())
 
+    def check(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
+        """Look a job spec over without submitting it: a job of kind `check` does. Its result says what is wrong, all of it, and
+        about how much memory, disk and time the job would take."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._job(self._transport.request("POST", "/v1/job-checks", json=dict(spec), headers=headers).json())
+
     def get(self, job_id: str) -> Job:
         """One job."""
         return self._job(self._transport.request("GET", f"/v1/jobs/{path_part(job_id)}").json())
