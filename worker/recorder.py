@@ -223,12 +223,14 @@ class Recorder:
         return orders
 
     def save_resume_point(self, point: ResumePoint) -> None:
-        """Replace the job's resume point."""
+        """Replace the job's resume point, and write what was measured before it: whoever goes on there does not measure it again."""
         blob_id = stage_blob(self._database, point.parts(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
+            self._write_metrics(work)
             work.blobs.finish(blob_id)
             work.resume_points.put(self._fence.job_id, visit_index=point.visit_index, step=point.step, blob_id=blob_id)
             work.jobs.note_progress_made(self._fence.job_id)
+        self._metrics.clear()
 
     def mark_cut(self, visit: Visit, *, step: int) -> None:
         """Record at which step task switches ended the visit, before the visit ends there."""

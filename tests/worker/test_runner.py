@@ -64,6 +64,30 @@ def test_a_stopped_trainer_leaves_a_resume_point_from_which_the_bits_are_the_sam
     assert _job(database, fence).weights_sha256 == _job(database, whole).weights_sha256
 
 
+@pytest.mark.parametrize("logged_step", [20, 40, 46])
+def test_what_was_measured_before_a_resume_point_is_stored_with_it(database, settings, claim, monkeypatch, logged_step):
+    """A trainer that is stopped, or killed after its point, goes on behind it, and would never measure it again."""
+    whole, fence = claim(), claim()
+    settings = settings.model_copy(update={"flush_seconds": 86400, "resume_seconds": 86400})
+    JobRunner(database, settings, whole).run()
+    runner = JobRunner(database, settings, fence)
+    after_step = runner._after_step
+
+    def stop_there(run, event):
+        if event.step == logged_step:
+            runner.stop()
+        after_step(run, event)
+
+    monkeypatch.setattr(runner, "_after_step", stop_there)
+    assert runner.run() is Outcome.STOPPED
+    with database.write() as work:
+        work.jobs.transition(fence.job_id, JobStatus.QUEUED, reason="worker_stopping", actor="tests", epoch=fence.epoch)
+        work.leases.release(fence)
+    JobRunner(database, settings, claim(fence.job_id)).run()
+    with database.read() as work:
+        assert work.metrics.series(fence.job_id) == work.metrics.series(whole.job_id)
+
+
 def test_a_stale_trainer_writes_nothing(database, settings, claim):
     fence = claim()
     with database.write() as work:
