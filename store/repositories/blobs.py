@@ -122,11 +122,14 @@ class Blobs(Repository):
 
         Raises:
             BlobIncomplete: it is still staged.
+            BlobCorrupt: its record is damaged.
             NotFound: there is no such blob.
         """
         blob = self.stat(blob_id)
         if blob.state != "ready":
             raise BlobIncomplete(f"blob {blob_id} is {blob.state!r}; expected 'ready'")
+        if blob.size < 0 or blob.chunk_size < 1:
+            raise BlobCorrupt(f"blob {blob_id} has {blob.size} bytes in chunks of {blob.chunk_size}")
         return blob
 
     def read_chunk(self, blob_id: str, seq: int) -> bytes:

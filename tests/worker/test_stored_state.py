@@ -34,8 +34,8 @@ def drop_chunks(work, blob_id: str) -> None:
     work.connection.execute(delete(BlobChunkRow).where(BlobChunkRow.blob_id == blob_id))
 
 
-def unfinish(work, blob_id: str) -> None:
-    work.connection.execute(update(BlobRow).where(BlobRow.id == blob_id).values(state="staging"))
+def change(**values):
+    return lambda work, blob_id: work.connection.execute(update(BlobRow).where(BlobRow.id == blob_id).values(**values))
 
 
 DAMAGE = {
@@ -44,10 +44,10 @@ DAMAGE = {
     "the length of its header": lambda work, blob_id: flip(work, blob_id, 7),
     "a cut chunk": cut,
     "no chunk": drop_chunks,
-    "half a blob": unfinish,
-    "another digest": lambda work, blob_id: work.connection.execute(
-        update(BlobRow).where(BlobRow.id == blob_id).values(sha256="0" * 64)
-    ),
+    "half a blob": change(state="staging"),
+    "another digest": change(sha256="0" * 64),
+    "a size that is none": change(size=-1),
+    "chunks of no size": change(chunk_size=0),
 }
 
 
