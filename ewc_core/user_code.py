@@ -23,14 +23,14 @@ _PATH = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"()<>,;:]+)+[/
 def users_code(what: str, *, failed: type[UserCodeFailed], field: str = "") -> Iterator[None]:
     """Whatever is raised inside the block is raised as `failed`: "`what` raised KeyError: 'width' (mine.py, line 12)".
 
-    Nothing but the call into users' code belongs into the block. SystemExit is an error as any other: a plug-in must not
-    end a job. KeyboardInterrupt passes: somebody wants to stop.
+    Nothing but the call into users' code belongs into the block. SystemExit and a cancellation are errors as any other: a
+    plug-in must not end a job. KeyboardInterrupt passes: somebody wants to stop.
     """
     try:
         yield
-    except UserCodeFailed:
+    except (UserCodeFailed, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise failed(f"{what} {told(error)}", field=field) from error
 
 

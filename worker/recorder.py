@@ -223,7 +223,7 @@ class Recorder:
         return orders
 
     def save_resume_point(self, point: ResumePoint) -> None:
-        """Replace the job's resume point, and write what was measured before it: whoever goes on there does not measure it again."""
+        """Replace the job's resume point, and write what was measured before it: nobody who goes on there measures it again."""
         blob_id = stage_blob(self._database, point.parts(), fence=self._fence, media_type=MEDIA_TYPE)
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)

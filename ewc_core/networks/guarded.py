@@ -33,7 +33,9 @@ class GuardedForward:
         """
         try:
             outputs = self._forward(inputs)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._failed(inputs, told(error)) from error
         return self.require(inputs, outputs)
 
@@ -67,7 +69,7 @@ def failed_in(network: nn.Module, error: BaseException) -> PluginFailed | None:
     network's graph.
     """
     guard = network.__dict__.get("forward")
-    if not isinstance(guard, GuardedForward):
+    if not isinstance(guard, GuardedForward) or isinstance(error, KeyboardInterrupt):
         return None
     at, is_backward = error.__traceback__, False
     while at is not None and at.tb_frame.f_code not in (_MODULE_CALL, _ENGINE):

@@ -43,10 +43,15 @@ class Tryout:
 
     def run(self, examples: Tensor) -> None:
         """Look for everything that can be seen with `examples` [n, ...], n >= 3: errors, noise, memory, mixed examples."""
+        made = dict(self.network.named_parameters()).keys()
         runs = self._is_fine(examples.clone())
         for inputs in (torch.zeros_like(examples), examples[:1]):
             self._is_fine(inputs.clone())
-        if not runs:
+        more = dict(self.network.named_parameters()).keys() - made
+        if more:
+            what = ", ".join(sorted(more)[:_MAX_NAMED])
+            self.note(f"its forward adds parameters: {what}; make all of them when the network is made")
+        if more or not runs:
             return
         repeats = [self.repeats(examples, training=training) for training in (True, False)]
         if all(repeats):
@@ -64,7 +69,7 @@ class Tryout:
             except PluginFailed as failed:
                 self.note(failed)
                 return False
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 hook = failed_in(self.network, error)
                 if hook is None:
                     raise
@@ -165,7 +170,7 @@ class Tryout:
             return
         try:
             again.sum().backward()  # type: ignore[no-untyped-call]  # untyped in torch
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             failed = failed_in(self.network, error)
             if failed is None:
                 raise

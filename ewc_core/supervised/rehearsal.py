@@ -93,7 +93,7 @@ def _step(tryout: Tryout, learner: Learner, segments: list[Segment]) -> None:
         learner.step(segments)
     except NonFiniteError:
         return  # it may be the learning rate: training tells it, with what to try
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if not _is_noted(tryout, error):
             raise
 
@@ -115,7 +115,7 @@ def _consolidate(tryout: Tryout, spec: SupervisedSpec, tasks: TaskBook) -> None:
         constraint = finished(steps)
     except NonFiniteError:
         return
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if not _is_noted(tryout, error, what):
             raise
     if constraint is not None:
@@ -134,7 +134,7 @@ def _is_noted(tryout: Tryout, error: BaseException, what: str = "") -> bool:
     failed = error if isinstance(error, EwcError) else failed_in(tryout.network, error)
     if failed is not None:
         tryout.note(f"{prefix}{str(failed).removeprefix(message_start(tryout.name))}")
-    elif is_raised_by("torch", error):  # which cannot do with the network what is asked of it
+    elif isinstance(error, Exception) and is_raised_by("torch", error):  # which cannot do with the network what is asked of it
         tryout.note(f"{prefix}torch {told(error)}")
     else:
         return False

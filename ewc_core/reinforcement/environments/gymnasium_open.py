@@ -21,6 +21,8 @@ from ewc_core.specs.environments import MINATAR, GymnasiumTask
 from ewc_core.user_code import passed_users_code, shown, told, users_code
 
 Environment = gymnasium.Env[Any, Any]
+MAX_ACTIONS = 2**15
+"""As many as a replay can number."""
 _NUM_COLOURS = (1, 3, 4)
 
 
@@ -55,7 +57,9 @@ def open_environment(task: GymnasiumTask) -> Environment:
             if task.id.startswith(MINATAR):  # whose v1 has fewer actions; it is no newer version of v0
                 warnings.filterwarnings("ignore", message=".*out of date")
             environment = gymnasium.make(name, disable_env_checker=True, max_episode_steps=task.max_episode_steps, **options)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         # Without a frame of its own it was not reached: then the options are at fault.
         kind = EnvironmentFailed if passed_users_code(error.__traceback__) else SpecError
         raise kind(f"{what} {told(error)}", field=field) from error
@@ -66,11 +70,13 @@ def num_actions_of(task: GymnasiumTask, environment: Environment) -> int:
     """Number of the environment's own actions.
 
     Raises:
-        SpecError: its actions are not numbered from 0.
+        SpecError: its actions are not numbered from 0, or too many.
     """
     space = environment.action_space
     if not isinstance(space, spaces.Discrete) or space.start != 0:
         raise SpecError(f"environment {task.id!r} has actions {space}; an agent needs Discrete actions from 0", field="id")
+    if space.n > MAX_ACTIONS:
+        raise SpecError(f"environment {task.id!r} has {space.n} actions, at most {MAX_ACTIONS} can be played", field="id")
     return int(space.n)
 
 
@@ -78,11 +84,13 @@ def to_frames(task: GymnasiumTask, environment: Environment) -> FrameFormat:
     """How its observations become frames: uint8 as they are, colours moved to the front, everything else to float32.
 
     Raises:
-        SpecError: its observations are not arrays.
+        SpecError: its observations are not arrays, or empty ones.
     """
     space = environment.observation_space
     if not isinstance(space, spaces.Box):
         raise SpecError(f"environment {task.id!r} has observations {space}; an agent needs arrays (Box)", field="id")
+    if 0 in space.shape:
+        raise SpecError(f"environment {task.id!r} has observations of shape {list(space.shape)}, which hold nothing", field="id")
     if space.dtype != np.uint8:
         with np.errstate(over="ignore"):  # bounds of float64 that float32 does not reach are none
             low, high = space.low.astype(np.float32), space.high.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import warnings
@@ -440,6 +441,32 @@ def changing_its_inputs(input_shape: Shape, num_outputs: int, options: Options) 
 
 def leaves(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
     return Through(num_outputs, after=lambda _: sys.exit(3))
+
+
+def is_cancelled(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    def after(_: Tensor) -> Tensor:
+        raise asyncio.CancelledError("by a library of its own")
+
+    return Through(num_outputs, after=after)
+
+
+class _Growing(Through):
+    def forward(self, inputs: Tensor) -> Tensor:
+        if len(self._parameters) < self.most:
+            self.register_parameter(f"scale_{len(self._parameters)}", nn.Parameter(torch.ones(1)))
+        return super().forward(inputs)
+
+
+def made_late(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = _Growing(num_outputs)
+    network.most = 1
+    return network
+
+
+def making_more(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
+    network = _Growing(num_outputs)
+    network.most = 1000
+    return network
 
 
 def twice_wrong(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:

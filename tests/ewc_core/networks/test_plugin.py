@@ -147,6 +147,9 @@ def test_a_tied_weight_stays_tied() -> None:
             "in train mode its forward changes its inputs in place; other networks get the same ones, so copy",
         ),
         ("leaves", r"in train mode its forward raised SystemExit: 3 \(offered\.py"),
+        ("is_cancelled", r"its forward raised CancelledError: by a library of its own \(offered\.py"),
+        ("made_late", "its forward adds parameters: scale_0; make all of them when the network is made"),
+        ("making_more", "its forward adds parameters: scale_0, scale_1"),
         (
             "needs_a_width",
             r"options {}, for inputs of shape \[2, 2\] and 3 outputs, raised KeyError: 'width' \(offered\.py, line \d+\)$",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 from typing import Any
@@ -85,6 +86,8 @@ class Broken(Grid):
             raise IndexError("off the grid")
         if self.what == "leaves":
             sys.exit(0)
+        if self.what == "is_cancelled":
+            raise asyncio.CancelledError("by a library of its own")
         return _STEP.get(self.what) or super().step(action)
 
     def render(self) -> Any:

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from pydantic import ValidationError
 
 from ewc_core.errors import SpecError
+from ewc_core.reinforcement.environments.gymnasium_open import MAX_ACTIONS
 from tests.ewc_core.reinforcement.environments.play import gymnasium_task, opened, play, random_actions
 
 MINATAR_GAMES = ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
@@ -109,6 +110,21 @@ def test_continuous_actions_are_refused() -> None:
 def test_actions_that_do_not_begin_at_0_are_refused(odd: str) -> None:
     with pytest.raises(SpecError, match="needs Discrete actions from 0"):
         opened(gymnasium_task(odd, options={"observations": spaces.Box(0, 1, (2,)), "actions": spaces.Discrete(3, start=1)}))
+
+
+def test_more_actions_than_a_replay_can_number_are_refused(odd: str) -> None:
+    def with_actions(num: int) -> Any:
+        return gymnasium_task(odd, options={"observations": spaces.Box(0, 1, (2,)), "actions": spaces.Discrete(num)})
+
+    assert opened(with_actions(MAX_ACTIONS)).num_actions == MAX_ACTIONS == np.iinfo(np.int16).max + 1
+    with pytest.raises(SpecError, match="has 32769 actions, at most 32768 can be played") as caught:
+        opened(with_actions(MAX_ACTIONS + 1))
+    assert caught.value.field == "id"
+
+
+def test_observations_without_a_number_are_refused(odd: str) -> None:
+    with pytest.raises(SpecError, match=r"has observations of shape \[3, 0\], which hold nothing"):
+        opened(gymnasium_task(odd, options={"observations": spaces.Box(0, 1, (3, 0)), "actions": spaces.Discrete(2)}))
 
 
 def test_dict_observations_are_refused(odd: str) -> None:

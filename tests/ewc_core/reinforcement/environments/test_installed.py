@@ -114,6 +114,7 @@ def test_an_environment_whose_code_is_not_there_is_named(environment_id: str, sa
         ("reset_alone", r"its reset\(\) returned ndarray of float32 and shape \[3\], expected \(observation, info\)$"),
         ("step", r"its step\(0\) raised IndexError: off the grid \(offered\.py, line \d+\)$"),
         ("leaves", r"its step\(0\) raised SystemExit: 0 \(offered\.py, line \d+\)$"),
+        ("is_cancelled", r"its step\(0\) raised CancelledError: by a library of its own \(offered\.py, line \d+\)$"),
         ("four_values", r"its step\(\) returned tuple of 4, expected \(observation, reward, terminated, truncated, info\)$"),
         ("reward_nan", r"its step\(\) returned reward nan, expected a finite number$"),
         ("reward_text", r"its step\(\) returned reward '1\.0', expected a finite number$"),
@@ -138,7 +139,7 @@ def test_what_an_environment_does_wrong_is_found_when_a_job_is_taken_up_and_is_i
 
 def test_all_environments_that_fail_are_told_at_once() -> None:
     with pytest.raises(
-        EnvironmentFailed, match=r"returned reward nan.*; environment 'grid/Broken-v0': its step\(0\) raised Index"
+        EnvironmentFailed, match=r"^2 mistakes: tasks.0.id, tasks.2.id: .* returned reward nan.*; tasks.1.id: .* raised Index"
     ):
         frames_of([_broken("reward_nan"), _broken("step"), _broken("reward_nan")])
 
