@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, refuse
 from ewc_core.specs.network import Size
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -89,15 +89,16 @@ class AgentSpec(Spec):
 
     @model_validator(mode="after")
     def _values_belong_together(self) -> AgentSpec:
-        has_rms = (self.rms_decay is not None, self.rms_eps is not None)
-        if self.optimiser == "rmsprop_centred" and has_rms != (True, True):
-            raise ValueError("rms_decay and rms_eps are needed by optimiser 'rmsprop_centred'")
-        if self.min_history > self.replay_capacity:
-            raise ValueError(
-                f"min_history {self.min_history} is more than replay_capacity {self.replay_capacity}: learning would never begin"
-            )
-        if self.num_envs > self.replay_capacity // 2:
-            raise ValueError(f"num_envs {self.num_envs} leaves less than two transitions each of replay_capacity")
+        needed = {"rms_decay": self.rms_decay, "rms_eps": self.rms_eps} if self.optimiser == "rmsprop_centred" else {}
+        refuse(
+            *(f"{name} is needed by optimiser 'rmsprop_centred'" for name, value in needed.items() if value is None),
+            f"min_history {self.min_history} is more than replay_capacity {self.replay_capacity}: learning would never begin"
+            if self.min_history > self.replay_capacity
+            else None,
+            f"num_envs {self.num_envs} leaves less than two transitions each of replay_capacity"
+            if self.num_envs > self.replay_capacity // 2
+            else None,
+        )
         return self
 
 

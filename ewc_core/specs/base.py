@@ -83,7 +83,17 @@ def require_all(*checks: Callable[[], object]) -> None:
             found += misfits.messages
         except ValueError as misfit:
             found.append(str(misfit))
-    messages = list(dict.fromkeys(found))
+    refuse(*found)
+
+
+def refuse(*misfits: str | None) -> None:
+    """Tell all that does not fit, as messages that start with the path of a field; None is nothing.
+
+    Raises:
+        ValueError: one thing does not fit.
+        Misfits: several do not.
+    """
+    messages = [message for message in dict.fromkeys(misfits) if message is not None]
     if len(messages) > MOST_TOLD:
         messages = [*messages[:MOST_TOLD], f"and {len(messages) - MOST_TOLD} more values do not fit"]
     if messages:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
 from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec, check_replay_memory
-from ewc_core.specs.base import Spec, require_all
+from ewc_core.specs.base import Spec, refuse, require_all
 from ewc_core.specs.environments import (
     ENVIRONMENT_PLUGINS,
     AtariTask,
@@ -156,21 +156,26 @@ class ReinforcementSpec(JobKind):
     @model_validator(mode="after")
     def _values_fit_together(self) -> ReinforcementSpec:
         require_all(
-            self._require_different_controls,
+            self._require_controls_that_fit,
             partial(check_environments_fit, self.tasks),
             partial(check_schedule, self.schedule, num_tasks=len(self.tasks)),
             self._require_room_for_replays,
         )
         return self
 
-    def _require_different_controls(self) -> None:
-        if len(set(self.methods)) != len(self.methods):
-            raise ValueError(f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}")
+    def _require_controls_that_fit(self) -> None:
         derived = [kind for kind in self.controls if kind in ("l2", "shuffled_fisher")]
-        if derived and not isinstance(self.method, GameEwcMethod):
-            raise ValueError(f"controls {derived} change the Fisher of method 'ewc', but the method is {self.method.kind!r}")
-        if "oracle" in self.controls and isinstance(self.task_inference, OracleInference):
-            raise ValueError("control 'oracle' equals the method when task_inference.kind is 'oracle' already")
+        refuse(
+            f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}"
+            if len(set(self.methods)) != len(self.methods)
+            else None,
+            f"controls {derived} change the Fisher of method 'ewc', but the method is {self.method.kind!r}"
+            if derived and not isinstance(self.method, GameEwcMethod)
+            else None,
+            "controls: 'oracle' equals the method when task_inference.kind is 'oracle' already"
+            if "oracle" in self.controls and isinstance(self.task_inference, OracleInference)
+            else None,
+        )
 
     def _require_room_for_replays(self) -> None:
         size = frame_bytes(self.tasks[0])

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ewc_core.derived_seed import derive_seed
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, refuse
 
 NumSteps = Annotated[int, Field(ge=1, le=10**10)]
 MAX_VISITS = 10_000
@@ -63,9 +63,8 @@ ScheduleSpec = Annotated[RoundsSchedule | ExplicitSchedule, Field(discriminator=
 def check_schedule(schedule: ScheduleSpec, *, num_tasks: int) -> None:
     """Raises ValueError when a visit names a task that is not there, or when there are more than MAX_VISITS visits."""
     if isinstance(schedule, ExplicitSchedule):
-        unknown = [visit.task for visit in schedule.visits if visit.task >= num_tasks]
-        if unknown:
-            raise ValueError(f"schedule.visits name tasks {unknown}; there are tasks 0 to {num_tasks - 1}")
+        visits = [(index, visit.task) for index, visit in enumerate(schedule.visits) if visit.task >= num_tasks]
+        refuse(*(f"schedule.visits.{index}.task is {task}; there are tasks 0 to {num_tasks - 1}" for index, task in visits))
     elif schedule.num_rounds * num_tasks > MAX_VISITS:
         raise ValueError(
             f"schedule.num_rounds: {schedule.num_rounds} rounds of {num_tasks} tasks are {schedule.num_rounds * num_tasks} "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
-from ewc_core.specs.base import require_all
+from ewc_core.specs.base import refuse, require_all
 from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.kind import JobKind
@@ -131,10 +131,14 @@ class SupervisedSpec(JobKind):
 
     def _require_what_dropout_needs(self) -> None:
         if isinstance(self.method, DropoutMethod):
-            if self.training.num_validation_examples == 0:
-                raise ValueError("method 'dropout' stops early and needs training.num_validation_examples > 0")
-            if isinstance(self.network, PluginNetworkSpec):
-                raise ValueError("method 'dropout' puts dropout into networks of kind 'mlp' and 'conv', not into a plug-in's")
+            refuse(
+                "method 'dropout' stops early and needs training.num_validation_examples > 0"
+                if self.training.num_validation_examples == 0
+                else None,
+                "method 'dropout' puts dropout into networks of kind 'mlp' and 'conv', not into a plug-in's"
+                if isinstance(self.network, PluginNetworkSpec)
+                else None,
+            )
 
     def _require_bearable_size(self) -> None:
         shape = task_shape(self.tasks[0])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from ewc_core.errors import SpecError
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, refuse, require_all
 from ewc_core.specs.searched_fields import Scalar, with_fields
 from ewc_core.specs.supervised import JobName, Metadata, SupervisedSpec, num_outputs_needed
 
@@ -120,53 +120,53 @@ class SweepSpec(Spec):
         return job.model_copy(update={"training": job.training.model_copy(update={"evaluate_on": "test"})})
 
     @model_validator(mode="after")
-    def _job_can_be_swept(self) -> SweepSpec:
-        if self.job.training.num_validation_examples == 0:
-            raise ValueError(
-                "job.training.num_validation_examples is 0, so there is nothing to score trials on; set it to the number of "
-                "training examples that each task can spare, for instance a tenth of them"
-            )
-        if self.job.stream != "closed":
-            raise ValueError("job.stream is 'open', but every trial has to learn the same tasks; it must be 'closed'")
-        if len(self.job.metadata) > MAX_JOB_METADATA:
-            raise ValueError(
-                f"job.metadata has {len(self.job.metadata)} entries; at most {MAX_JOB_METADATA} leave room for the two that "
-                "say which trial of which sweep a job is"
-            )
+    def _values_fit_together(self) -> SweepSpec:
+        require_all(self._require_a_job_to_sweep, self._require_a_finite_grid, self._require_valid_settings)
         return self
 
-    @model_validator(mode="after")
-    def _grid_is_finite(self) -> SweepSpec:
+    def _require_a_job_to_sweep(self) -> None:
+        refuse(
+            "job.training.num_validation_examples is 0, so there is nothing to score trials on; set it to the number of "
+            "training examples that each task can spare, for instance a tenth of them"
+            if self.job.training.num_validation_examples == 0
+            else None,
+            "job.stream is 'open', but every trial has to learn the same tasks; it must be 'closed'"
+            if self.job.stream != "closed"
+            else None,
+            f"job.metadata has {len(self.job.metadata)} entries; at most {MAX_JOB_METADATA} leave room for the two that "
+            "say which trial of which sweep a job is"
+            if len(self.job.metadata) > MAX_JOB_METADATA
+            else None,
+        )
+
+    def _require_a_finite_grid(self) -> None:
         if self.sampler != "grid":
-            return self
-        for name, range_ in self.search.items():
-            if not isinstance(range_, Choices):
-                raise ValueError(f"search.{name} is a range of kind {range_.kind!r}; sampler 'grid' needs kind 'choices'")
+            return
+        endless = {name: range_.kind for name, range_ in self.search.items() if not isinstance(range_, Choices)}
+        refuse(
+            *(f"search.{name} is a range of kind {kind!r}; sampler 'grid' needs kind 'choices'" for name, kind in endless.items())
+        )
         size = math.prod(len(_extremes(range_)) for range_ in self.search.values())
         if size > self.num_trials:
             raise ValueError(f"num_trials is {self.num_trials}, but the grid has {size} combinations; set num_trials to {size}")
-        return self
 
-    @model_validator(mode="after")
-    def _settings_are_valid(self) -> SweepSpec:
+    def _require_valid_settings(self) -> None:
         """Every combination of choices and ends of ranges; each of them alone where that would be too many."""
         job = _with_one_task(self.job)
         extremes = {name: _extremes(range_) for name, range_ in self.search.items()}
+        settings: Iterator[dict[str, Scalar]]
         if math.prod(map(len, extremes.values())) <= _MAX_COMBINATIONS_CHECKED:
-            for combination in itertools.product(*extremes.values()):
-                _require_valid(job, dict(zip(extremes, combination, strict=True)))
+            settings = (dict(zip(extremes, values, strict=True)) for values in itertools.product(*extremes.values()))
         else:
-            for name, values in extremes.items():
-                for value in values:
-                    _require_valid(job, {name: value})
-        return self
+            settings = ({name: value} for name, values in extremes.items() for value in values)
+        refuse(*_misfits(job, settings))
 
 
 def _require_range(low: float, high: float, *, log: bool) -> None:
-    if not low < high:
-        raise ValueError(f"low {low} must be less than high {high}")
-    if log and low <= 0:
-        raise ValueError(f"low {low} must be above 0 with log")
+    refuse(
+        f"low {low} must be less than high {high}" if not low < high else None,
+        f"low {low} must be above 0 with log" if log and low <= 0 else None,
+    )
 
 
 def _extremes(range_: FloatRange | IntRange | Choices) -> list[Scalar]:
@@ -181,19 +181,19 @@ def _with_one_task(job: SupervisedSpec) -> SupervisedSpec:
     )
 
 
-def _require_valid(job: SupervisedSpec, setting: Mapping[str, Scalar]) -> None:
+def _misfits(job: SupervisedSpec, settings: Iterator[dict[str, Scalar]]) -> Iterator[str]:
+    """What is wrong with each setting: the values that are no good alone either, each told once, or all of it together."""
+    told: set[tuple[str, Scalar]] = set()
+    for setting in settings:
+        if told.isdisjoint(setting.items()) and (together := _error(job, setting)) is not None:
+            alone = {item: error for item in setting.items() if (error := _error(job, dict([item]))) is not None}
+            told.update(alone)
+            yield from (f"{error.field}: {error}" for error in alone.values() or [together])
+
+
+def _error(job: SupervisedSpec, setting: Mapping[str, Scalar]) -> SpecError | None:
     try:
         with_fields(job, setting)
-    except SpecError as together:
-        culprit = together if len(setting) == 1 else _error_of_one(job, setting) or together
-        raise ValueError(f"{culprit.field}: {culprit}") from together
-
-
-def _error_of_one(job: SupervisedSpec, setting: Mapping[str, Scalar]) -> SpecError | None:
-    """The error of the first value that is no good alone either."""
-    for name, value in setting.items():
-        try:
-            with_fields(job, {name: value})
-        except SpecError as error:
-            return error
+    except SpecError as error:
+        return error
     return None

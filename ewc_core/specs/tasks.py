@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from ewc_core.metrics.scores import ScoreName
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, refuse
 from ewc_core.specs.datasets import DatasetName, DatasetSpec, dataset_info, dataset_title
 
 TaskName = Annotated[str, Field(min_length=1, max_length=64, description="for tables and figures; without it one is made")]
@@ -91,18 +91,15 @@ class SplitTask(DataTask):
     def _suffix(self) -> str:
         return "-classes-" + "-".join(map(str, self.classes))
 
-    @field_validator("classes")
-    @classmethod
-    def _classes_differ(cls, classes: list[int]) -> list[int]:
-        if len(set(classes)) != len(classes):
-            raise ValueError(f"classes {classes} must differ from each other")
-        return classes
-
     @model_validator(mode="after")
-    def _classes_exist(self) -> SplitTask:
+    def _classes_differ_and_exist(self) -> SplitTask:
         info = dataset_info(self.dataset)
-        if info is not None and max(self.classes) >= info.num_classes:
-            raise ValueError(f"classes {self.classes}: {info.name.value!r} has classes 0 to {info.num_classes - 1}")
+        refuse(
+            f"classes {self.classes} must differ from each other" if len(set(self.classes)) != len(self.classes) else None,
+            f"classes {self.classes}: {info.name.value!r} has classes 0 to {info.num_classes - 1}"
+            if info is not None and max(self.classes) >= info.num_classes
+            else None,
+        )
         return self
 
 

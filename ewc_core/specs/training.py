@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, refuse
 
 
 class OptimiserName(StrEnum):
@@ -42,15 +42,13 @@ class TrainingSpec(Spec):
         return self.learning_rate * (1.0 - epoch / self.num_epochs) if self.schedule == "linear" else self.learning_rate
 
     @model_validator(mode="after")
-    def _momentum_belongs_to_sgd(self) -> TrainingSpec:
-        if self.momentum != 0.0 and self.optimiser is not OptimiserName.SGD:
-            raise ValueError(
-                f"momentum {self.momentum} has no effect with optimiser {self.optimiser.value!r}; use 'sgd' or leave it out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _validation_needs_examples(self) -> TrainingSpec:
-        if self.evaluate_on == "validation" and self.num_validation_examples == 0:
-            raise ValueError("evaluate_on 'validation' needs num_validation_examples > 0")
+    def _values_belong_together(self) -> TrainingSpec:
+        refuse(
+            f"momentum {self.momentum} has no effect with optimiser {self.optimiser.value!r}; use 'sgd' or leave it out"
+            if self.momentum != 0.0 and self.optimiser is not OptimiserName.SGD
+            else None,
+            "evaluate_on 'validation' needs num_validation_examples > 0"
+            if self.evaluate_on == "validation" and self.num_validation_examples == 0
+            else None,
+        )
         return self

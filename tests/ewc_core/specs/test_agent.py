@@ -38,7 +38,7 @@ def test_what_is_written_of_a_spec_reads_as_the_same_spec() -> None:
     [
         ({"preset": "large"}, "preset"),
         ({"preset": ["paper"]}, "preset"),
-        ({"rms_eps": None}, "rms_decay and rms_eps are needed"),
+        ({"rms_eps": None}, "rms_eps is needed by optimiser"),
         ({"min_history": 60_000}, "learning would never begin"),
         ({"replay_capacity": 10, "min_history": 2, "num_envs": 6}, "num_envs 6"),
         ({"exploration": {"start_steps": 10, "end_steps": 5}}, "comes before"),

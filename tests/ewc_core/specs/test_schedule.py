@@ -51,7 +51,7 @@ def test_visits_one_by_one_have_their_own_length_or_the_schedules() -> None:
 
 def test_a_visit_to_a_task_that_is_not_there_and_too_many_visits_are_refused() -> None:
     schedule = ExplicitSchedule(kind="explicit", num_steps=10, visits=[VisitSpec(task=2)])
-    with pytest.raises(ValueError, match=r"name tasks \[2\]; there are tasks 0 to 1"):
+    with pytest.raises(ValueError, match=r"^schedule.visits.0.task is 2; there are tasks 0 to 1"):
         check_schedule(schedule, num_tasks=2)
     with pytest.raises(ValueError, match=f"schedule.num_rounds.*11000 visits; at most {MAX_VISITS}"):
         check_schedule(RoundsSchedule(num_rounds=1000, num_steps=1), num_tasks=11)
