@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 KEEPS_STRENGTHS = 2**23
 """Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
 making it takes; larger networks have no memory to spare for it."""
-KEEPS_WEIGHT = 2**25
-"""Up to so many parameters the adaptive weight itself is kept (128 MiB at most). Beyond, it is another copy of the network in
-memory; made anew in each step it takes about a tenth of the step's time."""
+KEEPS_WEIGHT = 50_000_000
+"""Up to so many parameters the adaptive weight itself is kept (200 MB at most): networks of early versions had no more, and
+their jobs go on with their bits. Beyond, it is another copy of the network in memory; made anew in each step it takes about
+a tenth of its time."""
 
 MIB = 2**20
 PROCESS_BYTES = 360 * MIB
