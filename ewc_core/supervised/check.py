@@ -37,8 +37,8 @@ def look(spec: SupervisedSpec, stored: StoredJob) -> Look:
     try:
         begun = time.perf_counter()
         problem = SupervisedProblem(spec, data_dir=stored.data_dir)
-        rehearsed = _Rehearsed(spec, problem, begun=time.perf_counter() - begun)
-        return Look([], rehearsed.warnings, size, rehearsed.seconds())
+        timing = _Timing(spec, problem, begun=time.perf_counter() - begun)
+        return Look([], timing.warnings, size, timing.seconds())
     except (SpecError, NonFiniteError) as error:
         mistakes.note(error)
         return Look(mistakes.found, size=size)
@@ -72,7 +72,7 @@ def _tried(spec: SupervisedSpec, tasks: TaskBook, stored: StoredJob, mistakes: M
 
 
 @dataclass
-class _Rehearsed:
+class _Timing:
     """A job that begins its first visit, and its last one as if nothing had been learned in between."""
 
     spec: SupervisedSpec
