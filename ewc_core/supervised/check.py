@@ -13,7 +13,7 @@ from ewc_core.events import Event, FisherProgress, Visit, Warned
 from ewc_core.generators import finished
 from ewc_core.mistakes import Mistakes
 from ewc_core.specs import SupervisedSpec
-from ewc_core.specs.size import JobSize
+from ewc_core.specs.limits import JobSize
 from ewc_core.supervised.problem import SupervisedProblem
 from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.size_of import size_of
