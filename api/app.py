@@ -21,6 +21,7 @@ from api.evaluations.routes import router as evaluations
 from api.events.feed import EventFeed
 from api.events.routes import router as events
 from api.head_as_get import HeadAsGet
+from api.job_checks.routes import router as job_checks
 from api.jobs.routes import router as jobs
 from api.metrics.routes import router as metrics
 from api.openapi_document import TAGS, document
@@ -42,6 +43,7 @@ from store.unit_of_work import Database
 
 _ROUTERS = (
     jobs,
+    job_checks,
     attempts,
     task_switches,
     tasks,

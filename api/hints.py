@@ -17,7 +17,17 @@ from ewc_core.specs.hints import as_question, did_you_mean, listed, meant
 Schema = Mapping[str, Any]
 _DISCRIMINATORS = ("kind", "action")
 _OF_CHOICES = frozenset(
-    ["enum", "literal_error", "union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind", "range_kind"]
+    [
+        "enum",
+        "literal_error",
+        "union_tag_invalid",
+        "job_kind",
+        "checked_kind",
+        "task_kind",
+        "network_kind",
+        "dataset_kind",
+        "range_kind",
+    ]
 )
 _OF_NO_KIND = frozenset(["union_tag_not_found", "model_attributes_type", "model_type"])
 _MOST_FIELDS_LISTED = 8

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.problems import ProblemItem
+from ewc_core.specs.base import Misfits
 
 _DISCRIMINATORS = ("kind", "action")
 _DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin", "float")
 """Tags of unions whose discriminator may be left out of the body."""
-_UNKNOWN_TAG = ("union_tag_invalid", "job_kind", "task_kind", "network_kind", "dataset_kind", "range_kind")
+_UNKNOWN_TAG = ("union_tag_invalid", "job_kind", "checked_kind", "task_kind", "network_kind", "dataset_kind", "range_kind")
 """Errors of a discriminator with a value that no member of its union has."""
 _LEADING_PATH = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)*")
 
@@ -28,15 +29,24 @@ def pointer_of_field(field: str) -> str:
     return pointer(field.split(".")) if field else ""
 
 
+def problem_items(error: Mapping[str, Any], body: Any) -> list[ProblemItem]:
+    """One pydantic error as entries of a problem's `errors`: one, unless it tells of several values."""
+    misfits = (error.get("ctx") or {}).get("error")
+    messages = misfits.messages if isinstance(misfits, Misfits) else [str(error["msg"])]
+    return [problem_item({**error, "msg": message}, body) for message in messages]
+
+
 def problem_item(error: Mapping[str, Any], body: Any) -> ProblemItem:
-    """One pydantic error as an entry of a problem's `errors`."""
+    """One message of a pydantic error as an entry of a problem's `errors`."""
     place, *location = error["loc"]
     detail = str(error["msg"]).removeprefix("Value error, ")
     if place != "body":
         return ProblemItem(parameter=".".join(str(part) for part in location), code=error["type"], detail=detail)
     path, value = _path_in_body(location, body, is_missing=error["type"] == "missing")
     if error["type"] == "value_error":
-        path = [*path, *_path_in_message(detail, value)]
+        told = _path_in_message(detail, value)
+        path = [*path, *told]
+        detail = detail.removeprefix(".".join(str(part) for part in told) + ": ")
     if error["type"] in _UNKNOWN_TAG and isinstance(value, Mapping):
         path = [*path, *(name for name in _DISCRIMINATORS if name in value)]
     return ProblemItem(pointer=pointer(path), code=error["type"], detail=detail)

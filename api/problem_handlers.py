@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from api.hints import message_with_hint
-from api.json_pointers import pointer_of_field, problem_item
+from api.json_pointers import pointer_of_field, problem_items
 from api.problems import (
     INVALID_REQUEST,
     MALFORMED_JSON,
@@ -73,7 +73,11 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
         )
     schema, schemas = _schema_of_body(request)
     items = _said_once(
-        [problem_item({**one, "msg": message_with_hint(one, error.body, schema, schemas)}, error.body) for one in found]
+        [
+            item
+            for one in found
+            for item in problem_items({**one, "msg": message_with_hint(one, error.body, schema, schemas)}, error.body)
+        ]
     )
     count = "1 value was" if len(items) == 1 else f"{len(items)} values were"
     places = ", ".join(item.parameter or item.pointer or "the body" for item in items)

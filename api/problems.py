@@ -59,6 +59,14 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "put the old ones back and retry it (it goes on where it was), or submit a new job for the new ones.",
         ),
         _of(
+            core.JobTooLarge,
+            422,
+            "Job too large",
+            "The job would take more memory or disk than one job may: the operator's EWC_MAX_JOB_MEMORY_BYTES and "
+            "EWC_MAX_JOB_DISK_BYTES, or what the machine has. The message has the estimate and the bound. A smaller network, "
+            "fewer controls or fewer tasks help; POST /v1/job-checks says what a job would take.",
+        ),
+        _of(
             core.UserCodeFailed,
             422,
             "Code of users failed",

@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks._trainer_process import Record
 from ewc_core.specs import JOB_SPEC, DatasetName, ReinforcementSpec, SupervisedSpec, dataset_files_missing
-from ewc_core.specs.size import JobSize, least_parameters_of, reinforcement_size, supervised_size
+from ewc_core.specs.limits import NO_LIMITS
+from ewc_core.specs.size import JobSize, reinforcement_size, supervised_size
 from store.job_states import JobStatus
 from store.settings import StoreSettings
 
@@ -115,7 +116,7 @@ def measure(name: str, data_dir: Path | None) -> dict[str, Any]:
     return {
         "job": name,
         "num_parameters": num_parameters,
-        "least_parameters": least_parameters_of(spec),
+        "least_parameters": 0 if (least := spec.least_size(NO_LIMITS)) is None else least.num_parameters,
         "estimated_memory": size.memory_bytes,
         "measured_memory": trained.peak_bytes,
         "estimated_disk": size.disk_bytes,

@@ -34,6 +34,7 @@ from ewc_client.findings import Analysis, Attempt, JobWarning, Result
 from ewc_client.jobs import Job
 from ewc_client.matrix import Matrix, MethodScores, Summary
 from ewc_client.models import ApiKey, Event, Metric, Task, TaskSwitch, TensorEntry, Worker
+from ewc_client.snapshots import ConstraintInForce, Snapshot
 from ewc_client.sweeps import Sweep, Trial
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Checkpoint",
     "ConfigurationError",
     "ConflictError",
+    "ConstraintInForce",
     "DownloadError",
     "EWCClient",
     "EWCClientError",
@@ -65,6 +67,7 @@ __all__ = [
     "SequenceConflictError",
     "ServerError",
     "ServiceUnreachableError",
+    "Snapshot",
     "StreamClosedError",
     "Summary",
     "Sweep",

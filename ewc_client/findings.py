@@ -40,7 +40,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Result:
-    """The findings of a job without tasks. `kind` (association, overlap, perturbation, capacity) says what is in `body`."""
+    """The findings of a job without tasks; `kind` (association, check, overlap, perturbation, capacity) says which."""
 
     job_id: str
     kind: str

@@ -13,7 +13,8 @@ from ewc_client.errors import JobCancelledError, JobFailedError
 from ewc_client.findings import Analysis, Attempt, JobWarning, Result
 from ewc_client.matrix import Matrix
 from ewc_client.models import Body, Event, Metric, Progress, Task, TaskSwitch
-from ewc_client.paging import fetch_all
+from ewc_client.paging import T, fetch_all
+from ewc_client.snapshots import Snapshot
 from ewc_client.sse import EventStream
 from ewc_client.transport import Transport
 
@@ -23,9 +24,8 @@ SwitchAction = Literal["append", "revisit", "switch_now", "close"]
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it was when it was read; every method that changes it returns it as it is then.
-
-    `waiting_for` says why no running worker could take a queued job, if none could.
+    """A job as it was when it was read; every method that changes it returns it as it is then. `waiting_for`
+    says why no running worker could take a queued job, if none could.
 
     Lists hold jobs without `spec` and `warnings`: there the first look at one of them asks the service for the whole job.
     """
@@ -155,7 +155,7 @@ class Job:
 
     def attempts(self) -> list[Attempt]:
         """The attempts to run the job so far, with where each ran."""
-        return list(fetch_all(self._transport, f"{self._path}/attempts", {}, Attempt.from_body))
+        return list(self._all("/attempts", Attempt.from_body))
 
     def reweight(self, task_index: int, weight: float) -> Task:
         """Let the constraint of a task count `weight` times from the next visit on."""
@@ -205,10 +205,9 @@ class Job:
 
     def metrics(self, *, name: str | None = None, method: str | None = None, max_points: int | None = None) -> list[Metric]:
         """Points of the loss and penalty series, thinned by the service to `max_points`."""
-        params = {"name": name, "method": method, "max_points": max_points}
         return [
             Metric(series["method"], series["name"], point["visit_index"], point["step"], point["value"])
-            for series in self._get("/metrics", params)["series"]
+            for series in self._get("/metrics", {"name": name, "method": method, "max_points": max_points})["series"]
             for point in series["points"]
         ]
 
@@ -222,7 +221,7 @@ class Job:
         return self._transport.request("GET", path, params={"format": "csv"}, headers={"Accept": "text/csv"}).text
 
     def result(self) -> Result:
-        """What an association or analysis job has found.
+        """What a job without tasks has found: an association, an analysis, a check.
 
         Raises:
             NotFoundError: it has found nothing yet (code `no_result`).
@@ -241,13 +240,15 @@ class Job:
 
     def analyses(self) -> Iterator[Analysis]:
         """The questions asked about this job, newest first, with the answers found so far."""
-        return fetch_all(self._transport, f"{self._path}/analyses", {"limit": 100}, Analysis.from_body)
+        return self._all("/analyses", Analysis.from_body)
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """The checkpoints of consolidated tasks."""
-        return fetch_all(
-            self._transport, f"{self._path}/checkpoints", {"limit": 100}, lambda body: Checkpoint.from_body(body, self._transport)
-        )
+        return self._all("/checkpoints", lambda body: Checkpoint.from_body(body, self._transport))
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """The snapshots that are kept, in the order of the visits that left them."""
+        return self._all("/snapshots", Snapshot.from_body)
 
     def wait(self, *, progress: bool = False, check: bool = False, timeout_seconds: float | None = None) -> Job:
         """Follow the job to its end and return it.
@@ -284,6 +285,9 @@ class Job:
     def _get(self, suffix: str, params: Mapping[str, Any] | None = None) -> Body:
         body: Body = self._transport.request("GET", self._path + suffix, params=params).json()
         return body
+
+    def _all(self, suffix: str, build: Callable[[Body], T]) -> Iterator[T]:
+        return fetch_all(self._transport, self._path + suffix, {"limit": 100}, build)
 
     def _do(self, verb: str) -> Job:
         return Job.from_body(self._transport.request("POST", f"{self._path}/{verb}").json(), self._transport)

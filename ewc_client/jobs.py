@@ -25,6 +25,12 @@ class Jobs:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._job(self._transport.request("POST", "/v1/jobs", json=dict(spec), headers=headers).json())
 
+    def check(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
+        """Look a job spec over without submitting it: a job of kind `check` does. Its result says what is wrong, all of it, and
+        about how much memory, disk and time the job would take."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._job(self._transport.request("POST", "/v1/job-checks", json=dict(spec), headers=headers).json())
+
     def get(self, job_id: str) -> Job:
         """One job."""
         return self._job(self._transport.request("GET", f"/v1/jobs/{path_part(job_id)}").json())
@@ -39,6 +45,11 @@ class Jobs:
         """One page of jobs, newest first."""
         params = {"status": status, "limit": limit, "after": after, "before": before}
         return fetch_page(self._transport, "/v1/jobs", params, self._job)
+
+    def set_priority(self, job_id: str, priority: int) -> Job:
+        """Have a job taken earlier or later than others, while it is queued: those with the highest priority go first."""
+        path = f"/v1/jobs/{path_part(job_id)}"
+        return self._job(self._transport.request("PATCH", path, json={"priority": priority}).json())
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the end of a job."""

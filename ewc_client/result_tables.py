@@ -125,11 +125,50 @@ def _capacity(body: Body) -> RenderableType:
     return Group(*parts)
 
 
+def _check(body: Body) -> RenderableType:
+    """What is wrong, what is doubtful, and what the job would take."""
+    lines: list[RenderableType] = []
+    for mistake in body["mistakes"]:
+        where = f"{mistake['field']}: " if mistake["field"] else ""
+        lines.append(Text(f"{where}{mistake['message']} ({mistake['code']})", style="red"))
+    lines += [Text(f"warning: {one['message']} ({one['code']})", style="yellow") for one in body["warnings"]]
+    lines += [Text()] if lines else []
+    num_mistakes = len(body["mistakes"])
+    told = "nothing is wrong" if not num_mistakes else "1 mistake" if num_mistakes == 1 else f"{num_mistakes} mistakes"
+    estimate = body["estimate"]
+    takes = {
+        "memory": bytes_in_words(estimate["memory_bytes"]),
+        "disk": bytes_in_words(estimate["disk_bytes"]),
+        "time": seconds_in_words(estimate["seconds"]),
+    }
+    parameters = "" if estimate["num_parameters"] is None else f" Its network has {estimate['num_parameters']:,} parameters."
+    known = ", ".join(f"{what} {value}" for what, value in takes.items() if value is not None)
+    return Group(*lines, Text(f"{told}.{parameters}" + (f" The job would take about: {known}." if known else "")))
+
+
+def bytes_in_words(num_bytes: int | None) -> str | None:
+    """Bytes as people read them, such as "1.5 GiB"."""
+    if num_bytes is None:
+        return None
+    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"
+
+
+def seconds_in_words(seconds: float | None) -> str | None:
+    """A duration as people read it, such as "2 h 5 min"."""
+    if seconds is None:
+        return None
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 _VIEWS: dict[str, Callable[[Body], RenderableType]] = {
     "association": _association,
     "overlap": _overlap,
     "perturbation": _perturbation,
     "capacity": _capacity,
+    "check": _check,
 }
 
 

@@ -4,6 +4,7 @@ EwcError
 ├── SpecError                 a job spec or a value in one that cannot be run; `field` says which
 │   ├── DatasetUnavailable    a data set whose files are not there
 │   ├── DataChanged           data that a job has read before, and that are no longer the same
+│   ├── JobTooLarge           a job that needs more than the operator gives to one
 │   └── UserCodeFailed        code of users that raised, or gave what it must not give
 │       ├── PluginFailed      ... of a plug-in: a network or a data set
 │       └── EnvironmentFailed ... of an environment
@@ -37,20 +38,22 @@ from typing import ClassVar
 
 
 class EwcError(Exception):
-    """Base of the tree."""
+    """Base of the tree. `field` is where in a spec the mistake is, a dotted path such as `tasks.2.dataset`, if that is known."""
 
     code: ClassVar[str] = "ewc_error"
     retryable: ClassVar[bool] = False
+    field: str = ""
 
 
 class SpecError(EwcError):
-    """A value that cannot be run. `field` is a dotted path such as `tasks.2.dataset`, or empty."""
+    """A value that cannot be run. Where it tells of several mistakes, `parts` are the errors of each."""
 
     code = "invalid_spec"
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+        self.parts: tuple[EwcError, ...] = ()
 
 
 class DatasetUnavailable(SpecError):
@@ -69,6 +72,12 @@ class DataChanged(SpecError):
     def __init__(self, message: str, *, field: str = "", changed: Mapping[str, str] | None = None) -> None:
         super().__init__(message, field=field)
         self.changed = dict(changed or {})
+
+
+class JobTooLarge(SpecError):
+    """A job that needs more memory or disk than one job may take."""
+
+    code = "job_too_large"
 
 
 class UserCodeFailed(SpecError):

@@ -8,8 +8,11 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ewc_core.specs.limits import JobLimits
+
 FILESYSTEM_BROKER = "filesystem://"
 _OLD_NAMES = {"REAP_SECONDS": "SWEEP_SECONDS"}
+_NONE_WHERE_EMPTY = ("data_dir", "max_job_memory_bytes", "max_job_disk_bytes")
 _BROKERS = ("filesystem", "redis", "rediss", "sentinel", "amqp", "amqps")
 
 
@@ -19,7 +22,8 @@ class StoreSettings(BaseSettings):
     `state_dir` holds everything of an embedded service: the SQLite file, the broker's folders, the service's address.
     `data_dir` is the folder of data sets, if there is one. Leases last `lease_seconds` and are extended every
     `heartbeat_seconds`; a resume point is written about every `resume_seconds`. A job keeps its newest `snapshots_per_job`
-    snapshots; agents' replays are in them where they take at most `snapshot_replay_bytes` together (0: never).
+    snapshots; agents' replays are in them where they take at most `snapshot_replay_bytes` together (0: never). A job whose
+    estimate is more than `max_job_memory_bytes` or `max_job_disk_bytes` is refused (None: any is let in).
 
     Raises:
         pydantic.ValidationError: a value is out of range, or the heartbeat leaves less than two tries per lease.
@@ -39,6 +43,8 @@ class StoreSettings(BaseSettings):
     resume_seconds: float = Field(default=60.0, ge=0, le=86400)
     snapshots_per_job: int = Field(default=100, ge=1, le=100_000)
     snapshot_replay_bytes: int = Field(default=64 * 2**20, ge=0)
+    max_job_memory_bytes: int | None = Field(default=None, ge=1)
+    max_job_disk_bytes: int | None = Field(default=None, ge=1)
     max_attempts_without_progress: int = Field(default=10, ge=1, le=1000)
 
     @field_validator("state_dir", "data_dir", mode="after")
@@ -48,8 +54,8 @@ class StoreSettings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_data_dir_is_none(cls, values: dict[str, object]) -> dict[str, object]:
-        return {name: value for name, value in values.items() if not (name == "data_dir" and value == "")}
+    def _empty_is_none(cls, values: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if not (name in _NONE_WHERE_EMPTY and value == "")}
 
     @field_validator("broker_url", mode="after")
     @classmethod
@@ -73,6 +79,16 @@ class StoreSettings(BaseSettings):
                 "so that one late heartbeat does not lose the lease"
             )
         return self
+
+    @property
+    def job_limits(self) -> JobLimits:
+        """What one job may take, wherever it runs."""
+        return JobLimits(
+            memory_bytes=self.max_job_memory_bytes,
+            disk_bytes=self.max_job_disk_bytes,
+            snapshots_per_job=self.snapshots_per_job,
+            snapshot_replay_bytes=self.snapshot_replay_bytes,
+        )
 
     @property
     def broker_dir(self) -> Path:

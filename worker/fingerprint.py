@@ -50,7 +50,7 @@ def fingerprint(spec: JobSpec, tasks: Iterable[Mapping[str, Any]] = ()) -> dict[
     """
     found: dict[str, str] = {"num_threads": str(spec.num_threads)}
     documents = [spec.model_dump(mode="json"), *tasks]
-    for read in (_machine, _packages, _libraries, _switches, lambda: _plugins(documents, spec.plugin_groups)):
+    for read in (_machine, _packages, _libraries, _switches, lambda: _plugins(documents, spec.used_plugin_groups)):
         try:
             found |= read()
         except Exception as error:  # noqa: BLE001 (a diagnostic must not end a job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ewc_core.errors import EwcError
 from store.job_states import DesiredState, JobStatus
@@ -36,7 +37,9 @@ class Moves:
     def fail(self, error: EwcError) -> None:
         """The job itself is at fault (its spec, its data, a diverging loss): no attempt can help before somebody acts."""
         log.warning("job %s failed: %s", self._fence.job_id, error)
-        details = {"code": error.code, "message": str(error), "retryable": error.retryable}
+        details: dict[str, Any] = {"code": error.code, "message": str(error), "retryable": error.retryable}
+        if error.field:
+            details["field"] = error.field
         with self._database.fenced(self._fence) as work:
             job = work.jobs.standing(self._fence.job_id, lock=True)
             if job.status == JobStatus.CANCELLING:

@@ -25,7 +25,7 @@ from store.unit_of_work import Database, Work
 from worker.announced_data import lines_of
 from worker.announcements import Announcements
 from worker.checkpoint import MEDIA_TYPE
-from worker.left_by_visit import LeftByVisit
+from worker.finished_visit import FinishedVisit
 from worker.matrix_row import write_matrix_row
 from worker.snapshot import StagedSnapshot
 
@@ -235,35 +235,33 @@ class Recorder:
         with self._database.fenced(self._fence) as work:
             self._use_up_cuts(work, visit, step)
 
-    def commit_visit(self, left: LeftByVisit, snapshot: StagedSnapshot) -> None:
+    def commit_visit(self, finished: FinishedVisit, snapshot: StagedSnapshot) -> None:
         """Write everything that a finished visit leaves, in one transaction: checkpoints, constraints, scores, snapshot."""
-        staged = left.stage(self._database, self._fence)
+        staged = finished.stage(self._database, self._fence)
         with self._database.fenced(self._fence) as work:
             self._write_metrics(work)
             checkpoint_id = staged.write(work, self._fence.job_id)
-            self._write_end_of_visit(work, left.finished, checkpoint_id)
-            task_index = left.finished.visit.task_index
+            self._write_end_of_visit(work, finished.end, checkpoint_id)
+            task_index = finished.end.visit.task_index
             snapshot.write(work, self._fence.job_id, task_index=task_index, checkpoint_id=checkpoint_id)
             work.jobs.note_progress_made(self._fence.job_id)
         self._metrics.clear()
 
-    def _write_end_of_visit(self, work: Work, finished: VisitFinished, checkpoint_id: str) -> None:
-        job_id, visit = self._fence.job_id, finished.visit
-        self._use_up_cuts(work, visit, finished.num_steps)
-        work.switches.finish_visit(job_id, visit.index, num_steps=finished.num_steps)
-        work.tasks.note_visit_done(
-            job_id, visit.task_index, num_examples_seen=finished.num_examples_seen, checkpoint_id=checkpoint_id
-        )
+    def _write_end_of_visit(self, work: Work, end: VisitFinished, checkpoint_id: str) -> None:
+        job_id, visit = self._fence.job_id, end.visit
+        self._use_up_cuts(work, visit, end.num_steps)
+        work.switches.finish_visit(job_id, visit.index, num_steps=end.num_steps)
+        work.tasks.note_visit_done(job_id, visit.task_index, num_examples_seen=end.num_examples_seen, checkpoint_id=checkpoint_id)
         work.tasks.set_status(job_id, visit.task_index, "completed")
-        work.jobs.record_progress(job_id, visit_index=visit.index, step=finished.num_steps, num_steps=finished.num_steps)
+        work.jobs.record_progress(job_id, visit_index=visit.index, step=end.num_steps, num_steps=end.num_steps)
         work.events.append(
             job_id,
             type="visit.finished",
-            message=f"visit {visit.index}: finished after {finished.num_steps} steps",
+            message=f"visit {visit.index}: finished after {end.num_steps} steps",
             data={
                 "visit_index": visit.index,
                 "task_index": visit.task_index,
-                "num_steps": finished.num_steps,
+                "num_steps": end.num_steps,
                 "checkpoint_id": checkpoint_id,
             },
         )

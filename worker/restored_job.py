@@ -10,6 +10,7 @@ from ewc_core.consolidation import Constraint
 from ewc_core.errors import NotFound, SpecError
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnyTaskSpec
+from ewc_core.specs.limits import NO_LIMITS
 from ewc_core.training.snapshot import unpack
 from ewc_core.training.stored import Subject
 from store.blobs import iter_range, read_blob
@@ -25,6 +26,7 @@ class RestoredJob:
     as one of this `generation`; the job's own stay as they are."""
 
     visiting: int | None = None
+    limits = NO_LIMITS
 
     def __init__(
         self,

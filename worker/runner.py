@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
+from typing import TypeVar
 
 import torch
 
-from ewc_core.errors import EwcError, RecordError, RowDamaged, StoreUnavailable
+from ewc_core.errors import EwcError, RecordError, ResumePointDamaged, RowDamaged, StoreUnavailable
 from ewc_core.events import (
     Consolidated,
     DataRead,
@@ -25,6 +28,7 @@ from ewc_core.events import (
     ZeroShot,
 )
 from ewc_core.training.run import Run
+from ewc_core.training.stored import StoredJob
 from ewc_core.training.take_up import take_up_tasks, take_up_units
 from ewc_core.training.units import UnitRun
 from ewc_core.training.visits import VisitRun
@@ -32,13 +36,15 @@ from store.job_states import DesiredState, JobStatus
 from store.records import Fence, JobRecord, JobSummary, SwitchRecord
 from store.unit_of_work import Database, Work
 from worker.fingerprint import fingerprint, note_attempt
-from worker.left_by_visit import LeftByVisit
+from worker.finished_visit import FinishedVisit
+from worker.lost_point import note_lost_point
 from worker.moves import Moves
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
 from worker.snapshot import SnapshotContent
 from worker.stored_job import RecordedJob, remove_replays
 
+TakenUp = TypeVar("TakenUp", VisitRun, UnitRun)
 SHARE_OF_POINTS = 20  # at least so many times as long as a resume point takes lies between two
 
 
@@ -83,11 +89,10 @@ class JobRunner:
             note_attempt(self._database, self._fence, self._environment(job))
             torch.set_num_threads(job.spec.num_threads)
             torch.use_deterministic_algorithms(True)
-            stored = RecordedJob(self._database, self._settings, self._fence, job)
             if job.has_tasks:
-                self._learn_tasks(job, take_up_tasks(job.learning, stored))
+                self._learn_tasks(job, self._taken_up(job, partial(take_up_tasks, job.learning)))
             else:
-                self._do_units(take_up_units(job.spec, stored))
+                self._do_units(self._taken_up(job, partial(take_up_units, job.spec)))
         except _Rest as rest:
             return rest.outcome
         except RowDamaged as error:
@@ -106,6 +111,17 @@ class JobRunner:
                 return job
         self._obey(job.desired_state)
         raise _Rest(Outcome.SETTLED)
+
+    def _taken_up(self, job: JobRecord, take_up: Callable[[StoredJob], TakenUp]) -> TakenUp:
+        """The run at its resume point; where that is damaged, at what comes before it."""
+        stored = RecordedJob(self._database, self._settings, self._fence, job)
+        try:
+            return take_up(stored)
+        except ResumePointDamaged as damage:
+            lost, earlier = stored.without_point(damage)
+        run = take_up(earlier)
+        note_lost_point(self._database, self._fence, lost, has_tasks=job.has_tasks)
+        return run
 
     def _environment(self, job: JobRecord) -> dict[str, str]:
         with self._database.read() as work:
@@ -157,7 +173,7 @@ class JobRunner:
             run.set_constraint_weights(self._constraint_weights())
         rows: list[Evaluated] = []
         consolidated: dict[int, Consolidated] = {}
-        finished: VisitFinished | None = None
+        end: VisitFinished | None = None
         for event in run.learn(visit):
             match event:
                 case VisitStarted():
@@ -186,12 +202,12 @@ class JobRunner:
                 case Evaluated():
                     rows.append(event)
                 case VisitFinished():
-                    finished = event
-        if finished is None:
+                    end = event
+        if end is None:
             raise AssertionError(f"training of visit {visit.index} ended without VisitFinished")
-        left = LeftByVisit(finished, method, run.weights(method, live=True), rows, consolidated)
+        finished = FinishedVisit(end, method, run.weights(method, live=True), rows, consolidated)
         content = SnapshotContent(run.methods, run.capture(live=True), run.files())
-        self._recorder.commit_visit(left, content.stage(self._database, self._fence, self._settings))
+        self._recorder.commit_visit(finished, content.stage(self._database, self._fence, self._settings))
         self._note_point(run)
 
     def _constraint_weights(self) -> dict[int, float]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from ewc_core.specs.execution import MAX_MEMORY_BYTES, Label
+from ewc_core.specs.limits import JobLimits
 from store.settings import StoreSettings
+
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class WorkerSettings(StoreSettings):
@@ -39,6 +46,11 @@ class WorkerSettings(StoreSettings):
         return None if value == "" else value
 
     @property
+    def limits_here(self) -> JobLimits:
+        """What one job may take on this machine."""
+        return replace(self.job_limits, machine_bytes=machine_bytes())
+
+    @property
     def num_processes(self) -> int:
         """Processes that hold jobs: one for each training slot, and one for short work."""
         return self.worker_slots + 1
@@ -52,3 +64,13 @@ def new_worker_id() -> str:
 def celery_id(pid: int) -> str:
     """The id of a worker's row, under which the pool processes of one Celery process hold leases; `pid` is that process's."""
     return f"{socket.gethostname()}-celery-{pid}"
+
+
+def machine_bytes(cgroup_limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
+    """Bytes of memory that the machine has, or that its container may take: what files of versions 2 and 1 of control groups
+    say, "max" where there is no bound."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in cgroup_limits:
+        with suppress(OSError, ValueError):
+            sizes.append(int(file.read_text()))
+    return min(sizes)

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ewc_core.consolidation import Constraint
-from ewc_core.errors import NotFound
+from ewc_core.errors import NotFound, ResumePointDamaged
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import AnyTaskSpec
 from ewc_core.training.stored import Subject
-from store.records import CheckpointRecord, Fence, JobRecord
+from store.records import CheckpointRecord, Fence, JobRecord, ResumePointRecord, SnapshotRecord
 from store.unit_of_work import Database
 from worker.restored_job import RestoredJob
 from worker.settings import WorkerSettings
@@ -25,11 +25,15 @@ class RecordedJob:
     """A `StoredJob`: the job that a fence holds. A resume point holds what is under way since the last snapshot; a job of
     version 0.2.0 has no snapshot of the visits of then, and a resume point between visits, too."""
 
-    def __init__(self, database: Database, settings: WorkerSettings, fence: Fence, job: JobRecord) -> None:
-        self.data_dir = settings.data_dir
+    def __init__(
+        self, database: Database, settings: WorkerSettings, fence: Fence, job: JobRecord, *, is_before_point: bool = False
+    ) -> None:
+        """`is_before_point`: the resume point is not looked at; see `without_point`."""
+        self.data_dir, self.limits = settings.data_dir, settings.limits_here
         self.replay_folder = _replay_folder(settings, job.id)
         self.generation = fence.epoch
-        self._database, self._job = database, job
+        self._database, self._settings, self._fence, self._job = database, settings, fence, job
+        self._is_before_point = is_before_point
         self._bytes = StoredBytes(database)
 
     @property
@@ -104,22 +108,49 @@ class RecordedJob:
         """Another job of the same owner, after its visit `at_visit` or after its last one; see `load_subject`."""
         return load_subject(self._database, job_id, owner=self._job.owner, at_visit=at_visit, data_dir=self.data_dir)
 
+    def without_point(self, damage: ResumePointDamaged) -> tuple[ResumePointRecord, RecordedJob]:
+        """The resume point, given up, and the job as its last snapshot left it or, where no visit is finished, as it began. The
+        replays beside the record, which belong to the point, are deleted.
+
+        Raises:
+            ResumePointDamaged: `damage`, where there is no such point, or no snapshot that has all that comes before it.
+            Fenced: another worker holds the job, and its replays.
+        """
+        lost = self._saved
+        if lost is None or not self._is_whole_before(lost):
+            raise damage
+        with self._database.fenced(self._fence):
+            remove_replays(self._settings, self._job.id)
+        return lost, RecordedJob(self._database, self._settings, self._fence, self._job, is_before_point=True)
+
+    def _is_whole_before(self, lost: ResumePointRecord) -> bool:
+        if self._snapshot is None:
+            return lost.visit_index == 0
+        files = self._snapshot.manifest["files"]
+        return self._snapshot.visit_index == lost.visit_index - 1 and (files["are_kept"] or not files["sizes"])
+
+    @cached_property
+    def _saved(self) -> ResumePointRecord | None:
+        with self._database.read() as work:
+            return work.resume_points.get(self._job.id)
+
     @cached_property
     def _under_way(self) -> ResumePoint | None:
+        return None if self._saved is None or self._is_before_point else stored_point(self._bytes, self._saved)
+
+    @cached_property
+    def _snapshot(self) -> SnapshotRecord | None:
         with self._database.read() as work:
-            saved = work.resume_points.get(self._job.id)
-        return None if saved is None else stored_point(self._bytes, saved)
+            return work.snapshots.latest(self._job.id)
 
     @cached_property
     def _latest(self) -> RestoredJob | None:
-        with self._database.read() as work:
-            snapshot = work.snapshots.latest(self._job.id)
-        if snapshot is None:
+        if self._snapshot is None:
             return None
         return RestoredJob(
             self._database,
             self._job,
-            snapshot,
+            self._snapshot,
             data_dir=self.data_dir,
             replay_folder=self.replay_folder,
             generation=self.generation,

@@ -20,7 +20,7 @@ def analysis_body(job: JobRecord, found: ResultRecord | None) -> Analysis:
         id=job.id,
         job_id=analysed,
         name=spec.name,
-        seed=spec.seed,
+        seed=job.stored_spec["seed"],
         question=question,
         status=job.status,
         error=JobError.model_validate(dict(job.error)) if job.error is not None else None,

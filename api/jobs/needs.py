@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ewc_core.errors import DatasetUnavailable, SpecError
+from ewc_core.mistakes import Mistakes
 from ewc_core.specs import (
     AnyTaskSpec,
     DatasetSpec,
@@ -18,21 +19,30 @@ from ewc_core.specs import (
 from ewc_core.specs.datasets import TASK_SOURCE_PLUGINS
 from ewc_core.specs.network import NETWORK_PLUGINS
 from ewc_core.specs.plugins import installed_plugins
+from store.settings import StoreSettings
 
 _MOST_TASKS_NAMED = 10
 
 
-def require_needs(spec: JobSpec, data_dir: Path | None, *, field: str = "") -> None:
-    """Check what a job needs of this service: the files of its data sets, and plug-ins. `field` is where its spec stands.
+def require_needs(spec: JobSpec, settings: StoreSettings, *, field: str = "") -> None:
+    """Check what a job needs of this service: the files of its data sets, plug-ins, and memory and disk as far as its spec
+    alone tells. `field` is where the spec stands.
 
     Raises:
-        DatasetUnavailable: files of a data set are missing.
-        SpecError: a plug-in that no installed package offers.
+        SpecError: all that is missing. DatasetUnavailable: files of data sets. JobTooLarge: the job would take more than one
+            job may.
     """
+    mistakes = Mistakes()
     for name, network in spec.networks_by_field.items():
         if isinstance(network, PluginNetworkSpec):
-            _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}{name}.name")
-    _require_datasets(spec.planned_tasks, data_dir, field=f"{field}tasks")
+            with mistakes.noted():
+                _require_plugin(NETWORK_PLUGINS, network.name, field=f"{field}{name}.name")
+    _note_datasets(mistakes, spec.planned_tasks, settings.data_dir, field=f"{field}tasks")
+    size = spec.least_size(settings.job_limits)
+    if size is not None:
+        with mistakes.noted():
+            settings.job_limits.require(size, field=f"{field}network")
+    mistakes.require_none()
 
 
 def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> None:
@@ -48,17 +58,18 @@ def require_task(task: AnyTaskSpec, data_dir: Path | None, *, field: str) -> Non
         raise DatasetUnavailable(what, field=f"{field}.dataset")
 
 
-def _require_datasets(tasks: Sequence[AnyTaskSpec], data_dir: Path | None, *, field: str) -> None:
-    """All that is missing at once, with the tasks that need it."""
+def _note_datasets(mistakes: Mistakes, tasks: Sequence[AnyTaskSpec], data_dir: Path | None, *, field: str) -> None:
+    """All that is missing, with the tasks that need it."""
     numbers: dict[str, list[int]] = {}
     for index, task in enumerate(tasks):
         dataset = task.needed_dataset
-        if dataset is not None and (lacks := _missing(dataset, data_dir, field=f"{field}.{index}.dataset")):
-            numbers.setdefault(f"data set {dataset_title(dataset)!r} needs {lacks}", []).append(index)
+        with mistakes.noted():
+            if dataset is not None and (lacks := _missing(dataset, data_dir, field=f"{field}.{index}.dataset")):
+                numbers.setdefault(f"data set {dataset_title(dataset)!r} needs {lacks}", []).append(index)
     if numbers:
         parts = [f"{_tasks_text(found)}: {what}" for what, found in numbers.items()]
         first = min(min(found) for found in numbers.values())
-        raise DatasetUnavailable(f"{'; '.join(parts)}; {_why(data_dir)}", field=f"{field}.{first}.dataset")
+        mistakes.note(DatasetUnavailable(f"{'; '.join(parts)}; {_why(data_dir)}", field=f"{field}.{first}.dataset"))
 
 
 def _missing(dataset: DatasetSpec, data_dir: Path | None, *, field: str) -> str:

@@ -38,7 +38,7 @@ def create(
     """Submit a job. It is queued when this returns, and survives whatever happens next."""
 
     def effect(work: Work) -> Outcome:
-        job = create_job(work, spec, caller=caller, data_dir=services.settings.data_dir, request_id=request_id_of(request))
+        job = create_job(work, spec, caller=caller, settings=services.settings, request_id=request_id_of(request))
         return Outcome(201, job_body(work, job), {"Location": public_path(f"/v1/jobs/{job.id}")}, wake=job.id)
 
     return effects.run(effect)

@@ -178,4 +178,6 @@ JOB_EXAMPLES: dict[str, Any] = {
     "own_arrays": {"summary": "Regression on files of your own in the data directory", "value": OWN_ARRAYS},
     "association": {"summary": "How long a readout remembers random patterns, rule by rule", "value": ASSOCIATION},
     "analysis": {"summary": "Which layers two tasks of an earlier job share", "value": ANALYSIS},
+    "check": {"summary": "What a job would take, and what is wrong with it", "value": {"kind": "check", "job": PERMUTED_DIGITS}},
 }
+CHECK_EXAMPLES: dict[str, Any] = {name: JOB_EXAMPLES[name] for name in ("permuted_digits", "own_arrays", "association")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from api.analyses.checks import analysed_job, require_answerable
@@ -18,6 +17,7 @@ from ewc_core.errors import RowDamaged
 from ewc_core.specs import JobSpec
 from store.job_states import HELD, JobStatus
 from store.records import EventRecord, JobRecord, JobSummary
+from store.settings import StoreSettings
 from store.unit_of_work import Work
 
 _SHOWN_AS_THEY_ARE = schemas.JobSummary.model_fields.keys() - {"object", "progress", "error", "links"}
@@ -34,7 +34,7 @@ _PARTS_OF_LEARNING = {
 _PARTS_OF_OTHERS = {**_PARTS, "result": "result"}
 
 
-def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | None, request_id: str) -> JobRecord:
+def create_job(work: Work, spec: JobSpec, *, caller: Caller, settings: StoreSettings, request_id: str) -> JobRecord:
     """Write a queued job with its tasks and their switches.
 
     Raises:
@@ -42,7 +42,7 @@ def create_job(work: Work, spec: JobSpec, *, caller: Caller, data_dir: Path | No
         SpecError: a plug-in that is not installed; an analysis of something that is not there.
         NotLearned: an analysis of something that is not learned yet.
     """
-    require_needs(spec, data_dir)
+    require_needs(spec, settings)
     if spec.asked_about is not None:
         job_id, question = spec.asked_about
         require_answerable(work, analysed_job(work, job_id, owner=caller.owner), question, field="question.")

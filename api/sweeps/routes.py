@@ -35,7 +35,7 @@ def create(
     """Search for the best values of a job's fields. Trials are ordinary jobs; no trial looks at test data."""
 
     def effect(work: Work) -> Outcome:
-        sweep = create_sweep(work, spec, caller=caller, data_dir=services.settings.data_dir, request_id=request_id_of(request))
+        sweep = create_sweep(work, spec, caller=caller, settings=services.settings, request_id=request_id_of(request))
         return Outcome(201, sweep_body(work, sweep), {"Location": public_path(f"/v1/sweeps/{sweep.id}")})
 
     return effects.run(effect)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 from api.caller import Caller
@@ -19,18 +18,19 @@ from api.sweeps import schemas
 from api.sweeps.schemas import BestTrial, Sweep, Trial, TrialCounts
 from ewc_core.specs import Scalar, SweepSpec
 from ewc_core.sweep.trials import best
+from store.settings import StoreSettings
 from store.sweep_records import SweepRecord, SweepSummary
 from store.unit_of_work import Work
 
 
-def create_sweep(work: Work, spec: SweepSpec, *, caller: Caller, data_dir: Path | None, request_id: str) -> SweepRecord:
+def create_sweep(work: Work, spec: SweepSpec, *, caller: Caller, settings: StoreSettings, request_id: str) -> SweepRecord:
     """Write a running sweep; a worker makes its trials.
 
     Raises:
         DatasetUnavailable: a task's data set has files, and they are not in the data directory.
         SpecError: a plug-in that is not installed.
     """
-    require_needs(spec.job, data_dir, field="job.")
+    require_needs(spec.job, settings, field="job.")
     return work.sweeps.create(spec, owner=caller.owner, request_id=request_id)
 
 

@@ -17,6 +17,7 @@ from ewc_client.cli import (
     figure,
     jobs,
     keys,
+    snapshots,
     spec,
     submit,
     sweep,
@@ -54,6 +55,7 @@ app.command("pause")(jobs.pause)
 app.command("resume")(jobs.resume)
 app.command("cancel")(jobs.cancel)
 app.command("retry")(jobs.retry)
+app.command("priority", context_settings={"ignore_unknown_options": True})(jobs.priority)  # so that -5 is a number
 app.command("reweight")(constraints.reweight)
 app.command("forget")(constraints.forget)
 app.command("analyse")(analyses.analyse)
@@ -62,6 +64,7 @@ app.command("result")(analyses.result)
 app.command("figure")(figure.figure)
 app.command("workers")(workers.workers)
 app.command("checkpoints")(checkpoints.list_checkpoints)
+app.command("snapshots")(snapshots.list_snapshots)
 app.command("get")(checkpoints.get)
 app.add_typer(sweep.app, name="sweeps", cls=Group)
 app.add_typer(keys.app, name="keys", cls=Group)

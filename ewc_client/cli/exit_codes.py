@@ -11,7 +11,7 @@ DETACHED = 130
 
 EXPLANATION = (
     "Exit status: 0 done (with --watch: the job succeeded), 1 the job failed, 2 wrong usage, 3 the job was cancelled, "
-    "4 the service refused or could not be reached, 130 interrupted: a watched job goes on."
+    "4 the service refused or could not be reached (with --check: something is wrong), 130 interrupted: a watched job goes on."
 )
 
 

@@ -101,6 +101,23 @@ def retry(job: JobArgument, url: UrlOption = None, api_key: KeyOption = None, ou
         _report(client.jobs.retry(job), output)
 
 
+def priority(
+    job: JobArgument,
+    number: Annotated[int, typer.Argument(metavar="N", help="-1000 to 1000; those with the highest go first")],
+    url: UrlOption = None,
+    api_key: KeyOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Have a queued job taken earlier or later than others."""
+    with connect(url, api_key) as client:
+        changed = client.jobs.set_priority(job, number)
+    if output is Output.JSON:
+        print_json(changed.raw)
+        return
+    place = "" if changed.queue_position is None else f" (number {changed.queue_position} in the queue)"
+    say(f"{changed.id} has priority {changed.priority}{place}")
+
+
 def _task_row(task: Task) -> tuple[object, ...]:
     weight = "" if task.weight is None else f"{task.weight:g}"
     return task.task_index, task.name, task.status, task.num_visits, weight, task.checkpoint_id

@@ -81,7 +81,7 @@ class AssociationComputation:
             "num_synapses": self.spec.num_synapses,
             "num_patterns": self.spec.num_patterns,
             "num_repeats": self.spec.num_repeats,
-            "unit": {"num_repeats": len(self.batches[0]), "num_bytes": self._unit_bytes()},
+            "unit": {"num_repeats": len(self.batches[0]), "num_bytes": self.unit_bytes},
             "rules": {found.title: found.summary() for found in findings},
             "ewc_falls_below_at": ewc_falls_below(findings),
         }
@@ -120,7 +120,8 @@ class AssociationComputation:
     def _blank_estimate(self) -> MemoryEstimate:
         return MemoryEstimate(*(torch.empty(len(self.times), dtype=_FLOAT64) for _ in fields(MemoryEstimate)))
 
-    def _unit_bytes(self) -> int:
+    @property
+    def unit_bytes(self) -> int:
         """Bytes of a batch's patterns, its weights at the recorded times, and the running sums."""
         num_repeats, num_times = len(self.batches[0]), len(self.times)
         patterns = num_repeats * self.spec.num_patterns * (-(-self.spec.num_synapses // 8))

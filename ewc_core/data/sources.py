@@ -22,7 +22,7 @@ from ewc_core.data.rotated import Rotation
 from ewc_core.data.source import DataSource
 from ewc_core.data.split import label_table, rows_of
 from ewc_core.data.task_data import Part, SplitName, TaskData
-from ewc_core.errors import DataChanged, EwcError, SpecError
+from ewc_core.errors import EwcError, SpecError
 from ewc_core.specs import (
     ArraysDataset,
     DatasetName,
@@ -52,7 +52,7 @@ class Sources:
         self._known = dict(known_digests or {})
         self._spec_version = spec_version
         self._sources: dict[str, DataSource] = {}
-        self._changed: dict[str, DataChanged] = {}
+        self._refused: dict[str, EwcError] = {}
         self._facts: dict[int, InputFacts] = {}
         self._training_rows: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
@@ -89,14 +89,14 @@ class Sources:
 
     def _source(self, dataset: DatasetSpec) -> DataSource:
         key = dataset.value if isinstance(dataset, DatasetName) else dataset.model_dump_json()
-        if key in self._changed:
-            raise self._changed[key]
+        if key in self._refused:
+            raise self._refused[key]
         if key not in self._sources:
             reading = Reading(self._known)
             try:
                 self._sources[key] = self._load(dataset, reading)
-            except DataChanged as error:
-                self._changed[key] = error
+            except EwcError as error:
+                self._refused[key] = error
                 raise
             self._known |= {digest.name: digest.sha256 for digest in reading.digests}
         return self._sources[key]

@@ -53,7 +53,7 @@ class GeneralMethod:
             return True
         try:
             next(self._by_vmap(wanted, fixed, inputs, grad_outputs))
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 (networks are users' code)
             # Whatever vmap cannot trace (control flow on data, operations without a batching rule) the loop can run;
             # an error of the network itself appears there again.
             return False

@@ -79,7 +79,7 @@ def plain_forward(module: Recurrent, note: Note | None, input: Tensor, hx: objec
     for start in range(0, len(names), width):
         sides = []
         for number in range(start, start + width):
-            initial = None if given is None else tuple(part[number] for part in given)  # type: ignore[attr-defined]
+            initial = None if given is None else tuple(part[number] for part in given)  # type: ignore[attr-defined]  # an LSTM's pair
             ordered = outputs.flip(1) if number > start else outputs
             states, final, call = _run(module, names[number], ordered, initial)
             if note is not None and call is not None:

@@ -26,7 +26,7 @@ from ewc_core.specs.method import NaiveMethod, PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.specs.task_inference import OracleInference, TaskInferenceSpec
 from ewc_core.task_inference import Quantiser, TaskRecogniser, make_recogniser
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 
 FisherSteps = Generator[tuple[int, int], None, None]
 _LEARNER, _RECOGNISER, _CONSTRAINTS, _REPLAYS, _PENDING = "learner.", "recogniser.", "constraints.", "replays.", "pending."
@@ -246,11 +246,11 @@ class Agent:
             _RANDOM: self._random.get_state(),
             _COUNTS: torch.tensor([self.label, self._steps_to_learn, self._num_observed, self._num_settled], dtype=torch.int64),
             _STEPS: steps,
-            **named(_LEARNER, self.learner.state()),
-            **named(_RECOGNISER, self.recogniser.state()),
-            **named(_CONSTRAINTS, self.consolidated.state(layout)),
-            **named(_REPLAYS, self.replays.cursors()),
-            **named(_PENDING, self._pending.state()),
+            **add_prefix(_LEARNER, self.learner.state()),
+            **add_prefix(_RECOGNISER, self.recogniser.state()),
+            **add_prefix(_CONSTRAINTS, self.consolidated.state(layout)),
+            **add_prefix(_REPLAYS, self.replays.cursors()),
+            **add_prefix(_PENDING, self._pending.state()),
         }
 
     def restore(self, state: Mapping[str, Tensor], *, source: Path | None) -> None:

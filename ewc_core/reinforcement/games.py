@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ewc_core.errors import EnvironmentFailed, SpecError
+from ewc_core.errors import SpecError
+from ewc_core.mistakes import Mistakes
 from ewc_core.reinforcement.agent import Frames
 from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.environments.open import make_environments
@@ -20,27 +21,26 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
     Bounds of float frames are the widest of all tasks.
 
     Raises:
-        SpecError: an environment is unknown, or its frames differ from the first task's; `field` says which.
-        EnvironmentFailed: the code of environments raised, or gave what it must not give; all of them at once.
+        SpecError: environments are unknown, their frames differ from the first task's, or their code raised or gave what it
+            must not give (EnvironmentFailed): all of it at once; `field` says what is wrong first.
     """
-    found: list[Frames] = []
-    failures: dict[int, EnvironmentFailed] = {}
+    mistakes = Mistakes()
+    found: dict[int, Frames] = {}
     for index, task in enumerate(tasks):
-        try:
-            found.append(_tried(task))
-        except EnvironmentFailed as failed:
-            failures[index] = failed
-            continue
-        if (found[-1].shape, found[-1].dtype) != (found[0].shape, found[0].dtype):
-            raise SpecError(
-                f"task {task.title!r} has frames {found[-1].shape} {found[-1].dtype}, the first task {tasks[0].title!r} "
-                f"has {found[0].shape} {found[0].dtype}; one network plays them all",
-                field=f"tasks.{index}",
-            )
-    if failures:
-        first = min(failures)
-        said = dict.fromkeys(map(str, failures.values()))  # tasks that play one environment say the same
-        raise EnvironmentFailed("; ".join(said), field=f"tasks.{first}.{failures[first].field}")
+        with mistakes.noted():
+            frames = found[index] = _tried(index, task)
+            first = min(found)
+            if (frames.shape, frames.dtype) != (found[first].shape, found[first].dtype):
+                raise SpecError(
+                    f"task {task.title!r} has frames {frames.shape} {frames.dtype}, the task {tasks[first].title!r} "
+                    f"has {found[first].shape} {found[first].dtype}; one network plays them all",
+                    field=f"tasks.{index}",
+                )
+    mistakes.require_none()
+    return _widest(list(found.values()))
+
+
+def _widest(found: Sequence[Frames]) -> Frames:
     lows = [frames.low for frames in found if frames.low is not None]
     highs = [frames.high for frames in found if frames.high is not None]
     return Frames(
@@ -53,8 +53,16 @@ def frames_of(tasks: Sequence[EnvironmentSpec]) -> Frames:
     )
 
 
-def _tried(task: EnvironmentSpec) -> Frames:
-    """What one environment's frames look like, after a reset and a step in it."""
+def _tried(index: int, task: EnvironmentSpec) -> Frames:
+    """What the frames of task `index` look like, after a reset and a step in its environment."""
+    try:
+        return _frames(task)
+    except SpecError as error:
+        error.field = f"tasks.{index}.{error.field}"
+        raise
+
+
+def _frames(task: EnvironmentSpec) -> Frames:
     with held(make_environments(task, num_envs=1, seed=0)) as group:
         if isinstance(task, GymnasiumTask):
             group.reset()

@@ -19,7 +19,7 @@ from ewc_core.reinforcement.td import clip_global_norm_, double_dqn_targets, td_
 from ewc_core.seeding import generator
 from ewc_core.specs.method import PenaltyStep
 from ewc_core.specs.reinforcement import ReinforcementSpec
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 
 _TARGET, _OPTIMISER, _TASKS, _COUNTS = "target", "optimiser.", "tasks.", "counts"
 
@@ -115,8 +115,8 @@ class QLearner:
         return {
             _TARGET: self._target.values,
             _COUNTS: torch.tensor(self._steps_since_copy, dtype=torch.int64),
-            **named(_OPTIMISER, self._optimiser.state()),
-            **named(_TASKS, self.tasks.state()),
+            **add_prefix(_OPTIMISER, self._optimiser.state()),
+            **add_prefix(_TASKS, self.tasks.state()),
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:

@@ -17,7 +17,7 @@ from ewc_core.reinforcement.environments.group import EnvironmentGroup
 from ewc_core.reinforcement.environments.letting_go import let_go
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.specs.reinforcement import ReinforcementSpec
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 
 _ENVIRONMENT, _STACK, _AGENT, _RETURNS, _CONTENT = "environment.", "stack.", "agent.", "returns", "label_content"
 _FINISHED, _LOSSES = "finished_returns", "losses"
@@ -127,10 +127,10 @@ class Player:
             ).reshape(-1, 3),
         }
         for key, agent in self._agents.items():
-            state |= named(f"{_AGENT}{key}.", agent.capture())
+            state |= add_prefix(f"{_AGENT}{key}.", agent.capture())
         if self._environment is not None:
-            state |= named(_ENVIRONMENT, self._environment.capture())
-            state |= named(_STACK, self._stack.state())
+            state |= add_prefix(_ENVIRONMENT, self._environment.capture())
+            state |= add_prefix(_STACK, self._stack.state())
         return state
 
     def files(self) -> dict[str, Path]:

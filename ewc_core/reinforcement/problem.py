@@ -29,13 +29,15 @@ from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.player import Player
 from ewc_core.reinforcement.replay_generations import generation_folder, keep_generation
+from ewc_core.reinforcement.size_of import size_of
 from ewc_core.scoring import measured
 from ewc_core.seeding import generator
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.environments import GymnasiumTask
+from ewc_core.specs.limits import NO_LIMITS, JobLimits
 from ewc_core.specs.reinforcement import ReinforcementSpec
 from ewc_core.training.informing import Informing
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 from ewc_core.training.problem import Place
 
 NUM_LOGS_PER_VISIT = 200
@@ -62,16 +64,22 @@ class GameProblem:
     is_over = False
 
     def __init__(
-        self, spec: ReinforcementSpec, *, replay_folder: Path | None = None, generation: int = 0, source: Path | None = None
+        self,
+        spec: ReinforcementSpec,
+        *,
+        replay_folder: Path | None = None,
+        generation: int = 0,
+        source: Path | None = None,
+        limits: JobLimits = NO_LIMITS,
     ) -> None:
         """Make the agents. Replays are files below `replay_folder` (None: in memory, and nothing played can be captured), in
         a folder of their own for each `generation`: a run that goes on from a resume point is of another generation than the
         one that made it, which may still be writing. `source` holds the files of a state to go on from, where they do not
-        lie in the folder of the generation that made it.
+        lie in the folder of the generation that made it. `limits` are those of a job that begins.
 
         Raises:
             SpecError: an environment is unknown, tasks do not fit together, or their replays not into the bound; `field` says
-                which.
+                which. JobTooLarge: the job would take more than its limits.
         """
         self._spec = spec
         self.methods = spec.methods
@@ -82,6 +90,8 @@ class GameProblem:
         self._task = 0
         self._informing = Informing(spec.method.kind)
         self._games = GameBook(spec)
+        if limits != NO_LIMITS:
+            limits.require(size_of(spec, self._games.frames, limits))
         share = spec.agent.replay_memory_bytes // len(spec.methods)
         self._players = {
             kind: Player(
@@ -198,7 +208,7 @@ class GameProblem:
         """Everything that the next step depends on; the replay's files belong to it."""
         tensors = {_GENERATION: torch.tensor(self._generation, dtype=torch.int64)}
         for kind, player in self._players.items():
-            tensors |= named(f"{kind}.", player.capture())
+            tensors |= add_prefix(f"{kind}.", player.capture())
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor], place: Place, tasks: Sequence[AnyTaskSpec]) -> None:

@@ -32,7 +32,8 @@ def take_up(spec: ReinforcementSpec, stored: StoredJob) -> VisitRun:
     point = stored.point
     if point is None:
         shutil.rmtree(stored.replay_folder, ignore_errors=True)
-        return VisitRun(GameProblem(spec, replay_folder=stored.replay_folder, generation=stored.generation))
+        # What goes on was let in before, under the limits of then.
+        return VisitRun(GameProblem(spec, replay_folder=stored.replay_folder, generation=stored.generation, limits=stored.limits))
     source = GameProblem.files_of(point.tensors, stored.replay_folder)
     if not source.is_dir():
         unpacked = stored.replay_folder / f"unpacked-{stored.generation}"

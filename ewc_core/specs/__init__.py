@@ -19,6 +19,7 @@ from ewc_core.specs.association import (
     rule_title,
 )
 from ewc_core.specs.base import Spec
+from ewc_core.specs.check import CheckedSpec, CheckSpec
 from ewc_core.specs.datasets import (
     DATASETS,
     ArraysDataset,
@@ -74,6 +75,8 @@ __all__ = [
     "AtariTask",
     "CapacityAnalysis",
     "CascadeRule",
+    "CheckSpec",
+    "CheckedSpec",
     "Choices",
     "Control",
     "ConvSpec",

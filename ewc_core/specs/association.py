@@ -53,6 +53,7 @@ class AssociationSpec(JobKind):
     stand the exact recursion at finite n and the closed forms (for the cascade: its own exact mean and variance)."""
 
     run: ClassVar[str] = "ewc_core.association.run:take_up"
+    checked_by: ClassVar[str | None] = "ewc_core.association.check:look"
 
     kind: Literal["association"]
     name: JobName | None = None

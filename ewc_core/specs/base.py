@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+MOST_TOLD = 20
 
 
 def _without_lookalikes(schema: Any) -> Any:
@@ -55,6 +58,36 @@ class Checked(BaseModel):
         """The schema of the fields, with a check before each number."""
         schema: CoreSchema = _without_lookalikes(handler(source))
         return schema
+
+
+class Misfits(ValueError):
+    """Several values that do not fit together. Each of `messages` starts with the dotted path of the field that is to blame."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = tuple(messages)
+
+
+def require_all(*checks: Callable[[], object]) -> None:
+    """Make all checks, so that what one refuses does not hide what others do.
+
+    Raises:
+        ValueError: one refuses something.
+        Misfits: several do.
+    """
+    found: list[str] = []
+    for check in checks:
+        try:
+            check()
+        except Misfits as misfits:
+            found += misfits.messages
+        except ValueError as misfit:
+            found.append(str(misfit))
+    messages = list(dict.fromkeys(found))
+    if len(messages) > MOST_TOLD:
+        messages = [*messages[:MOST_TOLD], f"and {len(messages) - MOST_TOLD} more values do not fit"]
+    if messages:
+        raise ValueError(messages[0]) if len(messages) == 1 else Misfits(messages)
 
 
 class Spec(Checked):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ewc_core.metrics.scores import ScoreName
 from ewc_core.specs.atari_games import ATARI_GAMES, RANDOM_AND_HUMAN
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, require_all
 from ewc_core.specs.hints import meant
 from ewc_core.specs.plugins import Options, plugin_packages
 from ewc_core.specs.tasks import TaskName
@@ -203,13 +204,15 @@ def check_environments_fit(tasks: Sequence[EnvironmentSpec]) -> None:
     """Check that one network can play all tasks, as far as the specs alone say.
 
     Raises:
-        ValueError: two tasks have frames of different shapes; the message starts with the field.
+        ValueError: tasks have frames of different shapes; the message starts with the field. Misfits: several do.
     """
-    first = frame_shape(tasks[0])
-    for index, task in enumerate(tasks):
-        shape = frame_shape(task)
-        if first is not None and shape is not None and shape != first:
-            raise ValueError(
-                f"tasks.{index}: {task.title!r} has frames of shape {list(shape)}, the first task {tasks[0].title!r} of "
-                f"{list(first)}; one network plays them all"
-            )
+    require_all(*(partial(_require_frames_like_first, tasks[0], task, index) for index, task in enumerate(tasks)))
+
+
+def _require_frames_like_first(first: EnvironmentSpec, task: EnvironmentSpec, index: int) -> None:
+    expected, shape = frame_shape(first), frame_shape(task)
+    if expected is not None and shape is not None and shape != expected:
+        raise ValueError(
+            f"tasks.{index}: {task.title!r} has frames of shape {list(shape)}, the first task {first.title!r} of "
+            f"{list(expected)}; one network plays them all"
+        )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from ewc_core.implementations import implementation
 from ewc_core.specs.base import Spec
 from ewc_core.specs.execution import Slot
 
 if TYPE_CHECKING:
     from ewc_core.specs.analysis import AnalysisQuestion
     from ewc_core.specs.any_task import AnyTaskSpec
+    from ewc_core.specs.limits import JobLimits
     from ewc_core.specs.network import NetworkSpec
+    from ewc_core.specs.size import JobSize
 
 
 class JobKind(Spec):
@@ -29,6 +32,12 @@ class JobKind(Spec):
     """The kinds of analyses that can be asked about such a job."""
     plugin_groups: ClassVar[tuple[str, ...]] = ()
     """Groups of entry points that any such job may use without naming them."""
+    checked_by: ClassVar[str | None] = None
+    """Where its check is, as "module:function", for kinds that can be checked before they are submitted: an
+    `ewc_core.checking.findings.Look`."""
+
+    sized_by: ClassVar[str | None] = None
+    """Where the estimate of what it takes at least is, as "module:function" of the spec and `JobLimits`; it loads no torch."""
 
     @property
     def planned_tasks(self) -> Sequence[AnyTaskSpec]:
@@ -51,9 +60,21 @@ class JobKind(Spec):
         return {}
 
     @property
+    def used_plugin_groups(self) -> tuple[str, ...]:
+        """Groups of entry points that this job may use without naming them."""
+        return self.plugin_groups
+
+    @property
     def asked_about(self) -> tuple[str, AnalysisQuestion] | None:
         """The job that it asks about, and what it asks."""
         return None
+
+    def least_size(self, limits: JobLimits) -> JobSize | None:
+        """What it takes at least, as far as the spec alone tells; None where nothing does."""
+        if self.sized_by is None:
+            return None
+        size: JobSize = implementation(self.sized_by)(self, limits)
+        return size
 
     def check_next_task(self, seen: Sequence[AnyTaskSpec], task: AnyTaskSpec) -> None:
         """Check that an announced task fits a running job, as far as the specs alone say. Raises SpecError."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
 from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec, check_replay_memory
-from ewc_core.specs.base import Spec
+from ewc_core.specs.base import Spec, require_all
 from ewc_core.specs.environments import (
     ENVIRONMENT_PLUGINS,
     AtariTask,
@@ -88,6 +89,8 @@ class ReinforcementSpec(JobKind):
     has_tasks: ClassVar[bool] = True
     target: ClassVar[str | None] = "ewc_core.reinforcement.target:GameTarget"
     answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation"})
+    checked_by: ClassVar[str | None] = "ewc_core.reinforcement.check:look"
+    sized_by: ClassVar[str | None] = "ewc_core.specs.size:least_reinforcement_size"
     plugin_groups: ClassVar[tuple[str, ...]] = (ENVIRONMENT_PLUGINS,)
 
     kind: Literal["reinforcement"]
@@ -151,7 +154,16 @@ class ReinforcementSpec(JobKind):
         return segments[visit_index].num_steps if visit_index < len(segments) else self.schedule.num_steps
 
     @model_validator(mode="after")
-    def _controls_differ(self) -> ReinforcementSpec:
+    def _values_fit_together(self) -> ReinforcementSpec:
+        require_all(
+            self._require_different_controls,
+            partial(check_environments_fit, self.tasks),
+            partial(check_schedule, self.schedule, num_tasks=len(self.tasks)),
+            self._require_room_for_replays,
+        )
+        return self
+
+    def _require_different_controls(self) -> None:
         if len(set(self.methods)) != len(self.methods):
             raise ValueError(f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}")
         derived = [kind for kind in self.controls if kind in ("l2", "shuffled_fisher")]
@@ -159,20 +171,11 @@ class ReinforcementSpec(JobKind):
             raise ValueError(f"controls {derived} change the Fisher of method 'ewc', but the method is {self.method.kind!r}")
         if "oracle" in self.controls and isinstance(self.task_inference, OracleInference):
             raise ValueError("control 'oracle' equals the method when task_inference.kind is 'oracle' already")
-        return self
 
-    @model_validator(mode="after")
-    def _tasks_fit_together(self) -> ReinforcementSpec:
-        check_environments_fit(self.tasks)
-        check_schedule(self.schedule, num_tasks=len(self.tasks))
-        return self
-
-    @model_validator(mode="after")
-    def _replay_fits_into_its_bound(self) -> ReinforcementSpec:
+    def _require_room_for_replays(self) -> None:
         size = frame_bytes(self.tasks[0])
         if size is not None:
             check_replay_memory(self.agent, frame_bytes=size, num_tasks=len(self.tasks), num_agents=len(self.methods))
-        return self
 
 
 def check_next_environment(spec: ReinforcementSpec, seen: Sequence[EnvironmentSpec], task: EnvironmentSpec) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ewc_core.specs.agent import DQN_SIZES, DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec, replay_bytes
 from ewc_core.specs.datasets import dataset_info
@@ -30,12 +31,16 @@ from ewc_core.specs.supervised import SupervisedSpec, num_outputs_needed
 from ewc_core.specs.tasks import task_shape
 from ewc_core.specs.training import OptimiserName
 
+if TYPE_CHECKING:
+    from ewc_core.specs.limits import JobLimits
+
 KEEPS_STRENGTHS = 2**23
 """Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
 making it takes; larger networks have no memory to spare for it."""
-KEEPS_WEIGHT = 2**25
-"""Up to so many parameters the adaptive weight itself is kept (128 MiB at most). Beyond, it is another copy of the network in
-memory; made anew in each step it takes about a tenth of the step's time."""
+KEEPS_WEIGHT = 50_000_000
+"""Up to so many parameters the adaptive weight itself is kept (200 MB at most): networks of early versions had no more, and
+their jobs go on with their bits. Beyond, it is another copy of the network in memory; made anew in each step it takes about
+a tenth of its time."""
 
 MIB = 2**20
 PROCESS_BYTES = 360 * MIB
@@ -141,14 +146,24 @@ def least_parameters(
     return inner + sum((9 * inputs + 1) * outputs for inputs, outputs in pairwise(channels))
 
 
-def least_parameters_of(spec: SupervisedSpec | ReinforcementSpec) -> int:
-    """`least_parameters` of a job's network, with what its tasks say of inputs and outputs."""
-    if isinstance(spec, ReinforcementSpec):
-        frame = frame_shape(spec.tasks[0])
-        return least_parameters(spec.network, input_shape=None if frame is None else (spec.agent.history, *frame))
+def least_supervised_size(spec: SupervisedSpec, limits: JobLimits) -> JobSize:
+    """`supervised_size` of the least network, whatever the data of users are."""
     shape = task_shape(spec.tasks[0])
     outputs = num_outputs_needed(spec.heads, spec.tasks)
-    return least_parameters(spec.network, input_shape=None if shape is None else shape[0], num_outputs=outputs)
+    num_parameters = least_parameters(spec.network, input_shape=None if shape is None else shape[0], num_outputs=outputs)
+    return supervised_size(spec, num_parameters=num_parameters, snapshots_per_job=limits.snapshots_per_job)
+
+
+def least_reinforcement_size(spec: ReinforcementSpec, limits: JobLimits) -> JobSize:
+    """`reinforcement_size` of the least network, whatever only the environments know."""
+    frame = frame_shape(spec.tasks[0])
+    num_parameters = least_parameters(spec.network, input_shape=None if frame is None else (spec.agent.history, *frame))
+    return reinforcement_size(
+        spec,
+        num_parameters=num_parameters,
+        snapshots_per_job=limits.snapshots_per_job,
+        snapshot_replay_bytes=limits.snapshot_replay_bytes,
+    )
 
 
 def _copies_in_training(spec: SupervisedSpec, num_parameters: int, largest: float) -> float:

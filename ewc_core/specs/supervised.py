@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ewc_core.errors import SpecError
+from ewc_core.specs.base import require_all
 from ewc_core.specs.execution import ExecutionSpec
 from ewc_core.specs.heads import HeadKind, HeadSpec
 from ewc_core.specs.kind import JobKind
@@ -46,6 +48,8 @@ class SupervisedSpec(JobKind):
     has_tasks: ClassVar[bool] = True
     target: ClassVar[str | None] = "ewc_core.supervised.target:SupervisedTarget"
     answers: ClassVar[frozenset[str]] = frozenset({"overlap", "perturbation", "capacity"})
+    checked_by: ClassVar[str | None] = "ewc_core.supervised.check:look"
+    sized_by: ClassVar[str | None] = "ewc_core.specs.size:least_supervised_size"
 
     kind: Literal["supervised"] = "supervised"
     spec_version: Literal[1, 2] = NEWEST_VERSION
@@ -98,45 +102,49 @@ class SupervisedSpec(JobKind):
         check_next_task(self, [other for other in seen if isinstance(other, DataTask)], task)
 
     @model_validator(mode="after")
-    def _controls_differ(self) -> SupervisedSpec:
-        if len(set(self.methods)) != len(self.methods):
-            raise ValueError(f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}")
+    def _values_fit_together(self) -> SupervisedSpec:
+        require_all(
+            self._require_different_controls,
+            self._require_tasks_that_fit,
+            self._require_what_dropout_needs,
+            self._require_bearable_size,
+        )
         return self
 
-    @model_validator(mode="after")
-    def _tasks_fit_together(self) -> SupervisedSpec:
+    def _require_different_controls(self) -> None:
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError(f"controls {self.controls} must differ from each other and from the method {self.method.kind!r}")
+
+    def _require_tasks_that_fit(self) -> None:
+        checks: list[Callable[[], None]] = []
         first, with_class = self.tasks[0], defaultdict[int, list[TaskSpec]](list)
         for index, task in enumerate(self.tasks):
             classes = task.classes if isinstance(task, SplitTask) else []
             # Of a thousand tasks that came before, only those with a class in common can be in the way.
             rivals = [other for label in classes for other in with_class[label]]
             if index > 0:
-                _require_fit(self, [first, *rivals], task, f"tasks.{index}")
+                checks.append(partial(_require_fit, self, [first, *rivals], task, f"tasks.{index}"))
             if self.heads.kind is HeadKind.GROWING:
                 for label in classes:
                     with_class[label].append(task)
-        return self
+        require_all(*checks)
 
-    @model_validator(mode="after")
-    def _dropout_has_what_it_needs(self) -> SupervisedSpec:
+    def _require_what_dropout_needs(self) -> None:
         if isinstance(self.method, DropoutMethod):
             if self.training.num_validation_examples == 0:
                 raise ValueError("method 'dropout' stops early and needs training.num_validation_examples > 0")
             if isinstance(self.network, PluginNetworkSpec):
                 raise ValueError("method 'dropout' puts dropout into networks of kind 'mlp' and 'conv', not into a plug-in's")
-        return self
 
-    @model_validator(mode="after")
-    def _network_has_a_bearable_size(self) -> SupervisedSpec:
+    def _require_bearable_size(self) -> None:
         shape = task_shape(self.tasks[0])
         num_outputs = num_outputs_needed(self.heads, self.tasks)
         if shape is None or num_outputs is None:
-            return self
+            return
         size = count_parameters(self.network, input_shape=shape[0], num_outputs=num_outputs)
         if size is not None and size > MAX_PARAMETERS:
             sizes = {name: value for name, value in self.network.model_dump().items() if name != "kind"}
             raise ValueError(f"network with {sizes} has {size} parameters; at most {MAX_PARAMETERS} are allowed")
-        return self
 
 
 def num_outputs_needed(heads: HeadSpec, tasks: Sequence[TaskSpec]) -> int | None:

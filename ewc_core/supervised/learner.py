@@ -17,7 +17,7 @@ from ewc_core.likelihoods import mean_loss
 from ewc_core.optimisers import Optimiser, Step, make_optimiser
 from ewc_core.params import FlatParameters
 from ewc_core.specs import LikelihoodName, PenaltyStep, TrainingSpec
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 
 Measure = Callable[[Callable[[], float | None]], float | None]
 _MOST = 2**16
@@ -139,9 +139,9 @@ class Learner:
         """The parameters and, within a visit, everything else that the next step depends on, as they are now."""
         state = {_PARAMETERS: self.parameters.values}
         if in_visit:
-            state |= named(_OPTIMISER, self._current_optimiser().state())
+            state |= add_prefix(_OPTIMISER, self._current_optimiser().state())
             if self.path is not None:
-                state |= named(_PATH, self.path.state())
+                state |= add_prefix(_PATH, self.path.state())
         return state
 
     def load_state(self, state: Mapping[str, Tensor], *, in_visit: bool) -> None:

@@ -17,6 +17,7 @@ from ewc_core.networks.guarded import failed_in
 from ewc_core.seeding import generator
 from ewc_core.specs import SupervisedSpec
 from ewc_core.specs.any_task import AnyTaskSpec
+from ewc_core.specs.limits import NO_LIMITS, JobLimits
 from ewc_core.supervised.batches import ShuffledBatches
 from ewc_core.supervised.consolidate import EndOfVisit, consolidation_steps, constraint_book
 from ewc_core.supervised.early_stopping import EarlyStopping
@@ -24,6 +25,7 @@ from ewc_core.supervised.fresh_learners import make_learner, new_stopping
 from ewc_core.supervised.informing import SupervisedInforming
 from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.run_state import RunState
+from ewc_core.supervised.size_of import size_of
 from ewc_core.supervised.task_book import TaskBook
 from ewc_core.training.problem import Place
 
@@ -45,14 +47,15 @@ class SupervisedProblem:
         digests: Mapping[str, str] | None = None,
         constraints: Sequence[Constraint] = (),
         store: ConstraintStore | None = None,
+        limits: JobLimits = NO_LIMITS,
     ) -> None:
         """Load the data of the spec's tasks and make the networks. `digests`, by name, are those of data read before;
         `constraints`, of a job that goes on, as they were consolidated. Where there is a `store`, a constraint is kept in memory
-        only until `point_kept` says that it is stored.
+        only until `point_kept` says that it is stored. `limits` are those of a job that begins.
 
         Raises:
             SpecError: the tasks or the network do not fit together; `field` says which. PluginFailed: all that is wrong with a
-                plug-in's network.
+                plug-in's network. JobTooLarge: the job would take more than its limits.
             DataChanged: data are not what they were.
             StateFormatError: a data file is damaged.
             ParameterMismatch: a constraint does not fit the network.
@@ -62,6 +65,8 @@ class SupervisedProblem:
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
         self._doubts = rehearse(spec, self._tasks)
+        if limits != NO_LIMITS:
+            limits.require(size_of(spec, self._tasks, limits))
         self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
         self._layout = self._learners[self._method].parameters.layout
         for constraint in constraints:

@@ -124,8 +124,7 @@ def _consolidate(tryout: Tryout, spec: SupervisedSpec, tasks: TaskBook) -> None:
             capacity_guard(spec, book, end, ParameterLayout.of(tryout.network))
         except PluginFailed as failed:
             tryout.note(failed)
-        except Exception:  # noqa: BLE001
-            # Not every network has the second derivatives that this looks at. It is a diagnostic: training goes on without.
+        except Exception:  # noqa: BLE001 (a diagnostic: not every network has the second derivatives that it looks at)
             return
 
 

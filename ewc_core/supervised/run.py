@@ -29,7 +29,10 @@ def take_up(spec: SupervisedSpec, stored: StoredJob) -> VisitRun:
     """The run of a job as its record has it; see `ewc_core.training.take_up`."""
     point = stored.point
     if point is None:
-        return VisitRun(SupervisedProblem(spec, data_dir=stored.data_dir, digests=stored.digests, store=stored))
+        # What goes on was let in before, under the limits of then.
+        return VisitRun(
+            SupervisedProblem(spec, data_dir=stored.data_dir, digests=stored.digests, store=stored, limits=stored.limits)
+        )
     digests = {**point.digests, **stored.digests}
     problem = SupervisedProblem(spec, data_dir=stored.data_dir, digests=digests, constraints=stored.constraints, store=stored)
     return VisitRun.restore(problem, point, tasks=stored.tasks, visiting=stored.visiting)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ewc_core.errors import StateFormatError
-from ewc_core.training.named_state import Rest, named
+from ewc_core.training.named_state import Rest, add_prefix
 
 _LATEST, _WEIGHTS, _SHARE, _STOPPING = (
     "latest_task",
@@ -37,9 +37,9 @@ class RunState:
             tensors[_LATEST] = torch.tensor(self.latest_task, dtype=torch.int64)
         if self.largest_share is not None:
             tensors[_SHARE] = torch.tensor(self.largest_share, dtype=torch.float64)
-        tensors |= named(_STOPPING, self.stopping)
+        tensors |= add_prefix(_STOPPING, self.stopping)
         for method, state in self.learners.items():
-            tensors |= named(f"{method}.", state)
+            tensors |= add_prefix(f"{method}.", state)
         return tensors
 
     @classmethod

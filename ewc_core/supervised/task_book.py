@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from ewc_core.data import Sources, SplitName, TaskData
 from ewc_core.data.as_read import SPLITS, DataAsRead, DataWarning, TaskRead, data_as_read
 from ewc_core.data.data_warnings import data_warnings, scales_differ
-from ewc_core.errors import DataChanged, SpecError
+from ewc_core.errors import DataChanged, SpecError, StateFormatError
 from ewc_core.metrics import Measured
+from ewc_core.mistakes import Mistakes
 from ewc_core.seeding import PathPart, generator
 from ewc_core.specs import AtariTask, GymnasiumTask, HeadKind, LikelihoodName, SupervisedSpec, TaskSpec
 from ewc_core.specs.any_task import AnyTaskSpec
@@ -29,31 +31,38 @@ class TaskBook:
         """Load the data of the spec's tasks; `known_digests`, by name, are those of data that were read before.
 
         Raises:
-            SpecError: tasks do not fit together; `field` says which (DatasetUnavailable: files are missing).
-            DataChanged: data are not what they were; all of them are named.
-            StateFormatError: a file is damaged.
+            SpecError: all that does not fit; `field` says what is wrong first. DatasetUnavailable: files are missing.
+                DataChanged: data are not what they were; all of them are named.
+            StateFormatError: a file is damaged, and nothing else is wrong.
         """
         self._spec = spec
         self._sources = Sources(data_dir, known_digests=known_digests, spec_version=spec.spec_version)
         self._specs: list[TaskSpec] = []
         self._data: list[TaskData] = []
-        loaded: list[TaskData] = []
-        changed: dict[int, DataChanged] = {}
+        mistakes = Mistakes()
+        loaded: dict[int, TaskData] = {}
         for index, task in enumerate(spec.tasks):
-            try:
-                loaded.append(self._load(index, task))
-            except DataChanged as error:
-                changed[index] = error
-        if changed:
-            raise _all_changed({index: spec.tasks[index] for index in changed}, changed)
-        for index, (task, data) in enumerate(zip(spec.tasks, loaded, strict=True)):
-            self._add(index, task, data)
-        self.heads = HeadPlan(spec.heads, [data.num_outputs for data in self._data], shares_all=self._shares_all)
+            with mistakes.noted():
+                loaded[index] = self._load(index, task)
+        first = next(iter(loaded.values()), None)
+        for index, data in loaded.items():
+            with mistakes.noted():
+                self._check(index, spec.tasks[index], data, first or data)
+        _tell_changes_as_one(spec.tasks, mistakes)
+        mistakes.require_none()
+        self._specs.extend(spec.tasks)
+        self._data.extend(loaded.values())
+        self.heads = HeadPlan(spec.heads, [data.num_outputs for data in self._data], shares_all=_shares_all(spec, self._data[0]))
 
     @property
     def digests(self) -> dict[str, str]:
         """SHA-256 by name of everything that was read."""
         return self._sources.digests
+
+    @property
+    def specs(self) -> list[TaskSpec]:
+        """The tasks known so far, by index."""
+        return list(self._specs)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -78,7 +87,9 @@ class TaskBook:
             except DataChanged as error:
                 raise _all_changed({index: task}, {index: error}) from error
             self.heads.add(data.num_outputs)
-            self._add(index, task, data)
+            self._check(index, task, data, self._data[0])
+            self._specs.append(task)
+            self._data.append(data)
         if self._specs[index] != task:
             raise SpecError(f"task {index} is {self._specs[index].title!r}, got {task.title!r}")
         return is_new
@@ -146,30 +157,33 @@ class TaskBook:
             warnings += [] if apart is None else [apart]
         return described, tuple(warnings)
 
-    @property
-    def _shares_all(self) -> bool:
-        """Whether tasks may lack classes of a shared head. Jobs of before specs had versions mask what a task has not."""
-        heads, is_labels = self._spec.heads, self._data[0].likelihood is LikelihoodName.CATEGORICAL
-        return heads.kind is HeadKind.SHARED and heads.num_outputs is not None and is_labels and self._spec.spec_version > 1
-
     def _load(self, index: int, task: TaskSpec) -> TaskData:
         try:
             return self._sources.task(task, num_validation_examples=self._spec.training.num_validation_examples)
-        except SpecError as error:
-            field = f"tasks.{index}.{error.field or 'dataset'}"
-            if isinstance(error, DataChanged):  # one error for all tasks on a data set
-                raise DataChanged(str(error), field=field, changed=error.changed) from error
-            error.field = field
-            raise
+        except (SpecError, StateFormatError) as error:  # one for all tasks on the data set
+            here = copy(error)
+            here.field = f"tasks.{index}.{error.field or 'dataset'}"
+            raise here from error
 
-    def _add(self, index: int, task: TaskSpec, data: TaskData) -> None:
+    def _check(self, index: int, task: TaskSpec, data: TaskData, first: TaskData) -> None:
         check_head(self._spec.heads.kind, data.likelihood, index)
-        if self._data:
-            _require_like_first(index, task, data, self._data[0])
-        self._specs.append(task)
-        self._data.append(data)
-        if not self._shares_all:
+        _require_like_first(index, task, data, first)
+        if not _shares_all(self._spec, first):
             _require_all_classes(index, task, data)
+
+
+def _shares_all(spec: SupervisedSpec, first: TaskData) -> bool:
+    """Whether tasks may lack classes of a shared head. Jobs of before specs had versions mask what a task has not."""
+    heads, is_labels = spec.heads, first.likelihood is LikelihoodName.CATEGORICAL
+    return heads.kind is HeadKind.SHARED and heads.num_outputs is not None and is_labels and spec.spec_version > 1
+
+
+def _tell_changes_as_one(tasks: Sequence[TaskSpec], mistakes: Mistakes) -> None:
+    changed = {error.field: error for error in mistakes.found if isinstance(error, DataChanged)}
+    if changed:
+        errors = {int(field.split(".")[1]): error for field, error in changed.items()}
+        others = [error for error in mistakes.found if not isinstance(error, DataChanged)]
+        mistakes.found = [*others, _all_changed({index: tasks[index] for index in errors}, errors)]
 
 
 def _all_changed(tasks: Mapping[int, TaskSpec], errors: Mapping[int, DataChanged]) -> DataChanged:

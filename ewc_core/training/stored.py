@@ -13,6 +13,7 @@ from ewc_core.consolidation import Constraint
 from ewc_core.resume import ResumePoint
 from ewc_core.specs import LearningSpec
 from ewc_core.specs.any_task import AnyTaskSpec
+from ewc_core.specs.limits import JobLimits
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class StoredJob(Protocol):
     """Where data sets lie."""
     replay_folder: Path
     """Where what is too large for the record may lie, for as long as the job goes on."""
+    limits: JobLimits
+    """What the operator gives to one job."""
     generation: int
     """Grows with every lease: another holder, who does not know yet that the job is no longer his, has a smaller one."""
 

@@ -95,6 +95,27 @@ def finish_visit(
         work.switches.finish_visit(job_id, visit_index, num_steps=10)
 
 
+def leave_snapshot(database: Database, job_id: str, visit_index: int, *, replay_bytes: int = 0) -> dict[str, Any]:
+    """A snapshot as a finished visit on task 0 leaves it; returns the one constraint that is in force in it. Replays of so many
+    bytes were too large to be kept."""
+    checkpoint = add_checkpoint(database, job_id, b"tensors", visit_index=visit_index)
+    blob_id = stage_blob(database, b"state", fence=None, media_type="test", shared_by="tests")
+    constraint = {"task_index": 0, "visit_index": 0, "checkpoint_id": checkpoint.id, "ewc_lambda": 2.0, "weight": 0.5}
+    manifest = {
+        "version": 1,
+        "methods": ["ewc", "naive"],
+        "checkpoint_id": checkpoint.id,
+        "constraints": [constraint],
+        "files": {"are_kept": replay_bytes == 0, "num_bytes": replay_bytes, "sizes": {}},
+        "state": {},
+    }
+    with database.write() as work:
+        work.blobs.finish(blob_id)
+        parts = {"small": blob_id}
+        work.snapshots.add(job_id, visit_index=visit_index, task_index=0, manifest=manifest, parts=parts)
+    return constraint
+
+
 def warn(database: Database, job_id: str, code: str, message: str, *, visit_index: int) -> None:
     """A warning as training writes it."""
     with database.write() as work:

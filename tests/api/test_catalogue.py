@@ -25,7 +25,7 @@ def test_the_catalogue_describes_every_kind(client):
     catalogue = client.get("/v1/catalogue").json()
     kinds = {name: [one["kind"] for one in catalogue[name]] for name in ("job_kinds", "analyses", "tasks", "dataset_kinds")}
     assert kinds == {
-        "job_kinds": ["supervised", "reinforcement", "association", "analysis"],
+        "job_kinds": ["supervised", "reinforcement", "association", "analysis", "check"],
         "analyses": ["overlap", "perturbation", "capacity"],
         "tasks": ["permuted", "plain", "rotated", "split", "atari", "gymnasium"],
         "dataset_kinds": ["arrays", "openml", "plugin"],

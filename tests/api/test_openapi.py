@@ -10,10 +10,10 @@ from api.app import create_app
 from api.openapi import FILE, text
 from api.settings import ApiSettings
 from api.task_switches.schemas import TaskSwitchRequest
-from ewc_core.specs import JOB_SPEC, SweepSpec
+from ewc_core.specs import JOB_SPEC, CheckedSpec, SweepSpec
 
 OPERATIONS = {
-    "create_job", "list_jobs", "get_job", "change_job", "cancel_job", "pause_job", "resume_job", "retry_job",
+    "create_job", "create_job_check", "list_jobs", "get_job", "change_job", "cancel_job", "pause_job", "resume_job", "retry_job",
     "create_task_switch", "list_task_switches", "list_tasks", "list_events", "get_metrics", "get_matrix",
     "list_checkpoints", "get_checkpoint", "download_checkpoint", "list_snapshots", "get_catalogue", "list_workers",
     "get_result", "create_analysis", "list_analyses", "list_attempts", "reweight_task", "forget_task",
@@ -70,6 +70,7 @@ def test_the_examples_of_requests_are_valid(document):
     operations = _operations(document)
     requests = {
         "create_job": JOB_SPEC,
+        "create_job_check": TypeAdapter(CheckedSpec),
         "create_task_switch": TypeAdapter(TaskSwitchRequest),
         "create_analysis": TypeAdapter(AnalysisRequest),
         "create_sweep": TypeAdapter(SweepSpec),
@@ -80,7 +81,9 @@ def test_the_examples_of_requests_are_valid(document):
         for example in examples.values():
             adapter.validate_python(example["value"])
     jobs = operations["create_job"]["requestBody"]["content"]["application/json"]["examples"].values()
-    assert {example["value"].get("kind", "supervised") for example in jobs} == {"supervised", "association", "analysis"}
+    assert {example["value"].get("kind", "supervised") for example in jobs} == {
+        *("supervised", "association", "analysis", "check")
+    }
     switches = operations["create_task_switch"]["requestBody"]["content"]["application/json"]["examples"].values()
     assert {example["value"]["action"] for example in switches} == {"append", "revisit", "switch_now", "close"}
 

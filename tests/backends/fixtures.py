@@ -20,6 +20,7 @@ from store.unit_of_work import Database
 from tests.backends.postgresql import PostgreSQLServer, start_postgresql
 from tests.backends.redis import RedisServer, start_redis
 from tests.backends.server_process import ServerUnavailable
+from tests.marks import STACKS
 
 ENGINES = ("sqlite", "postgresql")
 _Server = TypeVar("_Server")
@@ -134,7 +135,7 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture(params=("embedded", "servers"))
+@pytest.fixture(params=STACKS)
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Stack:
     """What a service runs on: SQLite with the filesystem broker, or PostgreSQL with Redis."""
     state_dir = tmp_path / "state"

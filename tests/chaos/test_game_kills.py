@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ewc_core.specs import ReinforcementSpec
 from store.job_states import JobStatus
 from tests.chaos.fleet import kill_until_finished, printed_by
@@ -44,6 +46,7 @@ def undisturbed_sha256() -> str:
     return printed_by(_UNDISTURBED, SPEC.model_dump_json())
 
 
+@pytest.mark.by_day("servers")
 def test_a_killed_game_job_ends_with_the_weights_of_an_undisturbed_run(stack, database, submit, start_worker):
     job_id = submit(SPEC)
     kills = kill_until_finished(database, job_id, start_worker, num_kills=NUM_KILLS, seed=20261125)

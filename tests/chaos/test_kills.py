@@ -6,6 +6,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from ewc_core.specs import SupervisedSpec
 from store.job_states import JobStatus
 from store.queue import WakeUps
@@ -59,6 +61,7 @@ def assert_the_record_is_true(database: Database, job_id: str) -> None:
     assert all(visit.status == "done" for visit in visits)
 
 
+@pytest.mark.by_day("embedded")
 def test_a_job_killed_at_random_moments_ends_with_the_weights_of_an_undisturbed_run(stack, database, submit, start_worker):
     job_id = submit(SPEC)
     kills = kill_until_finished(database, job_id, start_worker, num_kills=NUM_KILLS, seed=20261122)
@@ -66,6 +69,7 @@ def test_a_job_killed_at_random_moments_ends_with_the_weights_of_an_undisturbed_
     assert_the_record_is_true(database, job_id)
 
 
+@pytest.mark.by_day("servers")
 def test_two_workers_and_many_wake_ups_train_a_job_once(stack, database, submit, start_worker):
     job_id = submit(SPEC)
     workers = [start_worker(), start_worker()]
@@ -80,6 +84,7 @@ def test_two_workers_and_many_wake_ups_train_a_job_once(stack, database, submit,
     assert_the_record_is_true(database, job_id)
 
 
+@pytest.mark.by_day("embedded")
 def test_a_frozen_worker_that_wakes_up_after_its_lease_ran_out_changes_nothing(stack, database, submit, start_worker):
     job_id = submit(SPEC)
     frozen = start_worker()
@@ -94,6 +99,7 @@ def test_a_frozen_worker_that_wakes_up_after_its_lease_ran_out_changes_nothing(s
     assert_the_record_is_true(database, job_id)
 
 
+@pytest.mark.by_day("servers")
 def test_a_worker_asked_to_stop_saves_a_resume_point_and_the_next_one_goes_on(stack, database, submit, start_worker):
     job_id = submit(SPEC)
     first = start_worker()

@@ -109,3 +109,12 @@ CAPACITY: dict[str, Any] = {
     "warning": "these layers are frozen beyond 90%: 'body.0' (93%)",
     "explicit_step": None,
 }
+CHECK: dict[str, Any] = {
+    "is_runnable": False,
+    "mistakes": [
+        {"code": "dataset_unavailable", "field": "tasks.0.dataset.path", "message": "no file a\x1b[31m.npz", "retryable": True},
+        {"code": "plugin_failed", "field": None, "message": "it raised", "retryable": False},
+    ],
+    "warnings": [{"code": "inputs_far_from_1", "message": "column 'x' has values up to 1e4"}],
+    "estimate": {"num_parameters": 1234567, "memory_bytes": 3 * 2**29, "disk_bytes": 2**26, "seconds": 7500.0},
+}

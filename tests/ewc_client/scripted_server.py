@@ -60,7 +60,7 @@ class ScriptedServer:
                 if reply.cut_after is not None:
                     self.close_connection = True
 
-            do_GET = do_POST = do_DELETE = _handle  # noqa: N815 the names are the standard library's
+            do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 the names are the standard library's
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name is the standard library's
                 """Tests read `asked`, not a log."""

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ewc_client.findings import Result
 from ewc_client.result_tables import result_view
-from tests.ewc_client.results import ASSOCIATION, CAPACITY, OVERLAP, PERTURBATION, PERTURBED_AGENT
+from tests.ewc_client.results import ASSOCIATION, CAPACITY, CHECK, OVERLAP, PERTURBATION, PERTURBED_AGENT
 
 
 def printed(kind: str, body: dict[str, Any], width: int = 120) -> str:
@@ -111,3 +111,22 @@ def test_every_number_is_there_whole_at_any_width(kind: str, body: dict[str, Any
     assert "…" not in narrow
     numbers = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?![\w.])")
     assert sorted(numbers.findall(wide)) == sorted(numbers.findall(narrow))
+
+
+def test_a_check_says_each_mistake_where_it_is_and_what_the_job_would_take() -> None:
+    lines = [line.strip() for line in printed("check", CHECK, width=200).splitlines()]
+    assert lines == [
+        r"tasks.0.dataset.path: no file a\x1b[31m.npz (dataset_unavailable)",
+        "it raised (plugin_failed)",
+        "warning: column 'x' has values up to 1e4 (inputs_far_from_1)",
+        "",
+        "2 mistakes. Its network has 1,234,567 parameters. The job would take about: "
+        "memory 1.5 GiB, disk 64 MiB, time 2 h 5 min.",
+    ]
+
+
+def test_a_check_that_found_nothing_says_so_and_leaves_out_what_it_does_not_know() -> None:
+    nothing = {"num_parameters": None, "memory_bytes": None, "disk_bytes": None}
+    body = {"is_runnable": True, "mistakes": [], "warnings": [], "estimate": {**nothing, "seconds": 3.4}}
+    assert printed("check", body).strip() == "nothing is wrong. The job would take about: time 3 s."
+    assert printed("check", {**body, "estimate": {**nothing, "seconds": None}}).strip() == "nothing is wrong."

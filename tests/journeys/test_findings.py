@@ -37,6 +37,7 @@ def client(service):
         yield client
 
 
+@pytest.mark.by_day("embedded")
 def test_forgetting_on_purpose_questions_and_the_association_experiment(service, client):
     """One service for the whole story: starting trainers is what takes long."""
     patterns = client.jobs.create(ASSOCIATION)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.chaos.fleet import REPOSITORY
 from tests.journeys.service import Service
 
@@ -33,6 +35,7 @@ def _refused(service: Service, job_id: str, task: dict[str, Any]) -> tuple[str, 
     return error["pointer"], error["detail"]
 
 
+@pytest.mark.by_day("embedded")
 def test_a_game_is_announced_wrong_ones_are_refused_and_the_old_one_is_filmed(stack: Any, tmp_path: Path) -> None:
     with Service(stack.environment, tmp_path) as service:
         job_id = service.http.post("/jobs", json=JOB).raise_for_status().json()["id"]

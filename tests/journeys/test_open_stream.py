@@ -69,6 +69,7 @@ def test_task_switches_while_a_job_runs(service):
     assert job["weights_sha256"]
 
 
+@pytest.mark.by_day("servers")
 def test_switch_now_ends_the_running_visit_early(service):
     job_id = _submit(service, training={"num_epochs": 2000, "batch_size": 32})
     _wait_for_step(service, job_id)
@@ -85,6 +86,7 @@ def test_switch_now_ends_the_running_visit_early(service):
     service.wait_for_status(job_id, "cancelled", seconds=15)
 
 
+@pytest.mark.by_day("embedded")
 def test_pause_keeps_the_place_and_resume_goes_on(service):
     job_id = _submit(service, stream="closed", training={"num_epochs": 60, "batch_size": 32})
     _wait_for_step(service, job_id)
@@ -98,6 +100,7 @@ def test_pause_keeps_the_place_and_resume_goes_on(service):
     assert "visit.resumed" in types
 
 
+@pytest.mark.by_day("servers")
 def test_a_stored_fisher_read_by_range_equals_a_recomputation_from_its_anchor(service):
     tasks = [{"dataset": "digits", "permutation": k} for k in range(2)]
     job_id = _submit(service, stream="closed", tasks=tasks)

@@ -40,6 +40,7 @@ def client(service):
         yield client
 
 
+@pytest.mark.by_day("servers")
 def test_a_search_for_lambda_survives_its_worker_and_ends_with_a_job_that_is_ready_to_submit(service, client, tmp_path):
     sweep = client.sweeps.create(SWEEP)
     _wait(lambda: sweep.refresh().trials, "the first trials")

@@ -16,7 +16,7 @@ from ewc_client import EWCClient
 from ewc_client.models import Event
 from ewc_client.sse import EventStream
 from store.job_states import JobStatus
-from tests.api.lives import ASSOCIATION, SPEC, add_checkpoint, bring_to, find, finish_visit, warn
+from tests.api.lives import ASSOCIATION, SPEC, add_checkpoint, bring_to, find, finish_visit, leave_snapshot, warn
 from tests.ewc_client.cli.conftest import Ewc
 from tests.ewc_client.conftest import Service
 from tests.ewc_client.results import ASSOCIATION as FOUND
@@ -244,6 +244,17 @@ def test_checkpoints_are_listed_and_downloaded(ewc: Ewc, here: Service, client: 
     assert (tmp_path / "c").read_bytes() == bytes(range(200))
     ewc("get", record.id, "--to", str(tmp_path / "t"), "--tensor", "anchor.0.weight")
     assert (tmp_path / "t").read_bytes() == bytes(range(8, 24))
+
+
+def test_snapshots_are_listed_with_what_they_hold(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    assert "No snapshots yet." in ewc("snapshots", job.id).err
+    leave_snapshot(here.database, job.id, 0)
+    leave_snapshot(here.database, job.id, 1, replay_bytes=2**30)
+    listed = json.loads(ewc("snapshots", job.id, "-o", "json").out)
+    assert [one["replays"] for one in listed] == [{"are_kept": True, "num_bytes": 0}, {"are_kept": False, "num_bytes": 2**30}]
+    rows = [" ".join(line.split()) for line in ewc("snapshots", job.id).out.splitlines() if "snap_" in line]
+    assert rows == [f"{listed[0]['id']} 0 0 ewc, naive 1 5", f"{listed[1]['id']} 1 0 ewc, naive 1 5 not kept"]
 
 
 def test_a_new_key_is_alone_on_standard_output(ewc: Ewc, here: Service) -> None:

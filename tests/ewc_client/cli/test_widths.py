@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from ewc_client import EWCClient
+from tests.api.lives import leave_snapshot
 from tests.ewc_client.cli.conftest import Ewc
 from tests.ewc_client.conftest import Service
 
@@ -22,10 +23,13 @@ def test_lists_fit_and_show_every_id(ewc: Ewc, here: Service, client: EWCClient,
     monkeypatch.setenv("COLUMNS", str(width))
     job = client.jobs.create(SPEC)
     other = client.jobs.create({**SPEC, "name": "short"})
+    leave_snapshot(here.database, job.id, 0, replay_bytes=2**30)
+    snapshot, *_ = job.snapshots()
     key = client.create_api_key("for the dashboard 数字")
     for command, needed in (
         (("ls",), [job.id, other.id, "short", "queued", "2 visits to come"]),
         (("show", job.id), [job.id, "数字", "digits-permutation-1", "pending"]),
+        (("snapshots", job.id), [snapshot.id, "ewc, naive", "not kept"]),
         (("keys", "ls"), [key.id, "jobs:read"]),
     ):
         run = ewc(*command)

@@ -34,3 +34,12 @@ def test_a_job_shows_its_priority_and_what_it_waits_for(ewc: Ewc, here: Service,
     assert "no running worker has all labels that it asks for: gpu" in shown
     assert [line.split() for line in shown.splitlines() if line.startswith("priority")] == [["priority", "4"]]
     client.jobs.cancel(job.id)
+
+
+def test_the_priority_of_a_queued_job_is_changed_in_one_command(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create(SPEC)
+    assert ewc("priority", job.id, "5").err == f"{job.id} has priority 5 (number 1 in the queue)\n"
+    assert json.loads(ewc("priority", job.id, "-3", "-o", "json").out)["priority"] == -3
+    client.jobs.cancel(job.id)
+    refused = ewc("priority", job.id, "5")
+    assert (refused.status, "not_queued" in refused.err) == (4, True)

@@ -184,7 +184,7 @@ def test_a_scripted_part_is_looked_at_from_outside() -> None:
 def test_a_compiled_part_is_looked_at_as_it_was_written() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(6, 5), nn.Tanh())
-    network = nn.Sequential(torch.compile(plain, backend="eager"), nn.Linear(5, 2))  # type: ignore[arg-type]
+    network = nn.Sequential(torch.compile(plain, backend="eager"), nn.Linear(5, 2))  # type: ignore[arg-type]  # a module, too
     inputs = torch.randn(4, 6)
     network(inputs)
     assert examples_at_once(network, inputs, most=64) == 64

@@ -232,7 +232,7 @@ def own_numpy_generator(input_shape: Shape, num_outputs: int, options: Options) 
 
 
 def own_python_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
-    return _noisy(lambda noise: noise.generator.random(), num_outputs, generator=random.Random(0))  # noqa: S311
+    return _noisy(lambda noise: noise.generator.random(), num_outputs, generator=random.Random(0))  # noqa: S311  # the wrong generator is the point
 
 
 def numpys_generator(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
@@ -379,7 +379,8 @@ def scaled_by_its_first_weights(input_shape: Shape, num_outputs: int, options: O
 def scripted(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs)), torch.zeros(2, 2, 2))  # type: ignore[no-any-return]
+        traced: nn.Module = torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(4, num_outputs)), torch.zeros(2, 2, 2))
+        return traced
 
 
 def squeezed_by_a_hook(input_shape: Shape, num_outputs: int, options: Options) -> nn.Module:

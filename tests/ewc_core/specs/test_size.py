@@ -13,12 +13,14 @@ from ewc_core.networks import build_network
 from ewc_core.networks.q_network import build_q_network
 from ewc_core.specs import JOB_SPEC, PluginNetworkSpec, ReinforcementSpec, SupervisedSpec
 from ewc_core.specs.agent import DQNNetworkSpec, QConvSpec, QMLPSpec
+from ewc_core.specs.limits import NO_LIMITS
 from ewc_core.specs.network import ConvSpec, MLPSpec
 from ewc_core.specs.size import (
     KEEPS_WEIGHT,
     JobSize,
     least_parameters,
-    least_parameters_of,
+    least_reinforcement_size,
+    least_supervised_size,
     reinforcement_size,
     supervised_size,
 )
@@ -155,10 +157,10 @@ def test_of_other_networks_the_layers_between_hidden_sizes_are_known_and_of_a_pl
     assert least_parameters(MLPSpec(hidden_sizes=[7, 5])) == 8 * 5
     assert least_parameters(ConvSpec(kind="conv", channels=[3, 4], hidden_sizes=[5])) == (9 * 3 + 1) * 4
     assert least_parameters(PluginNetworkSpec(kind="plugin", name="x"), input_shape=(3,), num_outputs=2) == 0
-    assert least_parameters_of(_supervised(network={"hidden_sizes": [7, 5]})) == 8 * 5
+    assert least_supervised_size(_supervised(network={"hidden_sizes": [7, 5]}), NO_LIMITS).num_parameters == 8 * 5
     digits = _supervised(network={"hidden_sizes": [7]}, tasks=[{"dataset": "digits"}])
-    assert least_parameters_of(digits) == 65 * 7 + 8 * 10
-    assert least_parameters_of(_games()) == 50 * 10 + 2 * 10
+    assert least_supervised_size(digits, NO_LIMITS).num_parameters == 65 * 7 + 8 * 10
+    assert least_reinforcement_size(_games(), NO_LIMITS).num_parameters == 50 * 10 + 2 * 10
 
 
 def test_a_size_is_told_without_torch() -> None:

@@ -18,12 +18,12 @@ from worker.matrix_row import write_matrix_row
 
 
 @dataclass(frozen=True)
-class LeftByVisit:
+class FinishedVisit:
     """`weights` are the method's at the end of the visit. Of what was `consolidated`, by task index, the constraint that was made
     there is the visit's checkpoint. Others were made on the way, as agents do that find out which game they play: each becomes
     a checkpoint of its own, beside the visit's."""
 
-    finished: VisitFinished
+    end: VisitFinished
     method: str
     weights: Mapping[str, Tensor]
     rows: Sequence[Evaluated]
@@ -32,7 +32,7 @@ class LeftByVisit:
     @property
     def own(self) -> Consolidated | None:
         """The constraint of the visited task, made at the end of the visit."""
-        found = self.consolidated.get(self.finished.visit.task_index)
+        found = self.consolidated.get(self.end.visit.task_index)
         return found if found is not None and found.is_at_end else None
 
     @property
@@ -42,7 +42,7 @@ class LeftByVisit:
 
     def stage(self, database: Database, fence: Fence) -> StagedVisit:
         """Upload the checkpoints; nothing refers to them before `StagedVisit.write`."""
-        task = self.finished.visit.task_index
+        task = self.end.visit.task_index
         contents = [self.own.constraint.parts() if self.own else anchor_parts(self.weights, task_index=task)]
         contents += [other.constraint.parts() for other in self.others]
         blobs = [stage_blob(database, content, fence=fence, media_type=MEDIA_TYPE) for content in contents]
@@ -51,23 +51,23 @@ class LeftByVisit:
 
 @dataclass(frozen=True)
 class StagedVisit:
-    """Checkpoints whose bytes are stored: the visit's first, then those of `left.others`, and where each tensor lies."""
+    """Checkpoints whose bytes are stored: the visit's first, then those of `finished.others`, and where each tensor lies."""
 
-    left: LeftByVisit
+    finished: FinishedVisit
     tensors: Sequence[list[dict[str, Any]]]
     blobs: Sequence[str]
 
     def write(self, work: Work, job_id: str) -> str:
         """Write checkpoints, constraints and scores; returns the id of the visit's checkpoint."""
-        left, visit = self.left, self.left.finished.visit
-        own_id = self._checkpoint(work, job_id, 0, left.method, visit.task_index, left.weights)
-        if left.own is not None:
-            _write_constraint(work, job_id, left.own, own_id)
-        for number, other in enumerate(left.others, start=1):
+        finished, visit = self.finished, self.finished.end.visit
+        own_id = self._checkpoint(work, job_id, 0, finished.method, visit.task_index, finished.weights)
+        if finished.own is not None:
+            _write_constraint(work, job_id, finished.own, own_id)
+        for number, other in enumerate(finished.others, start=1):
             task = other.constraint.task_index
-            name = f"{left.method}.task_{task}"
+            name = f"{finished.method}.task_{task}"
             _write_constraint(work, job_id, other, self._checkpoint(work, job_id, number, name, task, other.constraint.anchor))
-        for row in left.rows:
+        for row in finished.rows:
             _write_row(work, job_id, row)
         return own_id
 
@@ -77,7 +77,7 @@ class StagedVisit:
         work.blobs.finish(self.blobs[number])
         return work.checkpoints.add(
             job_id,
-            visit_index=self.left.finished.visit.index,
+            visit_index=self.finished.end.visit.index,
             task_index=task_index,
             method=method,
             blob_id=self.blobs[number],

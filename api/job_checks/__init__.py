@@ -1,0 +1,1 @@
+"""Looking a job over before it is submitted."""
