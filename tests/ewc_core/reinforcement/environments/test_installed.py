@@ -138,7 +138,7 @@ def test_what_an_environment_does_wrong_is_found_when_a_job_is_taken_up_and_is_i
 
 def test_all_environments_that_fail_are_told_at_once() -> None:
     with pytest.raises(
-        EnvironmentFailed, match=r"returned reward nan.*; environment 'grid/Broken-v0': its step\(0\) raised Index"
+        EnvironmentFailed, match=r"^2 mistakes: tasks.0.id, tasks.2.id: .* returned reward nan.*; tasks.1.id: .* raised Index"
     ):
         frames_of([_broken("reward_nan"), _broken("step"), _broken("reward_nan")])
 
