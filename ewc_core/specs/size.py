@@ -36,7 +36,7 @@ making it takes; larger networks have no memory to spare for it."""
 KEEPS_WEIGHT = 50_000_000
 """Up to so many parameters the adaptive weight itself is kept (200 MB at most): networks of early versions had no more, and
 their jobs go on with their bits. Beyond, it is another copy of the network in memory; made anew in each step it takes about
-a tenth of its time."""
+an eighth of its time."""
 
 MIB = 2**20
 PROCESS_BYTES = 360 * MIB
