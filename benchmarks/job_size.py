@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks._trainer_process import Record
 from ewc_core.specs import JOB_SPEC, DatasetName, ReinforcementSpec, SupervisedSpec, dataset_files_missing
-from ewc_core.specs.limits import NO_LIMITS
-from ewc_core.specs.size import JobSize, reinforcement_size, supervised_size
+from ewc_core.specs.limits import NO_LIMITS, JobSize
+from ewc_core.specs.size import reinforcement_size, supervised_size
 from store.job_states import JobStatus
 from store.settings import StoreSettings
 

@@ -25,9 +25,8 @@ SwitchAction = Literal["append", "revisit", "switch_now", "close"]
 @dataclass(frozen=True)
 class Job:
     """A job as it was when it was read; every method that changes it returns it as it is then. `waiting_for`
-    says why no running worker could take a queued job, if none could.
-
-    Lists hold jobs without `spec` and `warnings`: there the first look at one of them asks the service for the whole job.
+    says why no running worker could take a queued job, if none could. Lists hold jobs without `spec` and `warnings`: there the
+    first look at one of them asks the service for the whole job.
     """
 
     id: str

@@ -9,7 +9,6 @@ from ewc_client.terminal import Text
 
 def print_job(job: Job) -> None:
     """What the job is, where it stands, and what its owner should know."""
-    error = job.error or {}
     print_fields(
         [
             ("job", job.id),
@@ -18,7 +17,7 @@ def print_job(job: Job) -> None:
             ("status", _status(job)),
             ("waiting for", job.waiting_for),
             ("priority", str(job.priority) if job.priority else None),
-            ("error", f"{error.get('code')}: {error.get('message')}" if error else None),
+            ("error", failure_text(job)),
             ("progress", progress_text(job)),
             ("stream", job.stream if job.has_tasks else None),
             ("method", _method(job)),
@@ -30,6 +29,14 @@ def print_job(job: Job) -> None:
     )
     for warning in job.warnings:
         print_result(Text(f"warning: {warning.message} ({warning.code})", style="yellow"))
+
+
+def failure_text(job: Job) -> str | None:
+    """Why the job failed, and where in its spec the reason lies; None for one that did not."""
+    if not job.error:
+        return None
+    where = f"{job.error['field']}: " if job.error.get("field") else ""
+    return f"{where}{job.error.get('message')} ({job.error.get('code')})"
 
 
 def progress_text(job: Job) -> str:

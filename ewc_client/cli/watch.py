@@ -9,6 +9,7 @@ import typer
 
 from ewc_client.cli import exit_codes
 from ewc_client.cli.connection import JobArgument, KeyOption, UrlOption, connect
+from ewc_client.cli.job_view import failure_text
 from ewc_client.cli.output import Output, OutputOption, print_result, say
 from ewc_client.cli.own_service import Connected
 from ewc_client.job import Job
@@ -44,8 +45,8 @@ def report_end(job: Job, output: Output) -> None:
     if output is Output.JSON:
         print_json({**job.raw, **_findings(job)})
         return
-    error = job.error or {}
-    say(*visible_lines(f"job {job.id} {job.status}" + (f": {error.get('message')} ({error.get('code')})" if error else "")))
+    why = failure_text(job)
+    say(*visible_lines(f"job {job.id} {job.status}" + (f": {why}" if why else "")))
     if job.has_tasks:
         matrix = job.matrix()
         if any(scores.rows for scores in matrix.methods.values()):

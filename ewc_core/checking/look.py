@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ewc_core.errors import EwcError
 from ewc_core.events import Warned
 from ewc_core.specs import JobSpec
-from ewc_core.specs.size import JobSize
+from ewc_core.specs.limits import JobSize
 from ewc_core.training.stored import StoredJob
 
 

@@ -15,7 +15,7 @@ from ewc_core.reinforcement.game_book import GameBook
 from ewc_core.reinforcement.problem import GameProblem
 from ewc_core.reinforcement.size_of import size_of
 from ewc_core.specs import ReinforcementSpec
-from ewc_core.specs.size import JobSize
+from ewc_core.specs.limits import JobSize
 from ewc_core.training.stored import StoredJob
 
 _BUDGET_SECONDS = 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,14 +11,12 @@ from ewc_core.analysis.perturbation import NoiseKind
 from ewc_core.analysis.perturbation_findings import Row, finite_or_none
 from ewc_core.analysis.target import Deviations, Sample
 from ewc_core.fisher.memory import examples_at_once
+from ewc_core.reinforcement.analysed_agent import AnalysedAgent
 from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.games import score_of
 from ewc_core.reinforcement.noisy_play import change_of_values, noisy_return, values_of
 from ewc_core.seeding import derive_seed, generator
 from ewc_core.specs import PerturbationAnalysis
-
-if TYPE_CHECKING:
-    from ewc_core.reinforcement.target import GameTarget
 
 MOST_STATES = 512
 
@@ -36,11 +33,11 @@ class GameDamage:
     base_loss = 0.0
     curves: Mapping[str, str] = {"mean_return": "return"}
 
-    def __init__(self, question: PerturbationAnalysis, target: GameTarget, sample: Sample, *, seed: int) -> None:
-        self._question, self._target, self._seed = question, target, seed
+    def __init__(self, question: PerturbationAnalysis, agent: AnalysedAgent, sample: Sample, *, seed: int) -> None:
+        self._question, self._agent, self._seed = question, agent, seed
         self._states = sample.read(0, sample.size)[0]
-        self._at_once = examples_at_once(target.network, self._states[:3], most=MOST_STATES)
-        self._reference = values_of(target.q_values, self._states, self._at_once)
+        self._at_once = examples_at_once(agent.network, self._states[:3], most=MOST_STATES)
+        self._reference = values_of(agent.q_values, self._states, self._at_once)
         num_sigmas, num_episodes = len(question.sigmas), question.num_episodes
         self._returns = torch.zeros(len(NoiseKind), num_sigmas, num_episodes, dtype=torch.float64)
         self._base = torch.zeros(num_episodes, dtype=torch.float64)
@@ -52,13 +49,13 @@ class GameDamage:
 
     def loss(self, which: int, index: int, draw: int) -> float:
         """½ Σ_a (change of Q)², mean over the states."""
-        return change_of_values(self._target.q_values, self._states, self._reference, self._at_once)
+        return change_of_values(self._agent.q_values, self._states, self._reference, self._at_once)
 
     def after(self, step: int, deviations: Deviations) -> None:
         """One episode, at one σ or without noise."""
         episode, number = divmod(step, 1 + len(self._question.sigmas))
         if number == 0:
-            self._base[episode] = self._return(episode, torch.zeros(len(self._target.shared), dtype=torch.float64))
+            self._base[episode] = self._return(episode, torch.zeros(len(self._agent.shared), dtype=torch.float64))
             return
         sigma = self._question.sigmas[number - 1]
         for which, kind in enumerate(NoiseKind):
@@ -79,7 +76,7 @@ class GameDamage:
         mean = float(self._base.mean())
         return {
             "num_episodes": self._question.num_episodes,
-            "exploration_epsilon": self._target.evaluation.exploration_epsilons[0],
+            "exploration_epsilon": self._agent.evaluation.exploration_epsilons[0],
             "loss": 0.0,
             "score": self._score(mean),
             "return": mean,
@@ -87,19 +84,19 @@ class GameDamage:
         }
 
     def _score(self, mean_return: float) -> float | None:
-        task = self._target.tasks[self._question.task]
+        task = self._agent.tasks[self._question.task]
         return None if task.reference_scores is None else score_of(task, mean_return)
 
     def _return(self, episode: int, deviations: Tensor) -> float:
-        evaluation = self._target.evaluation
+        evaluation = self._agent.evaluation
         seed = derive_seed(self._seed, "perturbed-episode", self._question.task, episode)
-        with held(self._target.environments(self._question.task, num_envs=1, seed=seed)) as game:
+        with held(self._agent.environments(self._question.task, num_envs=1, seed=seed)) as game:
             return noisy_return(
                 game,
-                self._target.q_values,
-                self._target.parameters,
+                self._agent.q_values,
+                self._agent.parameters,
                 deviations,
-                history=self._target.history,
+                history=self._agent.history,
                 exploration_epsilon=evaluation.exploration_epsilons[0],
                 max_steps=evaluation.max_steps,
                 noise=generator(seed, "noise"),

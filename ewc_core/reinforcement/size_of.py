@@ -7,8 +7,8 @@ import torch
 from ewc_core.networks.q_network import build_q_network
 from ewc_core.reinforcement.agent import Frames
 from ewc_core.specs import ReinforcementSpec
-from ewc_core.specs.limits import JobLimits
-from ewc_core.specs.size import JobSize, reinforcement_size
+from ewc_core.specs.limits import JobLimits, JobSize
+from ewc_core.specs.size import reinforcement_size
 
 
 def size_of(spec: ReinforcementSpec, frames: Frames, limits: JobLimits) -> JobSize:

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ewc_core.reinforcement.analysed_agent import AnalysedAgent
 from ewc_core.reinforcement.environments.letting_go import held
 from ewc_core.reinforcement.exploration import choose_actions
 from ewc_core.reinforcement.frame_stack import FrameStack
 from ewc_core.seeding import derive_seed, generator
-
-if TYPE_CHECKING:
-    from ewc_core.reinforcement.target import GameTarget
 
 NUM_STATES = 1000
 """States that a Fisher is a mean over where the question does not say."""
 _NUM_COPIES = 8
 
 
-def visited_states(target: GameTarget, task: int, *, num_states: int, seed: int) -> tuple[Tensor, Tensor]:
+def visited_states(agent: AnalysedAgent, task: int, *, num_states: int, seed: int) -> tuple[Tensor, Tensor]:
     """Two halves of `num_states` stacks [n, history, *frame_shape], drawn evenly from those met in 8 games that are played
     side by side, of which every half has 4: no state of one half comes from an episode of the other.
 
     The network plays the task selected, as an evaluation plays it: with its first exploration epsilon, and no longer than its
     `max_steps`. Games go on with new episodes until each has finished one and enough states were met. Nothing is learned.
     """
-    evaluation = target.evaluation
+    evaluation = agent.evaluation
     random = generator(seed, "visited-states", task)
     halves = [_Sample(num_states - num_states // 2, random), _Sample(num_states // 2, random)]
     ended = np.zeros(_NUM_COPIES, dtype=bool)
-    with held(target.environments(task, num_envs=_NUM_COPIES, seed=derive_seed(seed, "visited", task))) as games:
+    with held(agent.environments(task, num_envs=_NUM_COPIES, seed=derive_seed(seed, "visited", task))) as games:
         now = games.reset()
-        stack = FrameStack(_NUM_COPIES, games.frame_shape, games.frame_dtype, history=target.history)
+        stack = FrameStack(_NUM_COPIES, games.frame_shape, games.frame_dtype, history=agent.history)
         stack.reset(now)
         for number in range(max(evaluation.max_steps, -(-2 * num_states // _NUM_COPIES))):
             if ended.all() and number * _NUM_COPIES >= num_states + 1:
                 break
             for copy in range(_NUM_COPIES):
                 halves[copy % 2].offer(stack.stacked[copy])
-            values = target.q_values(torch.from_numpy(stack.stacked))
+            values = agent.q_values(torch.from_numpy(stack.stacked))
             step = games.step(choose_actions(values, evaluation.exploration_epsilons[0], random))
             ended |= step.over
             stack.push(step.frames, step.over)

@@ -1,13 +1,7 @@
 """Job specs: one definition for HTTP, database, worker and Python. Nothing here imports torch."""
 
 from ewc_core.specs.agent import AgentSpec, QFisherSpec, QNetworkSpec
-from ewc_core.specs.analysis import (
-    AnalysisQuestion,
-    AnalysisSpec,
-    CapacityAnalysis,
-    OverlapAnalysis,
-    PerturbationAnalysis,
-)
+from ewc_core.specs.analysis import AnalysisSpec
 from ewc_core.specs.any_task import AnyTaskSpec
 from ewc_core.specs.association import (
     AssociationRule,
@@ -52,6 +46,7 @@ from ewc_core.specs.method import (
     SiMethod,
 )
 from ewc_core.specs.network import ConvSpec, MLPSpec, NetworkSpec, PluginNetworkSpec, conv_input_channels, count_parameters
+from ewc_core.specs.questions import AnalysisQuestion, CapacityAnalysis, OverlapAnalysis, PerturbationAnalysis
 from ewc_core.specs.reinforcement import GameEvaluationSpec, GameEwcMethod, GameL2Method, ReinforcementSpec
 from ewc_core.specs.schedule import ExplicitSchedule, RoundsSchedule, ScheduleSpec, Segment
 from ewc_core.specs.searched_fields import Scalar

@@ -10,11 +10,10 @@ from ewc_core.specs.base import Spec
 from ewc_core.specs.execution import Slot
 
 if TYPE_CHECKING:
-    from ewc_core.specs.analysis import AnalysisQuestion
     from ewc_core.specs.any_task import AnyTaskSpec
-    from ewc_core.specs.limits import JobLimits
+    from ewc_core.specs.limits import JobLimits, JobSize
     from ewc_core.specs.network import NetworkSpec
-    from ewc_core.specs.size import JobSize
+    from ewc_core.specs.questions import AnalysisQuestion
 
 
 class JobKind(Spec):

@@ -1,13 +1,23 @@
-"""What the operator of a service gives to one job."""
+"""What a job takes, and what the operator of a service gives to one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ewc_core.errors import JobTooLarge
-from ewc_core.specs.size import JobSize
 
 _MIB, _GIB = 2**20, 2**30
+
+
+@dataclass(frozen=True)
+class JobSize:
+    """`num_parameters` are those of one network; `memory_bytes` the most that the trainer's process takes; `disk_bytes` what
+    the record holds when all planned visits are done, and a resume point, as there is one while it runs. The replays of agents
+    beside the record are not among them."""
+
+    num_parameters: int
+    memory_bytes: int
+    disk_bytes: int
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from ewc_core.specs.agent import DQN_SIZES, DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec, replay_bytes
 from ewc_core.specs.datasets import dataset_info
 from ewc_core.specs.environments import AtariTask, frame_bytes, frame_shape
+from ewc_core.specs.limits import JobLimits, JobSize
 from ewc_core.specs.method import (
     DropoutMethod,
     EwcMethod,
@@ -31,15 +30,13 @@ from ewc_core.specs.supervised import SupervisedSpec, num_outputs_needed
 from ewc_core.specs.tasks import task_shape
 from ewc_core.specs.training import OptimiserName
 
-if TYPE_CHECKING:
-    from ewc_core.specs.limits import JobLimits
-
 KEEPS_STRENGTHS = 2**23
 """Up to so many parameters what the adaptive weight is made of is kept (64 MiB at most), which spares two thirds of the time that
 making it takes; larger networks have no memory to spare for it."""
-KEEPS_WEIGHT = 2**25
-"""Up to so many parameters the adaptive weight itself is kept (128 MiB at most). Beyond, it is another copy of the network in
-memory; made anew in each step it takes about a tenth of the step's time."""
+KEEPS_WEIGHT = 50_000_000
+"""Up to so many parameters the adaptive weight itself is kept (200 MB at most): networks of early versions had no more, and
+their jobs go on with their bits. Beyond, it is another copy of the network in memory; made anew in each step it takes about
+an eighth of its time."""
 
 MIB = 2**20
 PROCESS_BYTES = 360 * MIB
@@ -60,17 +57,6 @@ PASS_NUMBERS = 4
 """Numbers in memory for each unit of a network and each example of a minibatch: outputs, what ReLU keeps, their gradients."""
 
 Constrained = EwcMethod | OnlineEwcMethod | L2Method | SiMethod | MasMethod
-
-
-@dataclass(frozen=True)
-class JobSize:
-    """`num_parameters` are those of one network; `memory_bytes` the most that the trainer's process takes; `disk_bytes` what
-    the record holds when all planned visits are done, and a resume point, as there is one while it runs. The replays of agents
-    beside the record are not among them."""
-
-    num_parameters: int
-    memory_bytes: int
-    disk_bytes: int
 
 
 def supervised_size(spec: SupervisedSpec, *, num_parameters: int, data_bytes: int = 0, snapshots_per_job: int) -> JobSize:

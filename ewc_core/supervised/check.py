@@ -13,7 +13,7 @@ from ewc_core.events import Event, FisherProgress, Visit, Warned
 from ewc_core.generators import finished
 from ewc_core.mistakes import Mistakes
 from ewc_core.specs import SupervisedSpec
-from ewc_core.specs.size import JobSize
+from ewc_core.specs.limits import JobSize
 from ewc_core.supervised.problem import SupervisedProblem
 from ewc_core.supervised.rehearsal import rehearse
 from ewc_core.supervised.size_of import size_of
@@ -37,8 +37,8 @@ def look(spec: SupervisedSpec, stored: StoredJob) -> Look:
     try:
         begun = time.perf_counter()
         problem = SupervisedProblem(spec, data_dir=stored.data_dir)
-        rehearsed = _Rehearsed(spec, problem, begun=time.perf_counter() - begun)
-        return Look([], rehearsed.warnings, size, rehearsed.seconds())
+        timing = _Timing(spec, problem, begun=time.perf_counter() - begun)
+        return Look([], timing.warnings, size, timing.seconds())
     except (SpecError, NonFiniteError) as error:
         mistakes.note(error)
         return Look(mistakes.found, size=size)
@@ -72,7 +72,7 @@ def _tried(spec: SupervisedSpec, tasks: TaskBook, stored: StoredJob, mistakes: M
 
 
 @dataclass
-class _Rehearsed:
+class _Timing:
     """A job that begins its first visit, and its last one as if nothing had been learned in between."""
 
     spec: SupervisedSpec

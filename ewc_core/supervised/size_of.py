@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ewc_core.errors import SpecError
 from ewc_core.specs import PluginNetworkSpec, SupervisedSpec, count_parameters, dataset_info
-from ewc_core.specs.limits import JobLimits
-from ewc_core.specs.size import JobSize, supervised_size
+from ewc_core.specs.limits import JobLimits, JobSize
+from ewc_core.specs.size import supervised_size
 from ewc_core.supervised.fresh_learners import fresh_network
 from ewc_core.supervised.task_book import TaskBook
 

@@ -22,6 +22,7 @@ CHECKPOINT = {"id": "ckpt_1", "job_id": "job_1", "visit_index": 0, "task_index":
 CHECKPOINT |= {"sha256": "0", "weights_sha256": "0", "created_at": NOW, "tensors": []}
 OF_CLIENT: dict[str, Callable[[EWCClient], object]] = {
     "create_job": lambda client: client.jobs.create({}),
+    "create_job_check": lambda client: client.jobs.check({}),
     "list_jobs": lambda client: list(client.jobs.list()),
     "get_job": lambda client: client.jobs.get("job_1"),
     "change_job": lambda client: client.jobs.set_priority("job_1", 5),

@@ -1,8 +1,8 @@
 """A record as an earlier version left it, put into a database of its schema.
 
 `started_by_0_2_0.json.gz` was made by version 0.2.0 (revision 0004): jobs stopped on their way, with all rows of the
-database (a selection of metrics) and the replay files beside it, and what the same code came to when it went on with them.
-Bits belong to a version of torch on a kind of processor, which are named in `made_with`.
+database (a selection of metrics) and the replay files beside it, and what the same code `came_to` when it went on with them,
+on several machines. Bits belong to a version of torch on a kind of processor; that of the first machine is not known.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from typing import Any
 import torch
 from sqlalchemy import Connection, MetaData, text
 
+from ewc_core.specs import SupervisedSpec
 from migrations import run
 from store.engine import make_engine
+from worker.fingerprint import fingerprint
 
+_ANY_JOB = {"method": {"kind": "naive"}, "tasks": [{"dataset": "digits"}]}
 _FILE = Path(__file__).with_name("started_by_0_2_0.json.gz")
 
 
 def recorded() -> dict[str, Any]:
-    """The record: `revision`, `rows` by table, `files` by path, `jobs` by name, and `made_with`."""
+    """The record: `revision`, `rows` by table, `files` by path, `jobs` by name, and `came_to`."""
     content: dict[str, Any] = json.loads(gzip.decompress(_FILE.read_bytes()))
     return content
 
 
-def has_same_bits(content: dict[str, Any]) -> bool:
-    """Whether this machine can be expected to come to the same bits."""
-    here = {"torch": torch.__version__, "cpu_capability": torch.backends.cpu.get_cpu_capability()}
-    return content["made_with"] == here
+def came_to(content: dict[str, Any]) -> dict[str, Any] | None:
+    """What version 0.2.0 came to on such a machine, by job; None where that was not recorded. The libraries of torch choose
+    their code by the model of the processor, and not by its instructions alone."""
+    cpu = fingerprint(SupervisedSpec.model_validate(_ANY_JOB))["cpu"]
+    here = {"torch": torch.__version__, "cpu_capability": torch.backends.cpu.get_cpu_capability(), "cpu": cpu}
+    found: list[dict[str, Any]] = [one["jobs"] for one in content["came_to"] if one["made_with"] == here]
+    return found[0] if found else None
 
 
 def put_back(content: dict[str, Any], url: str, state_dir: Path) -> None:

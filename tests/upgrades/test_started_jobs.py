@@ -8,7 +8,7 @@ import torch
 from migrations import run
 from store.job_states import JobStatus
 from store.unit_of_work import Database
-from tests.upgrades.record import has_same_bits, put_back, recorded
+from tests.upgrades.record import came_to, put_back, recorded
 from worker.runner import JobRunner, Outcome
 from worker.settings import WorkerSettings
 
@@ -40,18 +40,20 @@ def upgraded(bare_database_url, tmp_path):
 
 def test_a_job_started_before_the_upgrade_goes_on_with_its_bits(upgraded):
     content, database, settings = upgraded
-    for name, expected in content["jobs"].items():
+    expected, bits = content["came_to"][0]["jobs"], came_to(content)
+    for name, recorded_job in content["jobs"].items():
         with database.write() as work:
-            fence = work.leases.claim(expected["job_id"], worker_id="worker-2", ttl_seconds=60)
+            fence = work.leases.claim(recorded_job["job_id"], worker_id="worker-2", ttl_seconds=60)
         assert JobRunner(database, settings, fence).run() is Outcome.SETTLED
         with database.read() as work:
             job = work.jobs.get(fence.job_id)
             checkpoints = {f"{it.visit_index}.{it.method}": it.weights_sha256 for it in work.checkpoints.page(job.id).items}
             cells = [cell for cell in work.evaluations.of_job(job.id) if cell.after_visit >= 0]
         assert job.status is JOBS[name], job.error
-        assert checkpoints.keys() == expected["checkpoints"].keys()
+        assert checkpoints.keys() == expected[name]["checkpoints"].keys()
         scores = {f"{cell.method}.{cell.after_visit}.{cell.task_index}": cell.score for cell in cells}
-        assert scores.keys() == expected["scores"].keys()
-        if has_same_bits(content):
-            assert (job.weights_sha256, checkpoints) == (expected["weights_sha256"], expected["checkpoints"])
-            assert scores == expected["scores"]
+        assert scores.keys() == expected[name]["scores"].keys()
+        if bits is not None:
+            assert {"weights_sha256": job.weights_sha256, "checkpoints": checkpoints, "scores": scores} == bits[name]
+    if bits is None:
+        pytest.skip("what version 0.2.0 comes to on such a processor is not recorded: all but the bits was compared")

@@ -13,11 +13,10 @@ from ewc_core.networks import build_network
 from ewc_core.networks.q_network import build_q_network
 from ewc_core.specs import JOB_SPEC, PluginNetworkSpec, ReinforcementSpec, SupervisedSpec
 from ewc_core.specs.agent import DQNNetworkSpec, QConvSpec, QMLPSpec
-from ewc_core.specs.limits import NO_LIMITS
+from ewc_core.specs.limits import NO_LIMITS, JobSize
 from ewc_core.specs.network import ConvSpec, MLPSpec
 from ewc_core.specs.size import (
     KEEPS_WEIGHT,
-    JobSize,
     least_parameters,
     least_reinforcement_size,
     least_supervised_size,

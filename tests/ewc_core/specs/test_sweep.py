@@ -44,7 +44,7 @@ def test_a_field_or_a_value_that_no_trial_could_have_is_named(search, message):
 
 def test_values_that_are_refused_only_together_are_all_named():
     with pytest.raises(ValidationError, match=r"search: network.hidden_sizes.0 16000, network.hidden_sizes.1 16000 makes no"):
-        sweep(HUGE_TOGETHER, job={"network": {"hidden_sizes": [10, 10]}})
+        sweep(HUGE_TOGETHER, job={"network": {"hidden_sizes": [10, 10, 16000, 16000, 16000]}})
 
 
 def test_values_that_are_valid_only_together_are_taken():
@@ -122,4 +122,7 @@ def test_many_tasks_and_many_values_are_checked_quickly_because_one_task_stands_
     widths = {"network.hidden_sizes.0": choices(*range(10, 30))}
     assert len(sweep(widths, job={"tasks": tasks, "heads": {"kind": "multi"}}).job.tasks) == 1000
     with pytest.raises(ValidationError, match="parameters; at most"):
-        sweep({"network.hidden_sizes.0": choices(16, 16000)}, job={"tasks": tasks, "heads": {"kind": "multi"}})
+        sweep(
+            {"network.hidden_sizes.0": choices(16, 16000)},
+            job={"tasks": tasks, "heads": {"kind": "multi"}, "network": {"hidden_sizes": [16, *[16000] * 4]}},
+        )
