@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.problems import ProblemItem
-from ewc_core.specs.base import Misfits
+from ewc_core.errors import SpecError
+from ewc_core.specs.base import MOST_TOLD, Misfits
 
 _DISCRIMINATORS = ("kind", "action")
 _DEFAULT_TAGS = ("supervised", "permuted", "mlp", "builtin", "float")
@@ -22,17 +23,24 @@ def pointer(parts: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def pointer_of_field(field: str) -> str:
-    """The JSON pointer of a dotted path such as `tasks.2.dataset`; a pointer is one already."""
-    if field.startswith("/"):
-        return field
-    return pointer(field.split(".")) if field else ""
+def items_of_spec_error(error: SpecError, body: Any) -> list[ProblemItem]:
+    """Entries of a problem's `errors`: one for each mistake that the error tells of."""
+    return [
+        ProblemItem(pointer=pointer_of_field(one.field, body), code=one.code, detail=str(one))
+        for one in (error.parts or (error,))[:MOST_TOLD]
+    ]
+
+
+def pointer_of_field(field: str, body: Any) -> str:
+    """The JSON pointer of a dotted path such as `tasks.2.dataset`, as far as the body has it: a field that it leaves out has a
+    default. A pointer is one already."""
+    return field if field.startswith("/") else pointer(_path_in_message(field, body))
 
 
 def problem_items(error: Mapping[str, Any], body: Any) -> list[ProblemItem]:
     """One pydantic error as entries of a problem's `errors`: one, unless it tells of several values."""
     misfits = (error.get("ctx") or {}).get("error")
-    messages = misfits.messages if isinstance(misfits, Misfits) else [str(error["msg"])]
+    messages = misfits.told if isinstance(misfits, Misfits) else [str(error["msg"])]
     return [problem_item({**error, "msg": message}, body) for message in messages]
 
 
@@ -74,7 +82,7 @@ def _path_in_body(location: Sequence[str | int], body: Any, *, is_missing: bool)
 
 def _is_tag(part: str | int, value: Any) -> bool:
     if not isinstance(value, Mapping):
-        return part in _DEFAULT_TAGS
+        return isinstance(part, str)  # no name leads into anything but an object
     if part in value:
         return False
     return part in _DEFAULT_TAGS or any(value.get(name) == part for name in _DISCRIMINATORS)

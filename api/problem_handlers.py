@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from api.hints import message_with_hint
-from api.json_pointers import pointer_of_field, problem_items
+from api.json_pointers import items_of_spec_error, problem_items
 from api.problems import (
     INVALID_REQUEST,
     MALFORMED_JSON,
@@ -25,6 +25,7 @@ from api.problems import (
     type_of,
 )
 from api.request_context import request_id_of
+from api.storable_values import sent_body
 from ewc_core.errors import EwcError, SpecError
 
 _log = logging.getLogger("api")
@@ -39,14 +40,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
 
 
-def problem_of(error: EwcError, *, instance: str, request_id: str) -> JSONResponse:
-    """The response to an error of the tree; those of status 500 are logged here and keep their message to themselves."""
+def problem_of(error: EwcError, *, instance: str, request_id: str, body: Any = None) -> JSONResponse:
+    """The response to an error of the tree; those of status 500 are logged here and keep their message to themselves. `body` is
+    what the request sent, if it was read."""
     problem = type_of(error)
     headers = dict(getattr(error, "headers", {}))
     detail = str(error)
-    items: list[ProblemItem] = []
-    if isinstance(error, SpecError):
-        items = [ProblemItem(pointer=pointer_of_field(error.field), code=error.code, detail=detail)]
+    items = items_of_spec_error(error, body) if isinstance(error, SpecError) else []
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -60,7 +60,7 @@ def problem_of(error: EwcError, *, instance: str, request_id: str) -> JSONRespon
 def _on_ewc_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, EwcError):
         raise TypeError(f"registered for EwcError, called with {type(error).__name__}")
-    return problem_of(error, instance=request.url.path, request_id=request_id_of(request))
+    return problem_of(error, instance=request.url.path, request_id=request_id_of(request), body=sent_body(request))
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

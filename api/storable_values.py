@@ -50,7 +50,13 @@ class StorableRequest(Request):
                 break
         if errors:
             raise HTTPException(422) from RequestValidationError(errors, body=document)
+        self.state.sent = document
         return document
+
+
+def sent_body(request: Request) -> Any:
+    """The parsed body of a request, None where none was read."""
+    return getattr(request.state, "sent", None)
 
 
 def require_storable_parameters(request: Request) -> None:

@@ -61,11 +61,13 @@ class Checked(BaseModel):
 
 
 class Misfits(ValueError):
-    """Several values that do not fit together. Each of `messages` starts with the dotted path of the field that is to blame."""
+    """Several values that do not fit together. Each of `messages` starts with the dotted path of the field that is to blame;
+    `told` are the first of them, with how many more there are."""
 
     def __init__(self, messages: Sequence[str]) -> None:
-        super().__init__("; ".join(messages))
-        self.messages = tuple(messages)
+        more = [f"and {len(messages) - MOST_TOLD} more values do not fit"] if len(messages) > MOST_TOLD else []
+        self.messages, self.told = tuple(messages), (*messages[:MOST_TOLD], *more)
+        super().__init__("; ".join(self.told))
 
 
 def require_all(*checks: Callable[[], object]) -> None:
@@ -94,8 +96,6 @@ def refuse(*misfits: str | None) -> None:
         Misfits: several do not.
     """
     messages = [message for message in dict.fromkeys(misfits) if message is not None]
-    if len(messages) > MOST_TOLD:
-        messages = [*messages[:MOST_TOLD], f"and {len(messages) - MOST_TOLD} more values do not fit"]
     if messages:
         raise ValueError(messages[0]) if len(messages) == 1 else Misfits(messages)
 

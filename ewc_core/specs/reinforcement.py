@@ -197,4 +197,4 @@ def check_next_environment(spec: ReinforcementSpec, seen: Sequence[EnvironmentSp
         if size is not None:
             check_replay_memory(spec.agent, frame_bytes=size, num_tasks=len(seen) + 1, num_agents=len(spec.methods))
     except ValueError as error:
-        raise SpecError(str(error), field="task") from error
+        raise SpecError(str(error).removeprefix(f"tasks.{len(seen)}: "), field="task") from error

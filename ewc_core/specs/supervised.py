@@ -181,7 +181,10 @@ def check_next_task(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSp
         if reserved is not None:
             num_outputs_needed(HeadSpec(kind=spec.heads.kind, num_outputs=reserved), [*seen, task])
     except ValueError as error:
-        raise SpecError(str(error), field="task.dataset") from error
+        field, _, message = str(error).partition(": ")
+        if field not in ("task.dataset", "task.classes"):
+            field, message = "task.dataset", str(error)
+        raise SpecError(message, field=field) from error
 
 
 def _require_fit(spec: SupervisedSpec, seen: Sequence[TaskSpec], task: TaskSpec, field: str) -> None:

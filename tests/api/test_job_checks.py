@@ -75,9 +75,22 @@ def test_everything_that_is_not_there_is_named(client):
             {"kind": "plain", "dataset": {"kind": "plugin", "name": "neither"}},
         ],
     }
-    detail = client.post("/v1/jobs", json=wrong).json()["detail"]
-    assert all(what in detail for what in ("'nothing'", "none.npz", "'neither'"))
-    assert detail.startswith("3 mistakes: ")
+    found = ["/network/name", "/tasks/1/dataset/name", "/tasks/0/dataset"]
+    training = {"num_validation_examples": 9}
+    sweep = {"job": {**wrong, "training": training}, "search": {"training.batch_size": {"kind": "choices", "values": [8]}}}
+    for path, body, prefix in (("/v1/jobs", wrong, ""), ("/v1/sweeps", sweep, "/job")):
+        problem = client.post(path, json=body).json()
+        assert all(what in problem["detail"] for what in ("'nothing'", "none.npz", "'neither'"))
+        assert problem["detail"].startswith("3 mistakes: ")
+        assert [error["pointer"] for error in problem["errors"]] == [f"{prefix}{pointer}" for pointer in found]
+        assert [error["code"] for error in problem["errors"]] == ["invalid_spec", "invalid_spec", "dataset_unavailable"]
+
+
+def test_what_the_body_leaves_out_is_not_pointed_into(database_url, tmp_path, database, owner):
+    left_out = {name: value for name, value in SPEC.items() if name != "network"}
+    with _with(settings_for(database_url, tmp_path), database, owner, max_job_memory_bytes=1) as client:
+        (error,) = client.post("/v1/jobs", json=left_out).json()["errors"]
+    assert (error["code"], error["pointer"]) == ("job_too_large", "")
 
 
 def _with(settings, database, owner, **limits):

@@ -32,6 +32,12 @@ def test_a_location_becomes_a_pointer_without_the_tag_of_the_union(location, exp
     assert problem_item({"loc": location, "type": "some_type", "msg": "no"}, BODY).pointer == expected
 
 
+def test_the_members_of_a_union_of_plain_values_are_no_places():
+    error = {"loc": ("body", "search", "a.b", "choices", "values", 0, "bool"), "type": "bool_type", "msg": "no"}
+    body = {"search": {"a.b": {"kind": "choices", "values": [None]}}}
+    assert problem_item(error, body).pointer == "/search/a.b/values/0"
+
+
 def test_a_missing_field_is_named_even_when_a_tag_has_its_name():
     error = {"loc": ("body", "supervised", "method", "ewc", "ewc"), "type": "missing", "msg": "no"}
     assert problem_item(error, BODY).pointer == "/method/ewc"
@@ -68,5 +74,11 @@ def test_a_query_parameter_is_named_and_has_no_pointer():
 
 def test_pointers_escape_slashes_and_tildes():
     assert pointer(["a/b", "~c", 0]) == "/a~1b/~0c/0"
-    assert pointer_of_field("tasks.2.dataset") == "/tasks/2/dataset"
-    assert pointer_of_field("") == ""
+
+
+def test_a_field_is_pointed_to_as_far_as_the_body_has_it():
+    assert pointer_of_field("tasks.1.dataset", BODY) == "/tasks/1/dataset"
+    assert pointer_of_field("tasks.1.dataset.path", BODY) == "/tasks/1/dataset"
+    assert pointer_of_field("heads.num_outputs", BODY) == pointer_of_field("", BODY) == pointer_of_field("task", None) == ""
+    assert pointer_of_field("search.a.b", {"search": {"a.b": {}}}) == "/search/a.b"
+    assert pointer_of_field("/a~1b", BODY) == "/a~1b"

@@ -141,6 +141,23 @@ def test_a_switch_with_the_next_sequence_number_is_taken_and_any_other_refused(c
     assert len(client.get(f"/v1/jobs/{job_id}/tasks").json()["data"]) == 3
 
 
+def test_classes_that_an_earlier_task_has_are_pointed_to(client, submit):
+    first, second = ({"kind": "split", "dataset": "digits", "classes": classes} for classes in ([0, 1], [1, 2]))
+    job_id = submit(stream="open", heads={"kind": "growing", "num_outputs": 9}, tasks=[first])
+    (error,) = _switch(client, job_id, {"action": "append", "task": second}).json()["errors"]
+    assert (error["pointer"], error["detail"][:32]) == ("/task/classes", "[1] belong to the earlier task '")
+
+
+def test_a_kind_that_is_left_out_is_not_pointed_into(client, submit):
+    games = {"tasks": [{"kind": "gymnasium", "id": "ewc/Catch-v0"}], "network": {"kind": "mlp"}, "agent": {"preset": "small"}}
+    job_id = submit(kind="reinforcement", stream="open", controls=[], schedule={"kind": "rounds", "num_steps": 9}, **games)
+    (no_game,) = _switch(client, job_id, APPEND).json()["errors"]
+    assert no_game["pointer"] == "/task"
+    cart_pole = {"action": "append", "task": {"kind": "gymnasium", "id": "CartPole-v1"}}
+    (other_frames,) = _switch(client, job_id, cart_pole).json()["errors"]
+    assert other_frames["detail"].startswith("'CartPole-v1' has frames of shape [4]")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [
