@@ -39,7 +39,7 @@ def look(spec: SupervisedSpec, stored: StoredJob) -> Look:
         problem = SupervisedProblem(spec, data_dir=stored.data_dir)
         timing = _Timing(spec, problem, begun=time.perf_counter() - begun)
         return Look([], timing.warnings, size, timing.seconds())
-    except (SpecError, NonFiniteError) as error:
+    except (SpecError, StateFormatError, NonFiniteError) as error:  # data may be lost between two looks at them
         mistakes.note(error)
         return Look(mistakes.found, size=size)
 

@@ -8,9 +8,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from ewc_core.specs import JOB_KINDS
+from ewc_core.checking.run import take_up
+from ewc_core.specs import JOB_KINDS, CheckSpec
 from ewc_core.specs.check import CheckedSpec
-from ewc_core.specs.limits import JobLimits
+from ewc_core.specs.limits import NO_LIMITS, JobLimits
 from ewc_core.specs.size import PASS_NUMBERS
 from tests.ewc_core.checking.stored import looked_over
 
@@ -79,6 +80,25 @@ def test_tasks_that_are_refused_do_not_hide_each_other(files: Path) -> None:
         ("tasks.3.dataset", "invalid_spec"),
     ]
     assert body["estimate"]["num_parameters"] == (3 + 1) * 16 + (16 + 1) * 2
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", "state_format"), (None, "dataset_unavailable")])
+def test_data_that_are_lost_while_they_are_looked_at_are_a_mistake(files: Path, content: bytes | None, code: str) -> None:
+    class Losing:
+        """The file is another one, or gone, once it was read."""
+
+        limits, point, num_asked = NO_LIMITS, None, 0
+
+        @property
+        def data_dir(self) -> Path:
+            self.num_asked += 1
+            if self.num_asked == 2:
+                (files / "good.npz").unlink() if content is None else (files / "good.npz").write_bytes(content)
+            return files
+
+    run = take_up(CheckSpec.model_validate({"kind": "check", "job": {**DIGITS, "tasks": _plain("good.npz")}}), Losing())
+    assert list(run.work()) == [1]
+    assert [mistake["code"] for mistake in run.findings().body["mistakes"]] == [code]
 
 
 def test_where_no_task_is_left_the_rest_cannot_be_looked_at(files: Path) -> None:
