@@ -36,6 +36,7 @@ def _seconds(spec: AssociationSpec, rule: AssociationRule) -> float:
     some, few = (
         min(spec.num_patterns, max(2, most)) for most in (_MOST_PATTERNS, _NUM_UPDATES // (num_repeats * spec.num_synapses))
     )
+    _timed(spec, rule, num_patterns=2, num_repeats=2, steps=range(2))  # what is made at the first call is not timed
     theory = _timed(spec, rule, num_patterns=some, num_repeats=2, steps=range(1))
     simulation = _timed(spec, rule, num_patterns=few, num_repeats=num_repeats, steps=range(1, 2))
     num_batches = spec.num_repeats / num_repeats
