@@ -94,7 +94,12 @@ def probe(
 
 
 def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> int:
-    """How many examples like `examples` [>= 1, ...] one pass may take for about `chunk_bytes`: 1 to `most`.
+    """How many examples like `examples` [>= 1, ...] one pass may take for about `chunk_bytes`: 1 to `most`."""
+    return max(1, min(most, chunk_bytes // max(1, bytes_at_once(network, examples))))
+
+
+def bytes_at_once(network: nn.Module, examples: Tensor) -> int:
+    """What one more example takes in a pass over examples like `examples` [>= 1, ...].
 
     An example is taken to need twice what autograd would keep of it, or twice the largest output of a module, and its inputs
     three times, which are read, converted and transformed. It follows from the shapes of network and inputs alone, so that
@@ -112,8 +117,7 @@ def examples_at_once(network: nn.Module, examples: Tensor, *, most: int, chunk_b
             _, kept = _kept(partial(network, inputs))
         sizes.append(max(kept, max(outputs)))
     few, more = sizes
-    each = 2 * max(0, more - few) + 3 * examples[:1].nbytes
-    return max(1, min(most, chunk_bytes // max(1, each)))
+    return 2 * max(0, more - few) + 3 * examples[:1].nbytes
 
 
 def _nbytes(output: object) -> int:

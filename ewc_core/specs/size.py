@@ -17,6 +17,7 @@ from ewc_core.specs.limits import JobLimits, JobSize
 from ewc_core.specs.method import (
     DropoutMethod,
     EwcMethod,
+    FisherEstimator,
     L2Method,
     MasMethod,
     NaiveMethod,
@@ -59,20 +60,36 @@ PASS_NUMBERS = 4
 Constrained = EwcMethod | OnlineEwcMethod | L2Method | SiMethod | MasMethod
 
 
-def supervised_size(spec: SupervisedSpec, *, num_parameters: int, data_bytes: int = 0, snapshots_per_job: int) -> JobSize:
+def supervised_size(
+    spec: SupervisedSpec,
+    *,
+    num_parameters: int,
+    data_bytes: int = 0,
+    num_examples: int | None = None,
+    units: int | None = None,
+    num_outputs: int | None = None,
+    snapshots_per_job: int,
+) -> JobSize:
     """The size of a job that learns from data.
 
-    `data_bytes` are those of the files that users brought (built-in data sets are known here). Tasks that are announced later
-    add to the disk only.
+    Of built-in data sets all is known here; of what users brought, `data_bytes` are the bytes, `num_examples` the training
+    examples of the task with most, `units` the numbers that go from layer to layer for one example (None: as far as the spec
+    alone says), and `num_outputs` the outputs of a task (None: few). Tasks that are announced later add to the disk only.
     """
     copy, num_visits, num_networks = 4 * num_parameters, len(spec.planned_visits), len(spec.methods)
     largest = _largest_layer(spec.network, num_parameters)
     copies = max(_copies_in_training(spec, num_parameters, largest), _copies_in_consolidation(spec, largest))
     infos = {info.name: info for task in spec.tasks if (info := dataset_info(task.dataset)) is not None}
     data = sum((info.num_training_examples + info.num_test_examples) * (info.num_features + 8) for info in infos.values())
-    pass_bytes = 4 * PASS_NUMBERS * _num_units(spec)
+    if num_examples is None:  # where nothing is known, the least
+        num_examples = max((info.num_training_examples for info in infos.values()), default=1)
+    if units is None:
+        shape = task_shape(spec.tasks[0])
+        units = num_units(spec.network, None if shape is None else shape[0])
+    pass_bytes, batch = 4 * PASS_NUMBERS * units, min(spec.training.batch_size, num_examples)
     joint = len(spec.tasks) - 1 if "joint" in spec.methods else 0  # which go through together as far as a chunk takes them
-    passing = pass_bytes * spec.training.batch_size + min(CHUNK_BYTES, pass_bytes * max(512, joint * spec.training.batch_size))
+    chunk = min(CHUNK_BYTES, pass_bytes * max(min(512, num_examples), joint * batch))
+    passing = pass_bytes * batch + max(chunk, _exact_fisher_bytes(spec, num_outputs or 0, num_examples))
     memory = PROCESS_BYTES + data + READ_TIMES * data_bytes + passing + math.ceil(copies * copy)
 
     checkpoints = num_visits * (2 if isinstance(spec.method, Constrained) else 1)
@@ -237,16 +254,24 @@ def _largest_layer(network: NetworkSpec, num_parameters: int) -> float:
     return max([*inner, num_parameters - sum(inner)]) / num_parameters
 
 
-def _num_units(spec: SupervisedSpec) -> int:
-    """Numbers that go from layer to layer for one example, as far as the spec alone says."""
-    shape = task_shape(spec.tasks[0])
-    if isinstance(spec.network, PluginNetworkSpec):
+def num_units(network: NetworkSpec, input_shape: tuple[int, ...] | None) -> int:
+    """Numbers that go from layer to layer for one example, as far as is known; 0 for a plug-in's network."""
+    if isinstance(network, PluginNetworkSpec):
         return 0
-    units = sum(spec.network.hidden_sizes) + (0 if shape is None else math.prod(shape[0]))
-    if isinstance(spec.network, ConvSpec) and shape is not None:
-        area = math.prod(shape[0][-2:])
-        units += sum(channels * (area >> 2 * depth) for depth, channels in enumerate(spec.network.channels))
+    units = sum(network.hidden_sizes) + (0 if input_shape is None else math.prod(input_shape))
+    if isinstance(network, ConvSpec) and input_shape is not None:
+        area = math.prod(input_shape[-2:])
+        units += sum(channels * (area >> 2 * depth) for depth, channels in enumerate(network.channels))
     return units
+
+
+def _exact_fisher_bytes(spec: SupervisedSpec, num_outputs: int, num_examples: int) -> int:
+    """What is backpropagated for the exact Fisher of a chunk: for each example a square of the outputs, in float64 and as the
+    network's own."""
+    if not isinstance(spec.method, EwcMethod | OnlineEwcMethod) or spec.method.fisher_estimator is not FisherEstimator.EXACT:
+        return 0
+    square = num_outputs**2
+    return 12 * square * min(512, num_examples, max(1, CHUNK_BYTES // (4 * max(1, square))))
 
 
 def _q_layers(network: QNetworkSpec, input_shape: tuple[int, ...] | None, num_actions: int | None) -> list[tuple[int, int]]:

@@ -59,15 +59,12 @@ def _readable(spec: SupervisedSpec, stored: StoredJob, mistakes: Mistakes) -> Ta
 
 
 def _tried(spec: SupervisedSpec, tasks: TaskBook, stored: StoredJob, mistakes: Mistakes) -> JobSize | None:
-    num_before = len(mistakes.found)
-    with mistakes.noted():
-        rehearse(spec.model_copy(update={"tasks": tasks.specs}), tasks)
-    if len(mistakes.found) > num_before:
-        return None
+    """What the job takes, None where its network cannot be made; one that is too large is not tried."""
     size: JobSize | None = None
     with mistakes.noted():
         size = size_of(spec, tasks, stored.limits)
         stored.limits.require(size)
+        rehearse(spec.model_copy(update={"tasks": tasks.specs}), tasks)
     return size
 
 

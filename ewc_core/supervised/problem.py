@@ -64,9 +64,9 @@ class SupervisedProblem:
         self.methods = spec.methods
         self._tasks = TaskBook(spec, data_dir=data_dir, known_digests=digests)
         self._untold = list(range(len(spec.tasks)))
-        self._doubts = rehearse(spec, self._tasks)
-        if limits != NO_LIMITS:
+        if limits != NO_LIMITS:  # before a network that is too large is tried
             limits.require(size_of(spec, self._tasks, limits))
+        self._doubts = rehearse(spec, self._tasks)
         self._learners = {kind: make_learner(spec, self._tasks, kind) for kind in spec.methods}
         self._layout = self._learners[self._method].parameters.layout
         for constraint in constraints:

@@ -11,6 +11,7 @@ import pytest
 from ewc_core.specs import JOB_KINDS
 from ewc_core.specs.check import CheckedSpec
 from ewc_core.specs.limits import JobLimits
+from ewc_core.specs.size import PASS_NUMBERS
 from tests.ewc_core.checking.stored import looked_over
 
 DIGITS = {
@@ -101,6 +102,17 @@ def test_a_job_that_takes_too_much_is_told_both_numbers_and_its_estimate(job: di
     assert "(EWC_MAX_JOB_DISK_BYTES)" in mistake["message"]
     assert body["estimate"]["memory_bytes"] > 2**20
     assert body["estimate"]["seconds"] is None
+
+
+def test_what_examples_of_users_take_on_their_way_is_estimated(files: Path) -> None:
+    images = np.zeros((40, 1, 32, 32), np.float32)
+    np.savez(files / "images.npz", inputs=images, targets=np.arange(40) % 2)
+    conv = {"network": {"kind": "conv", "channels": [512], "hidden_sizes": []}, "method": {"kind": "naive"}, "controls": []}
+    few, many = (
+        looked_over({**conv, "training": {"batch_size": size}, "tasks": _plain("images.npz")}, data_dir=files) for size in (1, 64)
+    )
+    grown = many["estimate"]["memory_bytes"] - few["estimate"]["memory_bytes"]
+    assert grown == 4 * PASS_NUMBERS * (513 * 32 * 32) * (32 - 1)
 
 
 def test_warnings_that_the_job_would_give_before_its_first_step_are_given() -> None:

@@ -16,10 +16,13 @@ from ewc_core.specs.agent import DQNNetworkSpec, QConvSpec, QMLPSpec
 from ewc_core.specs.limits import NO_LIMITS, JobSize
 from ewc_core.specs.network import ConvSpec, MLPSpec
 from ewc_core.specs.size import (
+    CHUNK_BYTES,
     KEEPS_WEIGHT,
+    PROCESS_BYTES,
     least_parameters,
     least_reinforcement_size,
     least_supervised_size,
+    num_units,
     reinforcement_size,
     supervised_size,
 )
@@ -160,6 +163,36 @@ def test_of_other_networks_the_layers_between_hidden_sizes_are_known_and_of_a_pl
     digits = _supervised(network={"hidden_sizes": [7]}, tasks=[{"dataset": "digits"}])
     assert least_supervised_size(digits, NO_LIMITS).num_parameters == 65 * 7 + 8 * 10
     assert least_reinforcement_size(_games(), NO_LIMITS).num_parameters == 50 * 10 + 2 * 10
+
+
+def test_a_minibatch_has_no_more_examples_than_the_data() -> None:
+    """A batch size that means "all of them" is no reason to refuse a job."""
+
+    def passing(batch_size: int, **known: int) -> int:
+        spec = _supervised(network={"hidden_sizes": [16384]}, training={"batch_size": batch_size}, method={"kind": "naive"})
+        return _size(spec, num_parameters=0, **known).memory_bytes - PROCESS_BYTES
+
+    assert (
+        passing(65536, num_examples=40) == passing(40, num_examples=10**6) - CHUNK_BYTES + 16 * 16384 * 40 == 2 * 16 * 16384 * 40
+    )
+    assert passing(65536) < passing(65536, num_examples=40)
+    digits = _supervised(training={"batch_size": 65536}, tasks=[{"dataset": "digits"}], network={"hidden_sizes": [16384]})
+    assert least_supervised_size(digits, NO_LIMITS).memory_bytes < 2**30
+
+
+def test_units_of_images_that_users_brought_count_and_so_do_squares_of_outputs_for_the_exact_fisher() -> None:
+    conv = ConvSpec(kind="conv", channels=[8, 4], hidden_sizes=[5])
+    assert num_units(conv, (3, 64, 64)) == 3 * 64 * 64 + 8 * 64 * 64 + 4 * 32 * 32 + 5
+    naive = _supervised(method={"kind": "naive"}, training={"batch_size": 1000})
+    more, fewer = (_size(naive, num_parameters=0, num_examples=1000, units=units).memory_bytes for units in (10**6, 10**5))
+    assert more - fewer == 16 * 1000 * 9 * 10**5
+    exact, sampled = (
+        _size(
+            _supervised(method={**EWC, "fisher_estimator": name}), num_parameters=0, num_examples=100, units=0, num_outputs=10**4
+        )
+        for name in ("exact", "rademacher")
+    )
+    assert exact.memory_bytes - sampled.memory_bytes == 12 * 10**8
 
 
 def test_a_size_is_told_without_torch() -> None:

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from ewc_core.consolidation import weights_sha256
-from ewc_core.errors import PluginFailed
+from ewc_core.errors import JobTooLarge, PluginFailed
 from ewc_core.events import Warned
 from ewc_core.specs import SupervisedSpec
+from ewc_core.specs.limits import JobLimits
 from ewc_core.supervised import run
+from ewc_core.supervised.check import look
+from ewc_core.supervised.problem import SupervisedProblem
+from tests.ewc_core.checking.stored import Stored
 from tests.ewc_core.supervised import plugins
 from tests.ewc_core.supervised.jobs import begin, learn_all, visit_of
 
@@ -51,6 +55,20 @@ def test_a_last_minibatch_of_one_is_tried_before_the_first_step() -> None:
         "of shape [3], expected torch.float32 of shape [3, 1]; it drops dimensions of size 1: give squeeze() "
         "a dimension, or use flatten(1)"
     )
+
+
+def test_a_network_that_is_too_large_is_not_tried_and_its_passes_count() -> None:
+    bad, good = _job("squeezing", 49), _job("good", 49)
+    with pytest.raises(JobTooLarge):
+        SupervisedProblem(bad, data_dir=None, limits=JobLimits(memory_bytes=1))
+    looks = [look(spec, Stored(limits=JobLimits(disk_bytes=1))) for spec in (bad, good)]
+    assert [[error.code for error in found.mistakes] for found in looks] == [["job_too_large"]] * 2
+    with pytest.raises(PluginFailed):
+        SupervisedProblem(bad, data_dir=None, limits=JobLimits(memory_bytes=2**40))
+    few, many = (look(_job("good", n), Stored()).size for n in (1, 16))
+    assert few is not None
+    assert many is not None
+    assert many.memory_bytes > few.memory_bytes + 16 * 3
 
 
 @pytest.mark.parametrize(("sizes", "controls", "found"), [((32,), (), 16), ((20, 10), (), 10), ((8, 8), ("joint",), 16)])
