@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ewc_core.blocks import blocks
 from ewc_core.errors import SpecError
-from ewc_core.fisher.grad_outputs import make_grad_outputs, num_grad_outputs
+from ewc_core.fisher.grad_outputs import exact_combination, num_grad_outputs, score_power
 from ewc_core.fisher.memory import DEFAULT_CHUNK_BYTES, examples_at_once
 from ewc_core.fisher.outputs import Outputs, tensors_of
 from ewc_core.fisher.untouched import untouched
@@ -98,13 +98,12 @@ def _pull_and_power(
         for start in range(0, len(inputs), size):
             chunk = slice(start, start + size)
             derivative = _Derivative(outputs, inputs[chunk], leaves)
-            grad_outputs = _grad_outputs(likelihood, derivative.outputs)
             for example, signs in draws:
                 score = _score(outputs, inputs[example : example + 1], signs, likelihood, leaves)
                 weights = _weights(len(inputs), example, num_examples)[chunk]
                 for row, names in enumerate(groups.values()):
                     along = derivative.along({name: score[name] for name in names if name in score})
-                    sums[row, 0] += torch.dot(weights, (grad_outputs * along).sum(-1).double().square().sum(0))
+                    sums[row, 0] += torch.dot(weights, score_power(likelihood, derivative.outputs, along))
                     if start == 0:
                         sums[row, 1] += sum(_power(score[name]) for name in names if name in score)
                 del score  # as large as the network: before the next one is made
@@ -151,15 +150,9 @@ def _score(
     """u = Σ_c v_c s_c at one example [1, ...], by parameter name."""
     with torch.enable_grad():
         result = outputs.of(example)
-        grad_outputs = _grad_outputs(likelihood, result.detach())
-        grad_output = (signs.to(grad_outputs.dtype).unsqueeze(1) * grad_outputs[:, 0]).sum(0)
+        grad_output = exact_combination(likelihood, result.detach(), signs.unsqueeze(0))[0].to(result.dtype)
         gradients = torch.autograd.grad(result[0] @ grad_output, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, gradients, strict=True))
-
-
-def _grad_outputs(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:
-    none = torch.empty(0)
-    return make_grad_outputs(FisherEstimator.EXACT, likelihood, outputs, targets=none, uniforms=none)
 
 
 def _weights(size: int, example: int, num_examples: int) -> Tensor:

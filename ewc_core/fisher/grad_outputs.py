@@ -69,12 +69,41 @@ def categorical_factor(p: Tensor) -> Tensor:
     The Cholesky factor in closed form. With tails t_c = Σ_{j >= c} p_j: S_cc = √(p_c t_{c+1} / t_c), and for i > c
     S_ic = −p_i √(p_c / (t_c t_{c+1})). Tails are sums of positive numbers, so nothing cancels.
     """
+    diagonal, below = _categorical_factors(p)
+    factor = p.new_empty(p.shape[1] - 1, *p.shape)  # made in place: it is large
+    torch.mul(below.T.unsqueeze(2), -p.unsqueeze(0), out=factor)
+    rows = factor.transpose(0, 1)
+    rows.triu_(1)
+    rows.diagonal(dim1=1, dim2=2).copy_(diagonal)
+    return factor
+
+
+def exact_combination(likelihood: LikelihoodName, outputs: Tensor, weights: Tensor) -> Tensor:
+    """S v for the S of `exact` and one vector v a column: outputs [n, K], weights [n, num_grad_outputs] -> float64 [n, K]. S is
+    not made, so K may be large."""
+    weights = weights.double()
+    if likelihood is not LikelihoodName.CATEGORICAL:
+        return weights * _deviation(likelihood, outputs)
+    p = probabilities(likelihood, outputs)
+    diagonal, below = _categorical_factors(p)
+    before = functional.pad((below * weights).cumsum(1), (1, 0))
+    return functional.pad(diagonal * weights, (0, 1)) - p * before
+
+
+def score_power(likelihood: LikelihoodName, outputs: Tensor, along: Tensor) -> Tensor:
+    """aᵀ S Sᵀ a, the variance of the score along a: outputs and `along` [n, K] -> float64 [n]. S is not made."""
+    along = along.double()
+    if likelihood is not LikelihoodName.CATEGORICAL:
+        return (along * _deviation(likelihood, outputs)).square().sum(1)
+    p = probabilities(likelihood, outputs)
+    return (p * (along - (p * along).sum(1, keepdim=True)).square()).sum(1)
+
+
+def _categorical_factors(p: Tensor) -> tuple[Tensor, Tensor]:
+    """S_cc and √(p_c / (t_c t_{c+1})), which times −p_i is S_ic for i > c: both [n, K − 1]."""
     tails = p.flip(1).cumsum(1).flip(1).clamp_min(_TINY)
     ratio = (p / tails).sqrt()[:, :-1]
-    below = -p.unsqueeze(1) * (ratio / tails[:, 1:].sqrt()).unsqueeze(2)
-    factor = below.triu(1)
-    factor.diagonal(dim1=1, dim2=2).copy_(ratio * tails[:, 1:].sqrt())
-    return factor.transpose(0, 1).contiguous()
+    return ratio * tails[:, 1:].sqrt(), ratio / tails[:, 1:].sqrt()
 
 
 def _exact(likelihood: LikelihoodName, outputs: Tensor) -> Tensor:

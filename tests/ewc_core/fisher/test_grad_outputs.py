@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from ewc_core.errors import SpecError
-from ewc_core.fisher.grad_outputs import categorical_factor, make_grad_outputs, num_grad_outputs, num_uniforms
+from ewc_core.fisher.grad_outputs import (
+    categorical_factor,
+    exact_combination,
+    make_grad_outputs,
+    num_grad_outputs,
+    num_uniforms,
+    score_power,
+)
 from ewc_core.likelihoods import log_likelihood, probabilities
 from ewc_core.specs import FisherEstimator, LikelihoodName
 
@@ -56,6 +63,20 @@ def test_random_grad_outputs_multiply_to_the_covariance_on_average(
     torch.testing.assert_close(
         grad_outputs.T @ grad_outputs / len(grad_outputs), _covariance(likelihood, _outputs()[:1])[0], rtol=0, atol=0.02
     )
+
+
+@pytest.mark.parametrize("likelihood", LikelihoodName)
+def test_what_is_made_of_the_exact_ones_needs_none_of_them(likelihood: LikelihoodName) -> None:
+    outputs, random = _outputs(), torch.Generator().manual_seed(1)
+    exact = _grad_outputs(FisherEstimator.EXACT, likelihood, outputs)
+    weights = torch.randn(4, len(exact), generator=random, dtype=torch.float64)
+    torch.testing.assert_close(exact_combination(likelihood, outputs, weights), torch.einsum("nc,cnk->nk", weights, exact))
+    along = torch.randn(4, 5, generator=random, dtype=torch.float64)
+    torch.testing.assert_close(score_power(likelihood, outputs, along), torch.einsum("cnk,nk->nc", exact, along).square().sum(1))
+    many = torch.zeros(1, 100_000)  # as many outputs as a job may have: a square of them takes 75 GiB
+    combined = exact_combination(likelihood, many, torch.ones(1, num_grad_outputs(FisherEstimator.EXACT, likelihood, 100_000)))
+    assert combined.shape == (1, 100_000)
+    assert score_power(likelihood, many, many).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("likelihood", LikelihoodName)
