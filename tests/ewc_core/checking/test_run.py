@@ -100,6 +100,7 @@ def test_a_job_that_takes_too_much_is_told_both_numbers_and_its_estimate(job: di
     assert (mistake["code"], mistake["field"]) == ("job_too_large", "num_synapses" if job is ASSOCIATION else "network")
     assert "at most 1 MiB (EWC_MAX_JOB_MEMORY_BYTES)" in mistake["message"]
     assert "(EWC_MAX_JOB_DISK_BYTES)" in mistake["message"]
+    assert mistake["message"].endswith("smaller files of data and replays of agents; the smallest job takes 360 MiB of memory")
     assert body["estimate"]["memory_bytes"] > 2**20
     assert body["estimate"]["seconds"] is None
 
