@@ -103,6 +103,8 @@ class ApiError(EWCClientError):
         for error in self.errors:
             if error is not same:
                 lines += [f"  {line}" for line in visible_lines(f"{error.where or 'body'}: {error.detail}")]
+        if self.status == 401:
+            lines.append("  a key is given as EWC_API_KEY or --api-key, in Python also as api_key")
         if self.status >= 500 and self.request_id:
             lines.append(f"  request id: {self.request_id}")
         return "\n".join(lines)

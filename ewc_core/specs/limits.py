@@ -50,7 +50,8 @@ class JobLimits:
         elif self.machine_bytes is not None and size.memory_bytes > self.machine_bytes:
             found.append(
                 f"it takes about {in_words(size.memory_bytes)} of memory, and the machine of the worker that took it has "
-                f"{in_words(self.machine_bytes)}; ask for a larger one with execution.memory_bytes"
+                f"{in_words(self.machine_bytes)}; execution.memory_bytes leads it to a larger one, where workers say what they "
+                "have (EWC_WORKER_MEMORY_BYTES)"
             )
         if self.disk_bytes is not None and size.disk_bytes > self.disk_bytes:
             found.append(

@@ -308,7 +308,7 @@ def test_a_watch_ends_with_the_reason_when_its_key_is_revoked(
     monkeypatch.setattr(EventStream, "_one_connection", revoke_once_connected)
     ended = ewc("watch", job.id, "--api-key", str(made.key))
     assert ended.status == 4
-    assert ended.err.endswith(f"error: the API key {made.id} was revoked (unauthorized, HTTP 401)\n")
+    assert f"error: the API key {made.id} was revoked (unauthorized, HTTP 401)\n" in ended.err
 
 
 def test_a_service_that_is_not_there_is_an_error_of_one_line(ewc: Ewc, monkeypatch: pytest.MonkeyPatch) -> None:

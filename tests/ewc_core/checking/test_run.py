@@ -116,6 +116,12 @@ def test_what_examples_of_users_take_on_their_way_is_estimated(files: Path) -> N
     assert grown == 4 * PASS_NUMBERS * (513 * 32 * 32) * (32 - 1)
 
 
+def test_a_job_that_the_machine_does_not_hold_is_told_how_it_comes_to_a_larger_one() -> None:
+    (mistake,) = looked_over(DIGITS, limits=JobLimits(machine_bytes=2**28))["mistakes"]
+    assert "the machine of the worker that took it has 256 MiB; execution.memory_bytes leads it to a larger" in mistake["message"]
+    assert "EWC_WORKER_MEMORY_BYTES" in mistake["message"]
+
+
 def test_warnings_that_the_job_would_give_before_its_first_step_are_given() -> None:
     growing = {**DIGITS, "heads": {"kind": "growing"}, "controls": [], "tasks": [
         {"kind": "split", "dataset": "digits", "classes": [0, 1]}, {"kind": "split", "dataset": "digits", "classes": [2, 3]},
