@@ -64,7 +64,8 @@ OF_ERROR: dict[type[core.EwcError], ProblemType] = dict(
             "Job too large",
             "The job would take more memory or disk than one job may: the operator's EWC_MAX_JOB_MEMORY_BYTES and "
             "EWC_MAX_JOB_DISK_BYTES, or what the machine has. The message has the estimate and the bound. A smaller network, "
-            "fewer controls or fewer tasks help; POST /v1/job-checks says what a job would take.",
+            "fewer controls or tasks, smaller files of data and smaller replays help; POST /v1/job-checks says what a job would "
+            "take.",
         ),
         _of(
             core.UserCodeFailed,

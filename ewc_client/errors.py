@@ -97,10 +97,14 @@ class ApiError(EWCClientError):
 
     def _message(self) -> str:
         """Foreign text is escaped here, where the lines are ours to tell apart; `detail` and `errors` keep it as it came."""
-        lines = visible_lines(f"{self.detail} ({self.code}, HTTP {self.status})")
+        same = next((error for error in self.errors if error.detail == self.detail), None)  # said once, with its place
+        place = f"{same.where}: " if same is not None and same.where else ""
+        lines = visible_lines(f"{place}{self.detail} ({self.code}, HTTP {self.status})")
         for error in self.errors:
-            if error.where or error.detail != self.detail:
+            if error is not same:
                 lines += [f"  {line}" for line in visible_lines(f"{error.where or 'body'}: {error.detail}")]
+        if self.status == 401:
+            lines.append("  a key is given as EWC_API_KEY or --api-key, in Python also as api_key")
         if self.status >= 500 and self.request_id:
             lines.append(f"  request id: {self.request_id}")
         return "\n".join(lines)

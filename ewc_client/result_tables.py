@@ -150,7 +150,9 @@ def bytes_in_words(num_bytes: int | None) -> str | None:
     """Bytes as people read them, such as "1.5 GiB"."""
     if num_bytes is None:
         return None
-    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"
+    if num_bytes >= 2**30:
+        return f"{num_bytes / 2**30:.1f} GiB"
+    return f"{num_bytes / 2**20:.0f} MiB" if num_bytes >= 2**20 else f"{num_bytes / 2**10:.0f} KiB"
 
 
 def seconds_in_words(seconds: float | None) -> str | None:
@@ -160,7 +162,10 @@ def seconds_in_words(seconds: float | None) -> str | None:
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"
 
 
 _VIEWS: dict[str, Callable[[Body], RenderableType]] = {

@@ -34,7 +34,7 @@ def analyse(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="another field of the question, for example num_examples=500"),
+        typer.Option("--set", metavar="FIELD=VALUE", help="another of `ewc spec question`, for example num_examples=500"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="draws examples and noise")] = 0,
     name: Annotated[str | None, typer.Option(help="a name for the analysis")] = None,

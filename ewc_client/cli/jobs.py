@@ -30,8 +30,18 @@ def list_jobs(
     if output is Output.JSON:
         print_json([job.raw for job in jobs])
         return
-    rows = [(job.id, job.name, job.status, progress_text(job), job.created_at[:16].replace("T", " ")) for job in jobs]
-    print_table(("id", "name", "status", "progress", "created (UTC)"), rows, empty="No jobs. `ewc submit FILE` makes one.")
+    headings = ["id", "kind", "name", "status", "progress", "created (UTC)"]
+    rows = [_job_row(job) for job in jobs]
+    if all(job.has_tasks for job in jobs):  # a column without a value takes no room
+        del headings[1]
+        rows = [[cell for place, cell in enumerate(row) if place != 1] for row in rows]
+    print_table(headings, rows, empty="No jobs. `ewc submit FILE` makes one.")
+
+
+def _job_row(job: Job) -> list[str | None]:
+    """Of a job that learns tasks without its kind; a check has the name of the job that it looks at."""
+    kind = "" if job.has_tasks else job.kind
+    return [job.id, kind, job.name, job.status, progress_text(job), job.created_at[:16].replace("T", " ")]
 
 
 def show(

@@ -64,7 +64,8 @@ def _depth(kind: str, path: Sequence[str]) -> int:
 def _explained(kind: str, path: Sequence[str], places: Sequence[Place]) -> list[RenderableType]:
     name = ".".join(path)
     of_what = "sweep" if kind == "sweep" else f"{kind} job"
-    parts: list[RenderableType] = [Text(f"{name}, of a {of_what}" if path else of_what, style="bold")]
+    article = "an" if of_what[0] in "aeio" else "a"
+    parts: list[RenderableType] = [Text(f"{name}, of {article} {of_what}" if path else of_what, style="bold")]
     same: dict[str, list[Place]] = {}
     for place in places:
         same.setdefault(json.dumps([place.schema, place.required]), []).append(place)

@@ -39,6 +39,8 @@ def submit(
     spec = read_object(file, what="job spec")
     for assignment in assignments or []:
         set_value(spec, assignment)
+    if "search" in spec:
+        raise typer.BadParameter("this is a sweep, not a job; `ewc sweep` takes it", param_hint="FILE")
     with connected(url, api_key, to_its_end=watch or check) as service:
         if check:
             _check(service.client.jobs.check(spec), output)

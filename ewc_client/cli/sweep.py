@@ -65,6 +65,8 @@ def sweep(
     spec = read_object(file, what="sweep spec")
     for assignment in assignments or []:
         set_value(spec, assignment)
+    if "tasks" in spec:
+        raise typer.BadParameter("this is a job, not a sweep; `ewc submit` takes it", param_hint="FILE")
     with connected(url, api_key, to_its_end=watch) as service:
         made = service.client.sweeps.create(spec)
         if watch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from ewc_core.association.computation import AssociationComputation
@@ -15,6 +14,8 @@ from ewc_core.training.stored import StoredJob
 
 _NUM_UPDATES = BATCH_UPDATES // 20
 """Updates of synapses that are timed for each rule."""
+_MOST_PATTERNS = 2000
+"""Over so many the theory of a rule is timed."""
 
 
 def look(spec: AssociationSpec, stored: StoredJob) -> Look:
@@ -29,14 +30,23 @@ def look(spec: AssociationSpec, stored: StoredJob) -> Look:
 
 
 def _seconds(spec: AssociationSpec, rule: AssociationRule) -> float:
-    """Of one rule: its theory grows with the square of the patterns, its simulation with all updates."""
-    num_patterns = min(spec.num_patterns, max(2, math.ceil(_NUM_UPDATES / (2 * spec.num_synapses))))
-    small = AssociationComputation(spec.model_copy(update={"rules": [rule], "num_patterns": num_patterns, "num_repeats": 2}))
+    """Of one rule: its theory grows with the square of the patterns, its simulation with the patterns and the batches of repeats,
+    of which a whole one is timed over fewer patterns."""
+    num_repeats = max(2, len(AssociationComputation(spec).batches[0]))
+    some, few = (
+        min(spec.num_patterns, max(2, most)) for most in (_MOST_PATTERNS, _NUM_UPDATES // (num_repeats * spec.num_synapses))
+    )
+    _timed(spec, rule, num_patterns=2, num_repeats=2, steps=range(2))  # what is made at the first call is not timed
+    theory = _timed(spec, rule, num_patterns=some, num_repeats=2, steps=range(1))
+    simulation = _timed(spec, rule, num_patterns=few, num_repeats=num_repeats, steps=range(1, 2))
+    num_batches = spec.num_repeats / num_repeats
+    return theory * (spec.num_patterns / some) ** 2 + simulation * spec.num_patterns / few * num_batches
+
+
+def _timed(spec: AssociationSpec, rule: AssociationRule, *, num_patterns: int, num_repeats: int, steps: range) -> float:
+    changes = {"rules": [rule], "num_patterns": num_patterns, "num_repeats": num_repeats}
+    small = AssociationComputation(spec.model_copy(update=changes))
     begun = time.perf_counter()
-    small.do(0)
-    theory = time.perf_counter() - begun
-    for step in range(1, small.num_steps):
+    for step in steps:
         small.do(step)
-    simulation = time.perf_counter() - begun - theory
-    times = spec.num_patterns / num_patterns
-    return theory * times**2 + simulation * times * spec.num_repeats / 2
+    return time.perf_counter() - begun

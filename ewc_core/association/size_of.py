@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ewc_core.association.computation import AssociationComputation
-from ewc_core.specs.limits import JobSize
-from ewc_core.specs.size import CELL_BYTES, PROCESS_BYTES, RECORD_BYTES
+from ewc_core.specs.limits import PROCESS_BYTES, JobSize
+from ewc_core.specs.size import CELL_BYTES, RECORD_BYTES
 
 _NUM_CURVES = 9
 """Of each rule, at most."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ewc_core.errors import JobTooLarge
 
 _MIB, _GIB = 2**20, 2**30
+PROCESS_BYTES = 360 * _MIB
+"""Python, torch, and what a small job takes."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,18 @@ class JobLimits:
         Raises:
             JobTooLarge: it is more than a bound; every one is named.
         """
-        found = []
+        found, least = [], ""
         if self.memory_bytes is not None and size.memory_bytes > self.memory_bytes:
             found.append(
                 f"it takes about {in_words(size.memory_bytes)} of memory, and this service gives one job at most "
                 f"{in_words(self.memory_bytes)} (EWC_MAX_JOB_MEMORY_BYTES)"
             )
+            least = f"; the smallest job takes {in_words(PROCESS_BYTES)} of memory"
         elif self.machine_bytes is not None and size.memory_bytes > self.machine_bytes:
             found.append(
                 f"it takes about {in_words(size.memory_bytes)} of memory, and the machine of the worker that took it has "
-                f"{in_words(self.machine_bytes)}; ask for a larger one with execution.memory_bytes"
+                f"{in_words(self.machine_bytes)}; execution.memory_bytes leads it to a larger one, where workers say what they "
+                "have (EWC_WORKER_MEMORY_BYTES)"
             )
         if self.disk_bytes is not None and size.disk_bytes > self.disk_bytes:
             found.append(
@@ -57,7 +61,7 @@ class JobLimits:
         if found:
             raise JobTooLarge(
                 f"the job is too large: {'; '.join(found)}. Its network has {size.num_parameters:,} parameters: fewer of them, "
-                "of controls or of tasks make it smaller",
+                f"of controls or of tasks make it smaller, and so do smaller files of data and replays of agents{least}",
                 field=field,
             )
 

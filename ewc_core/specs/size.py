@@ -13,7 +13,7 @@ from itertools import pairwise
 from ewc_core.specs.agent import DQN_SIZES, DQNNetworkSpec, QConvSpec, QMLPSpec, QNetworkSpec, replay_bytes
 from ewc_core.specs.datasets import dataset_info
 from ewc_core.specs.environments import AtariTask, frame_bytes, frame_shape
-from ewc_core.specs.limits import JobLimits, JobSize
+from ewc_core.specs.limits import PROCESS_BYTES, JobLimits, JobSize
 from ewc_core.specs.method import (
     DropoutMethod,
     EwcMethod,
@@ -40,8 +40,6 @@ their jobs go on with their bits. Beyond, it is another copy of the network in m
 an eighth of its time."""
 
 MIB = 2**20
-PROCESS_BYTES = 360 * MIB
-"""Python, torch, and what a small job takes."""
 CHUNK_BYTES = 80 * MIB
 """What examples take that go through a large network together, when it is evaluated or its Fisher is estimated."""
 ATARI_BYTES = 60 * MIB

@@ -51,6 +51,24 @@ def test_the_message_names_each_refused_field_as_a_spec_writes_it() -> None:
     ]
 
 
+def test_what_the_only_refused_field_says_is_not_said_twice() -> None:
+    item = {"pointer": "/job/network", "code": "job_too_large", "detail": "it is too large"}
+    other = {"pointer": "/seed", "code": "job_too_large", "detail": "another"}
+    document = {"code": "job_too_large", "detail": "it is too large", "errors": [item, other]}
+    assert str(errors.error_from(response(422, document))).splitlines() == [
+        "job.network: it is too large (job_too_large, HTTP 422)",
+        "  seed: another",
+    ]
+
+
+def test_who_is_not_let_in_is_told_where_a_key_is_given() -> None:
+    error = errors.error_from(response(401, {"code": "unauthorized", "detail": "no header"}))
+    assert str(error).splitlines() == [
+        "no header (unauthorized, HTTP 401)",
+        "  a key is given as EWC_API_KEY or --api-key, in Python also as api_key",
+    ]
+
+
 def test_a_failure_of_the_service_carries_the_request_id() -> None:
     error = errors.error_from(response(500, {"code": "ewc_error", "detail": "it broke", "request_id": "req_1"}))
     assert "request id: req_1" in str(error)

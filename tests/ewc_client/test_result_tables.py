@@ -130,3 +130,19 @@ def test_a_check_that_found_nothing_says_so_and_leaves_out_what_it_does_not_know
     body = {"is_runnable": True, "mistakes": [], "warnings": [], "estimate": {**nothing, "seconds": 3.4}}
     assert printed("check", body).strip() == "nothing is wrong. The job would take about: time 3 s."
     assert printed("check", {**body, "estimate": {**nothing, "seconds": None}}).strip() == "nothing is wrong."
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "seconds", "said"),
+    [
+        (300 * 2**10, 89, "disk 300 KiB, time 89 s"),
+        (2**20, 90, "disk 1 MiB, time 2 min"),
+        (2**30, 119 * 60, "disk 1.0 GiB, time 119 min"),
+        (2**30, 47 * 3600, "disk 1.0 GiB, time 47 h 0 min"),
+        (2**30, 1026 * 3600, "disk 1.0 GiB, time 42 days 18 h"),
+    ],
+)
+def test_sizes_and_durations_have_units_that_people_read(num_bytes: int, seconds: float, said: str) -> None:
+    estimate = {"num_parameters": None, "memory_bytes": None, "disk_bytes": num_bytes, "seconds": seconds}
+    body = {"is_runnable": True, "mistakes": [], "warnings": [], "estimate": estimate}
+    assert printed("check", body).strip() == f"nothing is wrong. The job would take about: {said}."

@@ -90,6 +90,15 @@ def test_ls_is_a_table_or_json(ewc: Ewc, here: Service, client: EWCClient) -> No
     assert [item["id"] for item in json.loads(ewc("ls", "--output", "json").out)] == [job.id]
 
 
+def test_ls_tells_a_check_from_the_job_that_it_looks_at(ewc: Ewc, here: Service, client: EWCClient) -> None:
+    job = client.jobs.create({**SPEC, "name": "mine"})
+    assert ewc("ls").out.split()[:3] == ["id", "name", "status"]
+    check = client.jobs.check({**SPEC, "name": "mine"})
+    rows = [line.split()[:4] for line in ewc("ls").out.splitlines()]
+    assert rows[0][:3] == ["id", "kind", "name"]
+    assert rows[2:] == [[check.id, "check", "mine", "queued"], [job.id, "mine", "queued", "2"]]
+
+
 def test_show_prints_the_job_and_its_tasks(ewc: Ewc, here: Service, client: EWCClient) -> None:
     run = ewc("show", client.jobs.create(SPEC).id)
     assert "ewc (ewc_lambda 100," in run.out
@@ -299,7 +308,7 @@ def test_a_watch_ends_with_the_reason_when_its_key_is_revoked(
     monkeypatch.setattr(EventStream, "_one_connection", revoke_once_connected)
     ended = ewc("watch", job.id, "--api-key", str(made.key))
     assert ended.status == 4
-    assert ended.err.endswith(f"error: the API key {made.id} was revoked (unauthorized, HTTP 401)\n")
+    assert f"error: the API key {made.id} was revoked (unauthorized, HTTP 401)\n" in ended.err
 
 
 def test_a_service_that_is_not_there_is_an_error_of_one_line(ewc: Ewc, monkeypatch: pytest.MonkeyPatch) -> None:

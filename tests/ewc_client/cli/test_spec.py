@@ -52,7 +52,7 @@ def test_a_field_is_explained_with_type_bounds_default_meaning_and_example(ewc: 
         (("training",), "learning_rate number > 0, ≤ 10; default 0.001"),
         (("search", "--kind", "sweep"), "object of the kind float, int or choices"),
         (("method", "--kind", "reinforcement"), "kind l2"),
-        (("question.sigmas",), "list of 1 to 32 values"),
+        (("question.sigmas",), "question.sigmas, of an analysis job where the kind is perturbation: list of 1 to 32 values"),
     ],
 )
 def test_the_whole_its_parts_and_other_kinds_are_explained(ewc: Ewc, arguments: tuple[str, ...], said: str) -> None:

@@ -74,6 +74,16 @@ def test_the_best_cannot_be_saved_before_there_is_one(ewc: Ewc, here: Service, s
     assert "needs --watch" in run.err
 
 
+def test_a_sweep_and_a_job_are_sent_to_the_command_that_takes_them(ewc: Ewc, here: Service, sweep_file: str) -> None:
+    for check in ([], ["--check"]):
+        run = ewc("submit", sweep_file, *check)
+        assert (run.status, run.out) == (2, "")
+        assert "this is a sweep, not a job; `ewc sweep` takes it" in run.err
+    run = ewc("sweep", json.dumps(SPEC))
+    assert (run.status, run.out) == (2, "")
+    assert "this is a job, not a sweep; `ewc submit` takes it" in run.err
+
+
 def test_without_a_service_it_says_what_to_do(ewc: Ewc, sweep_file: str) -> None:
     run = ewc("sweep", sweep_file)
     assert run.status == 4

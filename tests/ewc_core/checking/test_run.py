@@ -120,6 +120,7 @@ def test_a_job_that_takes_too_much_is_told_both_numbers_and_its_estimate(job: di
     assert (mistake["code"], mistake["field"]) == ("job_too_large", "num_synapses" if job is ASSOCIATION else "network")
     assert "at most 1 MiB (EWC_MAX_JOB_MEMORY_BYTES)" in mistake["message"]
     assert "(EWC_MAX_JOB_DISK_BYTES)" in mistake["message"]
+    assert mistake["message"].endswith("smaller files of data and replays of agents; the smallest job takes 360 MiB of memory")
     assert body["estimate"]["memory_bytes"] > 2**20
     assert body["estimate"]["seconds"] is None
 
@@ -133,6 +134,12 @@ def test_what_examples_of_users_take_on_their_way_is_estimated(files: Path) -> N
     )
     grown = many["estimate"]["memory_bytes"] - few["estimate"]["memory_bytes"]
     assert grown == 4 * PASS_NUMBERS * (513 * 32 * 32) * (32 - 1)
+
+
+def test_a_job_that_the_machine_does_not_hold_is_told_how_it_comes_to_a_larger_one() -> None:
+    (mistake,) = looked_over(DIGITS, limits=JobLimits(machine_bytes=2**28))["mistakes"]
+    assert "the machine of the worker that took it has 256 MiB; execution.memory_bytes leads it to a larger" in mistake["message"]
+    assert "EWC_WORKER_MEMORY_BYTES" in mistake["message"]
 
 
 def test_warnings_that_the_job_would_give_before_its_first_step_are_given() -> None:
