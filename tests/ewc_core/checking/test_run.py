@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import get_args
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from ewc_core.checking.run import take_up
+from ewc_core.events import Event, Visit
 from ewc_core.specs import JOB_KINDS, CheckSpec
 from ewc_core.specs.check import CheckedSpec
 from ewc_core.specs.limits import NO_LIMITS, JobLimits
 from ewc_core.specs.size import PASS_NUMBERS
+from ewc_core.supervised.problem import SupervisedProblem
 from tests.ewc_core.checking.stored import looked_over
 
 DIGITS = {
@@ -140,6 +143,20 @@ def test_a_job_that_the_machine_does_not_hold_is_told_how_it_comes_to_a_larger_o
     (mistake,) = looked_over(DIGITS, limits=JobLimits(machine_bytes=2**28))["mistakes"]
     assert "the machine of the worker that took it has 256 MiB; execution.memory_bytes leads it to a larger" in mistake["message"]
     assert "EWC_WORKER_MEMORY_BYTES" in mistake["message"]
+
+
+def test_a_first_step_that_takes_all_the_time_is_not_what_a_step_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ewc_core.supervised.check._BUDGET_SECONDS", 1e-9)
+    steps: list[tuple[int, int]] = []
+    advance = SupervisedProblem.advance
+
+    def counted(problem: SupervisedProblem, visit: Visit, *, step: int, num_steps: int) -> Generator[Event, None, int]:
+        steps.append((visit.index, step))
+        return advance(problem, visit, step=step, num_steps=num_steps)
+
+    monkeypatch.setattr(SupervisedProblem, "advance", counted)
+    assert looked_over(DIGITS)["is_runnable"]
+    assert steps == [(0, 0), (0, 1), (2, 0), (2, 1)]
 
 
 def test_warnings_that_the_job_would_give_before_its_first_step_are_given() -> None:
